@@ -1,0 +1,37 @@
+# Every target builds .venv from the hashed lock files when needed; Python >= 3.11 and make are all it takes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: demo test lint bench chaos clean
+.DEFAULT_GOAL := test
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Adjudge needs Python 3.11 or later; say make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Local Kafka, topics, sample campaigns, traffic, engine, audit; then ends
+	$(BIN)/adjudge demo --requests $(or $(REQUESTS),20000)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
+	$(BIN)/python -m pytest
+
+chaos: $(STAMP)  ## The long campaigns: more kills, more races, more generated cases
+	ADJUDGE_TEST_PROFILE=chaos $(BIN)/python -m pytest tests
+
+bench: $(STAMP)
+	$(BIN)/adjudge bench core
+	$(BIN)/adjudge bench catalog
+	$(BIN)/adjudge bench pipeline
+
+clean:
+	rm -rf $(VENV)

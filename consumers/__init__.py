@@ -1,0 +1,1 @@
+"""The asyncio edges: Kafka, HTTP, settings, metrics, wiring. No business decision is taken here."""

@@ -1,0 +1,1 @@
+"""The decision core: synchronous, deterministic; no I/O, clock, environment, logging or await."""

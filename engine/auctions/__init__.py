@@ -1,0 +1,1 @@
+"""Plug-in family: who wins which slot, and at what price."""

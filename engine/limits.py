@@ -1,0 +1,55 @@
+"""Every limit in one place, with its unit in its name (D11).
+
+Meeting a limit gives a reason or an error that names it, never a crash. ``tests/unit/test_limits.py``
+multiplies the money limits and shows that int64 holds them.
+"""
+
+# Scales of the integer arithmetic (auctions.md).
+PPB = 1_000_000_000
+PPM = 1_000_000
+
+# Money: int64 nanos. The money value of one impression, bid x probability, never exceeds this.
+IMPRESSION_VALUE_NANOS_MAX = 9_000_000_000
+AMOUNT_MICROS_MAX = 1_000_000_000_000  # 1,000,000.00 of a currency
+RATE_PPB_MAX = 1_000_000 * PPB
+FLOOR_CPM_MICROS_MAX = 9_000_000_000
+LAMBDA_NANOS_MAX = 9_000_000_000
+QUALITY_PPM_MIN = 100_000
+QUALITY_PPM_MAX = 10_000_000
+USER_VALUE_PPM_MIN = -PPM
+USER_VALUE_PPM_MAX = 10 * PPM
+
+# Requests.
+REQUEST_BYTES_MAX = 262_144
+IMPS_MAX = 16  # imps of a request; further ones are answered as unfilled
+SLOTS_MAX = 4  # imps that take part in an auction; eight come with a later version
+SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
+KEYWORDS_MAX = 200
+
+# Entities.
+ENTITY_BYTES_MAX = 1_048_576
+FLIGHTS_MAX = 100
+DAYPARTS_MAX = 50
+FORMATS_MAX = 20
+ASSETS_MAX = 30
+LABELS_MAX = 20
+EXCLUSION_LABELS_MAX = 62  # of a policy: one bit each in an int64
+EXCLUSION_LABELS_PER_AD_MAX = 3
+
+# Targeting conditions.
+CONDITION_DEPTH_MAX = 10
+CONDITION_TERMS_MAX = 500
+CONDITION_VALUES_MAX = 10_000
+CONDITION_CLAUSES_MAX = 16  # of the disjunctive normal form that is indexed; more are evaluated
+PATTERN_CHARS_MAX = 500
+
+# Auctions.
+VCG_NODES_MAX = 20_000
+RUNNERS_UP = 3
+CHUNK_ROWS_MIN = 64
+
+# Shards.
+DUPLICATE_WINDOW = 4_096  # request ids remembered by a shard to count repeated ones
+CHECKPOINT_ENTRIES = 1_000  # every so many journal entries carry the whole state
+DEAD_LETTER_BYTES_MAX = 900_000  # a larger value is written off as hash and origin
+BATCH_RECORDS_MAX = 2_000

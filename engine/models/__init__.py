@@ -1,0 +1,1 @@
+"""Plug-in family: probability, quality and user value as integers."""

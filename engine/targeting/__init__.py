@@ -1,0 +1,1 @@
+"""Plug-in family: who an ad may be shown to."""

@@ -1,0 +1,1 @@
+"""Every event and topic: facts only."""

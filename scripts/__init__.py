@@ -1,0 +1,1 @@
+"""What people run: the adjudge command line, benchmarks, local Kafka."""

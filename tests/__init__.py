@@ -1,0 +1,1 @@
+"""Tests, in the words of the domain."""
