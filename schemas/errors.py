@@ -9,7 +9,9 @@ class SchemaError(ValueError):
     """
 
     def __init__(self, field: str, problem: str, fix: str = "") -> None:
-        super().__init__(f"{field}: {problem}" + (f" ({fix})" if fix else "") if field else problem + (f" ({fix})" if fix else ""))
+        super().__init__(
+            f"{field}: {problem}" + (f" ({fix})" if fix else "") if field else problem + (f" ({fix})" if fix else "")
+        )
         self.field = field
         self.problem = problem
         self.fix = fix

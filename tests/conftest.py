@@ -1,0 +1,22 @@
+"""Settings shared by all tests: Hypothesis profiles, and where the shared real data lies."""
+
+import os
+import pathlib
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("chaos", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("ADJUDGE_TEST_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """Real traffic beside the checkout; tests that read it skip where it is absent."""
+    folder = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real sample data is not beside this checkout")
+    return folder

@@ -1,0 +1,1 @@
+"""Seeded crashes and batchings of the whole shard."""
