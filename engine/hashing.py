@@ -1,0 +1,47 @@
+"""Keyed hashes: every random draw and tie break is a function of (seed, request id, purpose) alone (D6).
+
+BLAKE2b gives the draws, as its ``person`` parameter keeps the purposes of hashes apart (RFC 7693). Ties are
+broken for whole columns at once by the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), a bijection
+of 64-bit integers: two ads with different keys never get the same tie hash. Python's own ``hash`` differs
+from process to process and is never used.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
+_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def ad_key(ad_id: str) -> int:
+    """The 64-bit key of an ad, computed once when its row is built."""
+    return int.from_bytes(hashlib.blake2b(ad_id.encode(), digest_size=8, person=b"adjudge-ad").digest(), "little")
+
+
+def draw(seed: bytes, request_id: str, purpose: str) -> int:
+    """A uniform integer in [0, 2**64) for one purpose within one request.
+
+    Seed and purpose are folded into the key, so that no pair of (purpose, request id) can be read as another.
+    """
+    key = hashlib.blake2b(seed, digest_size=32, person=b"adjudge-seed").digest()
+    key = hashlib.blake2b(purpose.encode(), digest_size=32, key=key, person=b"adjudge-purpose").digest()
+    digest = hashlib.blake2b(request_id.encode(), digest_size=8, key=key, person=b"adjudge-draw").digest()
+    return int.from_bytes(digest, "little")
+
+
+def tie_hashes(seed: bytes, request_id: str, ad_keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Tie hash of each ad (uint64, the shape of ``ad_keys``): at equal rank values the larger wins."""
+    mixed = ad_keys ^ np.uint64(draw(seed, request_id, "tie"))
+    mixed = (mixed ^ (mixed >> _SHIFT_1)) * _FACTOR_1
+    mixed = (mixed ^ (mixed >> _SHIFT_2)) * _FACTOR_2
+    return mixed ^ (mixed >> _SHIFT_3)
+
+
+def hashed_id(text: str) -> str:
+    """A user or session id as outputs carry it: 32 hexadecimal digits, the same in every shard.
+
+    Pseudonymous, not anonymous: who holds the id can compute the hash. Not personalised requests have no ids.
+    """
+    return hashlib.blake2b(text.encode(), digest_size=16, person=b"adjudge-id").hexdigest()

@@ -1,0 +1,87 @@
+"""Exact money: decimal text becomes int64 nanos and back; no float ever holds an amount (D7).
+
+One unit of a currency is 10**6 micros or 10**9 nanos. A CPM is a price per 1,000 impressions, so a CPM in
+micros is exactly the price of one impression in nanos: a CPM of 1.00 is 10**6 nanos an impression.
+"""
+
+import decimal
+import re
+from typing import Final
+
+from engine.limits import FLOOR_CPM_MICROS_MAX, PPB
+
+NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
+CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM
+CPM_TEXT_CHARS_MAX: Final = 64
+
+# Billing events whose amount_micros is for 1,000 events; that of all others is for one.
+EVENTS_PER_MILLE: Final = ("impression", "viewable")
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+
+
+def cdiv(a: int, b: int) -> int:
+    """``a / b`` rounded up (auctions.md)."""
+    return -((-a) // b)
+
+
+def cpm_text_to_nanos(cpm: str | int | decimal.Decimal) -> int:
+    """Nanos per impression of a decimal CPM, rounded up: "0.5" is 500_000, "1e-7" is 1.
+
+    Takes the number as its text, an integer, or a Decimal read from the text; a float has lost the text and is
+    refused. Raises ValueError for what is not a number, negative, or above ``FLOOR_CPM_MICROS_MAX``.
+    """
+    number = _number(cpm)
+    if not number.is_finite() or number < 0:
+        raise ValueError("must be a decimal number of at least 0")
+    if number > CPM_MAX:  # comparing is exact; arithmetic on Decimals would round to the context's precision
+        raise ValueError(f"must be at most {CPM_MAX}")
+    if number.adjusted() < -CPM_TEXT_CHARS_MAX:
+        return 0 if number.is_zero() else 1
+    numerator, denominator = number.as_integer_ratio()
+    return cdiv(numerator * NANOS_PER_CPM, denominator)
+
+
+def _number(cpm: object) -> decimal.Decimal:
+    if isinstance(cpm, decimal.Decimal):
+        return cpm
+    if isinstance(cpm, int) and not isinstance(cpm, bool):
+        return decimal.Decimal(cpm)
+    text = cpm.strip(" ") if isinstance(cpm, str) else ""
+    if len(text) > CPM_TEXT_CHARS_MAX or _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"must be an integer or the text of a decimal number, at most {CPM_TEXT_CHARS_MAX} characters")
+    return decimal.Decimal(text)
+
+
+def nanos_to_cpm_text(nanos: int) -> str:
+    """The CPM of one impression's price as exact decimal text without an exponent: 2_500_000 is "2.5"."""
+    if nanos < 0:
+        raise ValueError("a price must be at least 0")
+    whole, rest = divmod(nanos, NANOS_PER_CPM)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def nanos_to_cpm_decimal(nanos: int) -> float:
+    """The same CPM as the number that a JSON encoder prints exactly: for OpenRTB's ``bid.price`` only.
+
+    A decimal of at most 15 significant digits survives the way through a double and its shortest text (IEEE
+    754); prices stay far below that.
+    """
+    if nanos >= 10**15:
+        raise ValueError("a price must be below 10**15 nanos to be printed exactly")
+    return float(nanos_to_cpm_text(nanos))
+
+
+def convert_up(nanos: int, rate_ppb: int) -> int:
+    """An amount in another currency, rounded up: floors and charges. ``rate_ppb`` is its value of one unit."""
+    return cdiv(nanos * rate_ppb, PPB)
+
+
+def convert_down(nanos: int, rate_ppb: int) -> int:
+    """An amount in another currency, rounded down: bids, which must never grow by rounding."""
+    return nanos * rate_ppb // PPB
+
+
+def bid_per_event_nanos(event: str, amount_micros: int) -> int:
+    """The bid for one billing event in nanos of the advertiser's currency (auctions.md, b_i before conversion)."""
+    return amount_micros if event in EVENTS_PER_MILLE else amount_micros * 1_000
