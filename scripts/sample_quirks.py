@@ -1,0 +1,197 @@
+"""What makes a part of the sample catalog unable to serve, or able to only sometimes: one function a quirk.
+
+Every reason for which an ad may not win has line items here that bid more than others, so that it is seen.
+"""
+
+from collections.abc import Callable, Iterator
+
+from scripts.chance import Chance
+from scripts.sample_blocks import Block, Entity
+
+Quirk = Callable[[Chance, Block], None]
+VIDEO = {
+    "type": "video",
+    "mime": "video/mp4",
+    "w": 1280,
+    "h": 720,
+    "duration_s": 15,
+    "url": "https://video.example/a.mp4",
+}
+
+
+def _paused(chance: Chance, block: Block) -> None:
+    owner = chance.pick([block.campaigns[0], block.line_items[0], *block.ads])
+    _each([owner], status=chance.pick(["paused", "archived", "draft"]))
+
+
+def _not_approved(chance: Chance, block: Block) -> None:
+    review = chance.pick(["pending", "rejected"])
+    _each(block.creatives, review=review, review_reasons=["misleading_claim"] if review == "rejected" else [])
+
+
+def _out_of_flight(chance: Chance, block: Block) -> None:
+    past = {"start": "2021-01-01T00:00:00Z", "end": "2021-07-01T00:00:00Z"}
+    _each(block.campaigns, flights=[chance.pick([past, {"start": "2096-01-01T00:00:00Z", "end": None}])])
+
+
+def _daypart(chance: Chance, block: Block) -> None:
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    start, end = chance.pick([("00:00", "06:00"), ("06:00", "12:00"), ("12:00", "18:00"), ("18:00", "24:00")])
+    _each(block.campaigns, dayparts=[{"days": days, "from": start, "to": end}])
+
+
+def _parent_missing(chance: Chance, block: Block) -> None:
+    chance.pick([block.creatives, block.campaigns, block.creatives]).clear()
+
+
+def _invalid(chance: Chance, block: Block) -> None:
+    if chance.percent(60):
+        _each(block.creatives, formats=[{"type": "banner", "w": -1, "h": 250, "markup": ""}])
+    elif chance.percent(50):
+        block.line_items[0]["pricing"]["amount_micros"] = -5
+    else:
+        _each(block.campaigns, status="running")
+
+
+def _guaranteed(_: Chance, block: Block) -> None:
+    _each(block.line_items, tier="guaranteed")
+
+
+def _strategy(chance: Chance, block: Block) -> None:
+    for line_item in block.line_items:
+        line_item["pricing"]["strategy"] = chance.pick(["cost_cap", "max_delivery"])
+
+
+def _deal(_: Chance, block: Block) -> None:
+    deal = {
+        "kind": "deal",
+        "id": block.campaigns[0]["id"].replace("c-", "d-"),
+        "version": 1,
+        "floor_cpm_micros": 1_000_000,
+        "pricing": "auction",
+        "wseat": [],
+        "wadomain": [],
+    }
+    block.others.append(deal)
+    _each(block.line_items, deal_ids=[deal["id"]])
+
+
+def _video(chance: Chance, block: Block) -> None:
+    if chance.percent(50):
+        _each(block.creatives, formats=[VIDEO])
+        return
+    for line_item in block.line_items:
+        line_item["pricing"] |= {"event": "video_complete", "amount_micros": 40_000, "conversion_id": None}
+
+
+def _budget(chance: Chance, block: Block) -> None:
+    budget = {"daily_micros": 50_000_000, "lifetime_micros": 1_000_000_000}
+    _each(chance.pick([block.campaigns, block.line_items]), budget=budget)
+
+
+def _frequency_cap(chance: Chance, block: Block) -> None:
+    caps = [{"impressions": 3, "window_s": 86_400}]
+    _each(chance.pick([block.campaigns, block.line_items]), frequency_caps=caps)
+
+
+def _zero_probability(_: Chance, block: Block) -> None:
+    """The sample's conversion model gives these line items no chance (``sample_controls``)."""
+    conversion = f"cv-{block.campaigns[0]['id'].removeprefix('c-')}"
+    block.others = [
+        {
+            "kind": "conversion",
+            "id": conversion,
+            "version": 1,
+            "advertiser_id": block.advertiser["id"],
+            "event": "purchase",
+            "click_window_s": 604_800,
+            "view_window_s": 86_400,
+        }
+    ]
+    for line_item in block.line_items:
+        line_item["pricing"] |= {"event": "conversion", "amount_micros": 9_000_000, "conversion_id": conversion}
+
+
+def _restricted(chance: Chance, block: Block) -> None:
+    _each(block.creatives, policy_labels=[chance.pick(["alcohol", "gambling", "dating"])])
+
+
+def _insecure(_: Chance, block: Block) -> None:
+    _each(block.creatives, secure=False)
+
+
+def _language(chance: Chance, block: Block) -> None:
+    _each(block.creatives, language=chance.pick(["fr", "de", "pt"]))
+
+
+def _attributes(chance: Chance, block: Block) -> None:
+    _each(block.creatives, attr=[chance.pick([1, 3, 6]), chance.pick([8, 14])])
+
+
+def _blocked_category(chance: Chance, block: Block) -> None:
+    _each(block.creatives, cat=[chance.pick(["IAB25-3", "IAB26", "IAB7-39"])])
+
+
+def _blocked_domain(_: Chance, block: Block) -> None:
+    _each(block.creatives, adomain=["rival.example"])
+
+
+def _odd_size(_: Chance, block: Block) -> None:
+    for creative in block.creatives:
+        banners = [form for form in creative["formats"] if form["type"] == "banner"]
+        creative["formats"] = [{**(banners or [{"type": "banner", "markup": "<b>Hello</b>"}])[0], "w": 970, "h": 250}]
+
+
+def _stopped(_: Chance, block: Block) -> None:
+    """The sample's policies block this label."""
+    _each(block.line_items, labels=["stopped"])
+
+
+def _unknown_path(_: Chance, block: Block) -> None:
+    _each(block.line_items, targeting={"site.mood": {"$ne": "sad"}})
+
+
+def _house(_: Chance, block: Block) -> None:
+    _each(block.line_items, tier="house", targeting={})
+    for line_item in block.line_items:
+        line_item["pricing"] = {"event": "impression", "strategy": "manual", "amount_micros": 300_000}
+
+
+# Quirk, how many campaigns of one line item have it, and whether its targeting is kept (else it is for everyone).
+QUIRKS: tuple[tuple[str, Quirk, int, bool], ...] = (
+    ("paused", _paused, 14, False),
+    ("review", _not_approved, 12, False),
+    ("flight", _out_of_flight, 12, False),
+    ("daypart", _daypart, 24, False),
+    ("orphan", _parent_missing, 10, False),
+    ("invalid", _invalid, 10, False),
+    ("stopped", _stopped, 6, False),
+    ("guaranteed", _guaranteed, 8, False),
+    ("strategy", _strategy, 8, True),
+    ("deal", _deal, 8, False),
+    ("video", _video, 8, False),
+    ("budget", _budget, 10, True),
+    ("cap", _frequency_cap, 10, True),
+    ("zero", _zero_probability, 8, False),
+    ("restricted", _restricted, 12, True),
+    ("insecure", _insecure, 8, False),
+    ("language", _language, 12, True),
+    ("attribute", _attributes, 8, False),
+    ("category", _blocked_category, 10, True),
+    ("domain", _blocked_domain, 6, False),
+    ("size", _odd_size, 8, True),
+    ("mood", _unknown_path, 4, True),
+    ("house", _house, 30, True),
+)
+
+
+def _each(entities: list[Entity], **fields: object) -> None:
+    for entity in entities:
+        entity.update(fields)
+
+
+def quirks() -> Iterator[tuple[str, Quirk, bool]]:
+    """Each quirk as often as it occurs: a name that no other has, what it does, whether targeting is kept."""
+    for name, quirk, count, targeted in QUIRKS:
+        for number in range(count):
+            yield f"{name}-{number}", quirk, targeted
