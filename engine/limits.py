@@ -41,15 +41,28 @@ CONDITION_DEPTH_MAX = 10
 CONDITION_TERMS_MAX = 500
 CONDITION_VALUES_MAX = 10_000
 CONDITION_CLAUSES_MAX = 16  # of the disjunctive normal form that is indexed; more are evaluated
+CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
+PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
+PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one found then takes 16 ms
+INDEX_LANES_MAX = 128  # columns of constraints that are indexed; conditions that need further ones are evaluated
 
 # Auctions.
 VCG_NODES_MAX = 20_000
 RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 64
 
+# The catalog.
+CATALOG_DELTA_ROWS_MAX = 256  # changed ads before they are merged into the base (or 1% of it)
+
 # Shards.
 DUPLICATE_WINDOW = 4_096  # request ids remembered by a shard to count repeated ones
+PLACED_KEYS_MAX = 16_384  # keys whose partition is remembered, to spare hashing a frequent user again
+PLACED_KEY_BYTES_MAX = 128  # longer keys are hashed each time
+CHECKPOINT_AGE_MS_MAX = 6 * 3_600_000  # logical time after which an entry carries the state, however few came between
+REPLY_TOPIC_CHARS_MAX = 249  # Kafka's own limit of a topic name
+REPLY_PARTITION_MAX = 99_999
+ORIGIN_CHARS_MAX = 1_000  # of a text in a dead letter's headers
 CHECKPOINT_ENTRIES = 1_000  # every so many journal entries carry the whole state
 DEAD_LETTER_BYTES_MAX = 900_000  # a larger value is written off as hash and origin
 BATCH_RECORDS_MAX = 2_000
