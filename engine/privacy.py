@@ -1,0 +1,146 @@
+"""Whether a request may be personalised, and what is removed when it may not (data-model.md, Privacy).
+
+Signals are read in both places that OpenRTB versions put them (``regs.gdpr`` and ``regs.ext.gdpr``, ``user.consent``
+and ``user.ext.consent``, ...); when the two differ, the more protective one holds. A signal that is present and
+unreadable protects. GPP strings (``regs.gpp``) are not decoded by this version and decide nothing.
+"""
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from engine.consent import purposes_consented
+from engine.reading import at, integer, mapping
+
+# TCF purposes that personalised advertising needs: store or read on the device, build a profile, use it.
+PURPOSES_NEEDED: Final = (1, 3, 4)
+
+# A person is known to be adult when the year of birth alone shows this age, whatever the birthday.
+ADULT_YEARS: Final = 18
+AGE_YEARS_MAX: Final = 120
+
+_GEO: Final = ("lat", "lon", "type", "accuracy", "lastfix", "ipservice", "zip", "ext")
+_USER: Final = ("id", "buyeruid", "eids", "yob", "gender", "keywords", "kwarray", "customdata", "data", "ext")
+_DEVICE_IDS: Final = ("ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5", "ext")
+
+# Removed from requests that are not personalised. Extensions of user, device and their geo go as a whole: identity
+# providers and device ids of older versions travel there.
+REMOVED: Final[tuple[str, ...]] = (
+    *(f"user.{name}" for name in _USER),
+    *(f"user.geo.{name}" for name in _GEO),
+    *(f"device.{name}" for name in ("ip", "ipv6", *_DEVICE_IDS)),
+    *(f"device.geo.{name}" for name in _GEO),
+    "ext.adjudge.interests",
+)
+# What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` stays: without the
+# user's own keywords it tells about the page alone.
+_DERIVED: Final = ("adjudge.segments", "adjudge.interests")
+_PERSONAL: Final = (*REMOVED, *_DERIVED)
+
+_OFF: Final = (None, False, 0, "", "0", "0.0", "false")  # 0.0 equals 0
+_US_PRIVACY: Final = re.compile(r"1[YNyn-]([YNyn-])[YNyn-]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """``basis``: the first signal that forbids (coppa, gdpr, us_privacy, lmt, dnt), or ``ok``."""
+
+    personalised: bool
+    basis: str
+
+
+def basis(fields: Mapping[str, object]) -> Privacy:
+    """Judge a whole request. Never fails: what cannot be read protects."""
+    regs, user, device = fields.get("regs"), fields.get("user"), fields.get("device")
+    if _set(regs, "coppa"):
+        return Privacy(personalised=False, basis="coppa")
+    if _set(regs, "gdpr") and not _consented(user):
+        return Privacy(personalised=False, basis="gdpr")
+    if any(_opted_out(signal) for signal in _both(regs, "us_privacy")):
+        return Privacy(personalised=False, basis="us_privacy")
+    for name in ("lmt", "dnt"):
+        if _set(device, name):
+            return Privacy(personalised=False, basis=name)
+    return Privacy(personalised=True, basis="ok")
+
+
+def _both(holder: object, name: str) -> tuple[object, object]:
+    return at(holder, name), at(holder, "ext", name)
+
+
+def _set(holder: object, name: str) -> bool:
+    """Whether a flag is anything but absent, null, false or zero, in either place."""
+    return any(not isinstance(flag, str | int | float | None) or flag not in _OFF for flag in _both(holder, name))
+
+
+def _consented(user: object) -> bool:
+    """Every consent string given must allow all purposes needed; none given is no consent."""
+    given = [consent for consent in _both(user, "consent") if consent not in (None, "")]
+    return bool(given) and all(
+        purposes is not None and all(purpose in purposes for purpose in PURPOSES_NEEDED)
+        for purposes in map(purposes_consented, given)
+    )
+
+
+def _opted_out(signal: object) -> bool:
+    """IAB US Privacy String, version 1: the third character is the opt-out of sale."""
+    if signal is None or signal == "":
+        return False
+    match = _US_PRIVACY.fullmatch(signal) if isinstance(signal, str) else None
+    return match is None or match[1] in "Yy"
+
+
+def strip(fields: Mapping[str, object]) -> dict[str, object]:
+    """The request without anything personal; the input is not changed.
+
+    An object that holds removed fields and is something else than an object is removed as a whole.
+    """
+    return _without(fields, _TREE)
+
+
+def _without(fields: Mapping[str, object], tree: Mapping[str, object]) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for name, value in fields.items():
+        if name not in tree:
+            kept[name] = value
+            continue
+        below = mapping(tree[name])
+        if below and isinstance(value, dict):
+            kept[name] = _without(value, below)
+    return kept
+
+
+def _tree(paths: Iterable[str]) -> dict[str, object]:
+    """Removed paths as nested objects; an empty object marks what is removed."""
+    root: dict[str, object] = {}
+    for path in paths:
+        node = root
+        for part in path.split("."):
+            below = node.setdefault(part, {})
+            if isinstance(below, dict):
+                node = below
+    return root
+
+
+_TREE: Final = _tree(REMOVED)
+
+
+def reads_personal(paths: Iterable[str]) -> bool:
+    """Whether any path is a removed one, lies inside one, or holds one."""
+    return any(
+        path == personal or path.startswith(f"{personal}.") or personal.startswith(f"{path}.")
+        for path in paths
+        for personal in _PERSONAL
+    )
+
+
+def known_adult(fields: Mapping[str, object], *, event_time_ms: int) -> bool:
+    """Whether ``user.yob`` shows at least ADULT_YEARS at the event, wherever in the year the birthday is.
+
+    Ask with the stripped fields where a request is not personalised: nobody is a known adult then.
+    """
+    born = integer(at(fields, "user", "yob"))
+    year = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=event_time_ms // 86_400_000)).year
+    return born is not None and ADULT_YEARS < year - born <= AGE_YEARS_MAX

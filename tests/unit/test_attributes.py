@@ -1,0 +1,101 @@
+"""Derived attributes: each source, each absence."""
+
+import copy
+
+import pytest
+
+from engine.attributes import attributes
+from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
+
+MONDAY = 1_780_309_800_000  # 2026-06-01T10:30:00Z
+
+
+def derived(fields: dict[str, object], *, personalised: bool = True) -> object:
+    return attributes(fields, event_time_ms=MONDAY, personalised=personalised)["adjudge"]
+
+
+def test_unknown_attributes_are_absent() -> None:
+    assert derived({}) == {}
+    assert derived({"user": {"data": []}, "imp": [], "device": {"geo": {}}, "site": {"keywords": " , "}}) == {}
+
+
+def test_fields_of_the_request_stay_and_the_name_cannot_be_forged() -> None:
+    fields: dict[str, object] = {"id": "r", "adjudge": {"segments": ["forged"]}, "site": {"domain": "a.example"}}
+    assert attributes(fields, event_time_ms=MONDAY, personalised=True) == {**fields, "adjudge": {}}
+
+
+def test_segments_of_all_providers() -> None:
+    data = [
+        {"segment": [{"id": "s1"}, {"id": 2}, {"name": "no id"}, None, {"id": "s1"}]},
+        None,
+        {"segment": {"id": "s3"}},
+        {"id": "provider"},
+    ]
+    assert derived({"user": {"data": data}}) == {"segments": ["s1", "2", "s3"]}
+
+
+def test_keywords_of_site_app_content_and_user() -> None:
+    fields: dict[str, object] = {
+        "site": {"keywords": "Cars, racing ,,CARS", "content": {"kwarray": ["F1", "a, b"]}},
+        "app": {"kwarray": ["app"], "content": {"keywords": "show"}},
+        "user": {"keywords": "Mine"},
+    }
+    words = ["cars", "racing", "f1", "a, b", "app", "show"]
+    assert derived(fields) == {"keywords": [*words, "mine"]}
+    assert derived(fields, personalised=False) == {"keywords": words}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ext": {"adjudge": {"community": "knitting"}}, "site": {"ext": {"community": "other"}}},
+        {"site": {"ext": {"community": "knitting"}}},
+        {"app": {"ext": {"community": "knitting"}}, "site": {"ext": {"community": ""}}},
+        {"app": {"content": {"ext": {"community": "knitting"}}}},
+    ],
+)
+def test_community_is_read_where_it_is(fields: dict[str, object]) -> None:
+    assert derived(fields) == {"community": "knitting"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user": {"ext": {"interests": ["art", "food", "art"]}}, "ext": {"adjudge": {"interests": ["other"]}}},
+        {"user": {"ext": {"interests": "art, food"}}},
+        {"user": {"ext": {"interests": []}}, "ext": {"adjudge": {"interests": ["art", "food"]}}},
+    ],
+)
+def test_interests_are_personal(fields: dict[str, object]) -> None:
+    before = copy.deepcopy(fields)
+    assert derived(fields) == {"interests": ["art", "food"]}
+    assert derived(fields, personalised=False) == {}
+    assert fields == before
+
+
+@pytest.mark.parametrize(
+    ("utcoffset", "hour", "day"),
+    [(0, 10, "mon"), (-630, 0, "mon"), (-631, 23, "sun"), ("840", 0, "tue"), (330, 16, "mon"), (-720, 22, "sun")],
+)
+def test_local_time_of_the_user(utcoffset: object, hour: int, day: str) -> None:
+    assert derived({"device": {"geo": {"utcoffset": utcoffset}}}) == {"hour": hour, "dow": day}
+
+
+@pytest.mark.parametrize("utcoffset", [None, 841, -721, -28_800, "east", 1.5, [60]])
+def test_local_time_is_absent_when_the_offset_is_not_one(utcoffset: object) -> None:
+    assert derived({"device": {"geo": {"utcoffset": utcoffset}}}) == {}
+
+
+def test_placement_of_the_first_imp() -> None:
+    assert derived({"imp": [{"tagid": "top"}, {"tagid": "side"}]}) == {"placement": "top"}
+    assert derived({"imp": [{"tagid": 7}]}) == {"placement": "7"}
+    assert derived({"imp": [{}, {"tagid": "side"}]}) == {}
+
+
+def test_long_lists_are_cut_at_their_limits() -> None:
+    many = [{"id": f"s{number}"} for number in range(SEGMENTS_MAX + 5)]
+    words = ",".join(f"k{number}" for number in range(KEYWORDS_MAX + 5))
+    found = derived({"user": {"data": [{"segment": many}]}, "site": {"keywords": words}})
+    assert isinstance(found, dict)
+    assert found["segments"] == [f"s{number}" for number in range(SEGMENTS_MAX)]
+    assert found["keywords"] == [f"k{number}" for number in range(KEYWORDS_MAX)]
