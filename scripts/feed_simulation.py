@@ -18,6 +18,7 @@ from scripts.sample_tables import BANNER_SIZES, KEYWORDS, Community
 USERS = 4_000
 ZIPF_EXPONENT = 0.9
 GARBAGE_ONE_IN = 400  # records without a readable id, on top of the requests
+REPEATED_ONE_IN = 700  # requests that a client sends once more, under the same id
 NATIVE = orjson.dumps(
     {
         "ver": "1.2",
@@ -44,10 +45,11 @@ class Sent:
 
 
 def traffic(seed: int, requests: int) -> Iterator[Sent]:
-    """``requests`` records with a readable id, and some garbage between them."""
+    """``requests`` records with a readable id, a few of them sent twice, and some garbage between them."""
     chance = Chance(seed, 3)
     ranks = zipf(USERS, ZIPF_EXPONENT)
     people: dict[int, User] = {}
+    last: Sent | None = None
     for number in range(requests):
         rank = ranks.draw(chance)
         if rank not in people:
@@ -56,7 +58,9 @@ def traffic(seed: int, requests: int) -> Iterator[Sent]:
         key = people[rank].id.encode()
         if number % GARBAGE_ONE_IN == GARBAGE_ONE_IN // 2:
             yield Sent(key, _garbage(chance, request), counted=False)
-        yield Sent(key, _oddity(chance, request), counted=True)
+        sent = last if last and number % REPEATED_ONE_IN == 0 else Sent(key, _oddity(chance, request), counted=True)
+        yield sent
+        last = sent
 
 
 def _request(chance: Chance, person: User, identity: str) -> dict[str, Any]:

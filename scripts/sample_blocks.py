@@ -205,6 +205,6 @@ def native(chance: Chance, identity: str, owner: Entity) -> Entity:
             {"role": "main_image", "url": f"{base}.webp", "mime": "image/webp", "w": width, "h": height},
             {"role": "icon", "url": f"{base}-icon.png", "mime": "image/png", "w": 80, "h": 80},
             {"role": "sponsored", "text": owner["name"]},
-            {"role": "description", "text": f"{chance.pick(WORDS)} and {chance.pick(WORDS).lower()}, from today."},
+            {"role": "desc", "text": f"{chance.pick(WORDS)} and {chance.pick(WORDS).lower()}, from today."},
         ],
     }
