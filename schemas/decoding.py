@@ -1,0 +1,115 @@
+"""Decode a message into its struct, or say which field is wrong, why, and what would be accepted."""
+
+import ast
+import re
+import types
+import typing
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from schemas.errors import SchemaError
+from schemas.shapes import SHAPES
+
+T = TypeVar("T")
+
+_PLACE: Final = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
+_MISSING: Final = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
+_EXPECTED: Final = re.compile(r"^Expected `(.*?)`(?:, got `(.*)`)?$", re.DOTALL)
+_PATTERN: Final = re.compile(r"^Expected `str` matching regex (.*)$", re.DOTALL)
+_INVALID: Final = re.compile(r"^Invalid (?:enum )?value (.*)$", re.DOTALL)
+_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[[^\]]*\]")
+
+_WORDS: Final = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+    "decimal": "a decimal number",
+}
+
+
+def decode(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
+    """``decoder.decode(value)``; raises SchemaError, whatever the bytes are."""
+    try:
+        return decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, ValueError) as error:
+        raise as_schema_error(error, decoder.type) from error
+
+
+def convert(obj: object, model: type[T]) -> T:
+    """The struct of already decoded JSON, numbers as strings accepted; raises SchemaError."""
+    try:
+        return msgspec.convert(obj, model, strict=False)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, ValueError) as error:
+        raise as_schema_error(error, model) from error
+
+
+def as_schema_error(error: Exception, model: Any) -> SchemaError:
+    """The same problem in the words of whoever wrote the message. ``model``: the type that was expected."""
+    if not isinstance(error, msgspec.ValidationError):
+        if isinstance(error, UnicodeError):
+            return SchemaError("", "the message is not UTF-8 text")
+        if isinstance(error, RecursionError):
+            return SchemaError("", "the message is nested too deeply")
+        return SchemaError("", f"the message is not readable JSON: {error}")
+    match = _PLACE.match(str(error))
+    problem, place = (match["problem"], match["place"] or "$") if match else (str(error), "$")
+    field = place.removeprefix("$").removeprefix(".").replace("[...]", ".*")
+    if missing := _MISSING.match(problem):
+        return SchemaError(f"{field}.{missing[1]}" if field else missing[1], "is required and missing")
+    if expected := _EXPECTED.match(problem):
+        return SchemaError(field, _not_expected(expected[1], expected[2]))
+    if invalid := _INVALID.match(problem):
+        allowed = _allowed(model, place)
+        return SchemaError(field, f"{invalid[1]} is not known", f"use one of {', '.join(allowed)}" if allowed else "")
+    if pattern := _PATTERN.match(problem):
+        shape = SHAPES.get(ast.literal_eval(pattern[1]))
+        return SchemaError(field, f"is not {shape[0]}" if shape else "is malformed", shape[1] if shape else "")
+    return SchemaError(field, _lower_first(problem).replace("`", ""))
+
+
+def _not_expected(expected: str, got: str | None) -> str:
+    kinds = [_WORDS.get(kind, kind) for kind in expected.split(" | ") if kind != "null"]
+    return f"must be {' or '.join(kinds)}" + (f", not {_WORDS.get(got, got)}" if got else "")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _allowed(model: Any, place: str) -> list[str]:
+    """The values of the enumeration, or the tags of the union, at a place; empty when it cannot be told."""
+    here = _alternatives(model)
+    for step in _STEP.finditer(place.removeprefix("$")):
+        tags = [_struct_config(kind, "tag") for kind in here if step[1] == _struct_config(kind, "tag_field")]
+        if step[1] and tags:
+            return [str(tag) for tag in tags]
+        here = [inner for kind in here for inner in _inside(kind, step[1])]
+    values = [value for kind in here if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
+    return [str(value) for value in dict.fromkeys(values)]
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The members of a union, without annotations."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _alternatives(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [inner for member in typing.get_args(kind) for inner in _alternatives(member)]
+    return [kind]
+
+
+def _inside(kind: Any, name: str | None) -> list[Any]:
+    """What a field (or, for None, an item) of a type may be."""
+    if _struct_config(kind, "tag") is not None or _struct_config(kind, "frozen") is not None:
+        found = [field.type for field in msgspec.structs.fields(kind) if field.encode_name == name]
+    else:
+        found = [argument for argument in typing.get_args(kind)[-2:] if argument is not Ellipsis][-1:]
+    return [inner for member in found for inner in _alternatives(member)]
+
+
+def _struct_config(kind: Any, setting: str) -> Any:
+    return getattr(getattr(kind, "__struct_config__", None), setting, None)

@@ -1,0 +1,59 @@
+"""Limits that messages are checked against, each with its unit in its name (D11).
+
+The limits of decisions stand in ``engine/limits.py``; the money limits here are multiplied there by a test that
+shows that int64 holds every product (auctions.md, Limits that keep int64 safe).
+"""
+
+# Scales of the integer fields.
+PPB = 1_000_000_000
+PPM = 1_000_000
+
+# Money.
+AMOUNT_MICROS_MAX = 1_000_000_000_000  # of a bid: 1,000,000.00 of a currency
+BUDGET_MICROS_MAX = 9_000_000_000_000_000  # of a budget: in nanos still an int64
+RATE_PPB_MAX = 1_000_000 * PPB
+FLOOR_CPM_MICROS_MAX = 9_000_000_000
+LAMBDA_NANOS_MAX = 9_000_000_000
+USER_VALUE_PPM_MAX = 10 * PPM
+
+# Messages.
+REQUEST_BYTES_MAX = 262_144
+ENTITY_BYTES_MAX = 1_048_576
+CONTROL_BYTES_MAX = 1_048_576
+
+# Requests.
+IMPS_MAX = 16  # imps of a request
+REQUEST_ID_CHARS_MAX = 256
+POSITION_MAX = 1_000_000  # feed positions count from 0
+SIDE_PIXELS_MAX = 100_000
+
+# Entities.
+NAME_CHARS_MAX = 256
+TEXT_CHARS_MAX = 4_096
+URL_CHARS_MAX = 4_096
+MARKUP_CHARS_MAX = 262_144
+FLIGHTS_MAX = 100
+DAYPARTS_MAX = 50
+FREQUENCY_CAPS_MAX = 20
+FORMATS_MAX = 20
+ASSETS_MAX = 30
+LABELS_MAX = 20
+CATEGORIES_MAX = 100
+DOMAINS_MAX = 50
+DEALS_MAX = 100
+SEATS_MAX = 1_000
+TRACKERS_MAX = 20
+ATTRIBUTES_MAX = 100
+WEIGHT_MAX = 1_000_000
+WINDOW_S_MAX = 366 * 86_400
+
+# Controls.
+EXCLUSION_LABELS_MAX = 62  # of a policy: one bit each in an int64
+POSITION_EFFECTS_MAX = 64
+POLICY_FLOORS_MAX = 1_000
+POLICY_RATES_MAX = 200
+BLOCKED_MAX = 100_000
+POSITION_GAP_MAX = 1_000
+MODEL_VALUES_MAX = 100_000
+MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits: 1,000 logits decide everything
+VCG_NODES_MAX = 10_000_000  # the most that a control may ask for
