@@ -1,0 +1,142 @@
+"""Whether a condition holds: the language's meaning, one value at a time. The index must always agree with this."""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.targeting.base import Attributes
+from engine.targeting.condition import Condition
+from engine.targeting.tree import (
+    ContainsAll,
+    ElemMatch,
+    Equal,
+    Every,
+    KindIs,
+    LiteralValue,
+    Member,
+    Node,
+    Not,
+    ObjectLiteral,
+    Order,
+    Pattern,
+    Size,
+    Some,
+    Version,
+    Where,
+)
+from engine.targeting.values import SCALARS, as_number, at_path, kind_of, padded_version, same_scalar, utf16_order
+
+
+def matches(condition: Condition, attributes: Attributes) -> bool:
+    """Whether the attributes of a request satisfy a condition. Never raises for JSON values."""
+    return _holds(condition.root, attributes)
+
+
+def _holds(node: Node, value: object) -> bool:
+    return _RULES[type(node)](node, value)
+
+
+def _equal(node: Equal, value: object) -> bool:
+    if node.fold and isinstance(node.literal, str) and isinstance(value, str):
+        return node.literal.lower() == value.lower()
+    return _same(node.literal, value)
+
+
+def _same(literal: LiteralValue, value: object) -> bool:
+    if isinstance(literal, tuple):
+        if not isinstance(value, list) or len(value) != len(literal):
+            return False
+        return all(_same(one, other) for one, other in zip(literal, value, strict=True))
+    if isinstance(literal, ObjectLiteral):
+        if not isinstance(value, dict) or len(value) != len(literal.fields):
+            return False
+        return all(name in value and _same(one, value[name]) for name, one in literal.fields)
+    return same_scalar(literal, value)
+
+
+def _member(node: Member, value: object) -> bool:
+    if isinstance(value, list):
+        return any(_is_one_of(node, element) for element in value)
+    return _is_one_of(node, value)
+
+
+def _is_one_of(node: Member, value: object) -> bool:
+    if not isinstance(value, SCALARS):
+        return False
+    if node.fold and isinstance(value, str):
+        value = value.lower()
+    return (isinstance(value, bool), value) in node.lookup
+
+
+def _order(node: Order, value: object) -> bool:
+    if isinstance(value, str) and isinstance(node.bound, str):
+        return _ORDERS[node.operator](utf16_order(value, node.bound))
+    number = as_number(value)
+    if number is None or node.number is None:
+        return False
+    return _ORDERS[node.operator]((number > node.number) - (number < node.number))
+
+
+_ORDERS: dict[str, Callable[[int], bool]] = {
+    "eq": lambda order: order == 0,
+    "lt": lambda order: order < 0,
+    "lte": lambda order: order <= 0,
+    "gt": lambda order: order > 0,
+    "gte": lambda order: order >= 0,
+}
+
+
+def _version(node: Version, value: object) -> bool:
+    return _ORDERS[node.operator](utf16_order(padded_version(value), node.padded))
+
+
+def _pattern(node: Pattern, value: object) -> bool:
+    return isinstance(value, str) and node.found(value)
+
+
+def _kind(node: KindIs, value: object) -> bool:
+    return kind_of(value) == node.kind
+
+
+def _size(node: Size, value: object) -> bool:
+    return isinstance(value, list) and _holds(node.length, len(value))
+
+
+def _elem_match(node: ElemMatch, value: object) -> bool:
+    return isinstance(value, list) and any(item is not None and _holds(node.element, item) for item in value)
+
+
+def _contains_all(node: ContainsAll, value: object) -> bool:
+    return isinstance(value, list) and all(any(_holds(one, item) for item in value) for one in node.elements)
+
+
+def _where(node: Where, value: object) -> bool:
+    return _holds(node.test, at_path(value, node.parts))
+
+
+def _every(node: Every, value: object) -> bool:
+    return all(_holds(one, value) for one in node.nodes)
+
+
+def _some(node: Some, value: object) -> bool:
+    return any(_holds(one, value) for one in node.nodes)
+
+
+def _not(node: Not, value: object) -> bool:
+    return not _holds(node.node, value)
+
+
+_RULES: dict[type, Callable[[Any, object], bool]] = {
+    Equal: _equal,
+    Member: _member,
+    Order: _order,
+    Version: _version,
+    Pattern: _pattern,
+    KindIs: _kind,
+    Size: _size,
+    ElemMatch: _elem_match,
+    ContainsAll: _contains_all,
+    Where: _where,
+    Every: _every,
+    Some: _some,
+    Not: _not,
+}
