@@ -1,0 +1,220 @@
+"""What an installation chooses: one frozen object from a TOML file and the environment, read once.
+
+Nothing here can change a decision: what can is a control (D6). Each setting is ``ADJUDGE_`` and its name in
+capitals in the environment, its name in the file; the command line wins over the environment, the environment
+over the file. A name that is not known is an error, as a misspelt setting would otherwise be silently ignored.
+"""
+
+import dataclasses
+import difflib
+import pathlib
+import re
+import socket
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import platformdirs
+
+PREFIX: Final = "ADJUDGE_"
+CONFIG: Final = "ADJUDGE_CONFIG"
+NOT_SETTINGS: Final = frozenset((CONFIG, "ADJUDGE_TEST_PROFILE"))
+MASK: Final = "****"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used: which one, where it was set, and what would be accepted."""
+
+
+def _text(pattern: str, hint: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(hint)
+        return text
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,12}", text) is None or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError("one of " + ", ".join(names))
+        return text
+
+    return parse
+
+
+def _state(text: str) -> str:
+    if not text.startswith("file:///"):
+        raise ValueError("a URL such as file:///var/lib/adjudge (other object stores come with a later version)")
+    return text.rstrip("/")
+
+
+def _topics(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if any(re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) is None for name in names):
+        raise ValueError("names of topics with commas between them")
+    return names
+
+
+def _setting(default: Any, parse: Callable[[str], Any], explanation: str, *, secret: bool = False) -> Any:
+    metadata = {"parse": parse, "help": explanation, "secret": secret}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+_SERVERS = _text(r"[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*", "host:port, with commas between several")
+_ADDRESS = _text(r"[^\s,:]+:[0-9]{1,5}", "host:port; port 0 takes a free one")
+_NAME = _text(r"[A-Za-z0-9._-]{1,100}", "1 to 100 letters, digits, dots, dashes and underscores")
+_FILE = _text(r"[^\x00]{1,4096}", "a path")
+_ANY = _text(r"[^\x00]{1,4096}", "text")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its default. ``sources``: where each value that is not a default comes from."""
+
+    kafka: str = _setting("127.0.0.1:9092", _SERVERS, "Kafka's bootstrap servers")
+    topic_prefix: str = _setting(
+        "ads.",
+        _text(r"[A-Za-z0-9._-]{0,100}", "at most 100 letters, digits, dots, dashes"),
+        "stands before every topic's name",
+    )
+    group: str = _setting("adjudge", _NAME, "consumer group that spreads the shards over processes")
+    instance: str = _setting(
+        lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100],
+        _NAME,
+        "names this process in fences and logs",
+    )
+    state: str = _setting(
+        lambda: pathlib.Path(platformdirs.user_state_path("adjudge")).absolute().as_uri(),
+        _state,
+        "URL of the object store",
+    )
+    http: str = _setting("127.0.0.1:8080", _ADDRESS, "where /livez, /readyz and /metrics listen")
+    token_key: str = _setting(
+        "", _FILE, "file of the key that signs impression tokens; made in the state store when not set"
+    )
+    reply_topics: tuple[str, ...] = _setting((), _topics, "topics to which replies may go")
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT", _one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "how brokers are reached"
+    )
+    kafka_sasl_mechanism: str = _setting("PLAIN", _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "SASL mechanism")
+    kafka_sasl_username: str = _setting("", _ANY, "SASL user")
+    kafka_sasl_password: str = _setting("", _ANY, "SASL password", secret=True)
+    kafka_ssl_cafile: str = _setting(
+        "", _FILE, "certificates that brokers' are checked against; the system's when not set"
+    )
+    kafka_ssl_certfile: str = _setting("", _FILE, "client certificate")
+    kafka_ssl_keyfile: str = _setting("", _FILE, "key of the client certificate")
+    kafka_ssl_password: str = _setting("", _ANY, "password of that key", secret=True)
+    session_timeout_ms: int = _setting(
+        10_000, _whole(1_000, 300_000), "after so long without a heartbeat another process takes over"
+    )
+    batch_records: int = _setting(500, _whole(1, 2_000), "inputs of one transaction, at most")
+    batch_wait_ms: int = _setting(2, _whole(0, 1_000), "how long a batch waits for more input")
+    buffer_records: int = _setting(
+        10_000, _whole(10, 1_000_000), "inputs of a shard that may wait; then its partition is paused"
+    )
+    tick_ms: int = _setting(10_000, _whole(100, 3_600_000), "after so long without input a shard's clock is moved on")
+    log_format: str = _setting("console", _one_of("console", "json"), "how log lines are written")
+    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"), "what is logged")
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        """Where the value of a setting comes from."""
+        return self.sources.get(name, "default")
+
+    def shown(self) -> dict[str, tuple[object, str]]:
+        """Each setting's value, secrets masked, and its source: for people."""
+        return {
+            field.name: (
+                MASK if field.metadata["secret"] and getattr(self, field.name) else getattr(self, field.name),
+                self.source(field.name),
+            )
+            for field in _FIELDS.values()
+        }
+
+    def __repr__(self) -> str:
+        return "Settings(" + ", ".join(f"{name}={value!r}" for name, (value, _) in self.shown().items()) + ")"
+
+
+_FIELDS: Final = {field.name: field for field in dataclasses.fields(Settings) if field.metadata}
+
+
+def load_settings(
+    environment: Mapping[str, str], *, file: str | None = None, overrides: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the file (argument, else ``ADJUDGE_CONFIG``), the environment and the command line's ``overrides``.
+
+    Raises SettingsError for an unknown name, an unreadable file, or a value out of its limits.
+    """
+    path = file or environment.get(CONFIG)
+    texts = _from_file(path) if path else {}
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+            name = variable.removeprefix(PREFIX).lower()
+            _known(name, f"environment variable {variable}", lambda known: PREFIX + known.upper())
+            texts[name] = (environment[variable], f"environment variable {variable}")
+    for name, text in (overrides or {}).items():
+        _known(name, f"command line setting {name}", str)
+        texts[name] = (text, "command line")
+    values = {name: _parsed(name, text, source) for name, (text, source) in texts.items()}
+    settings = Settings(**values, sources={name: source for name, (_, source) in texts.items()})
+    _check_together(settings)
+    return settings
+
+
+def _from_file(path: str) -> dict[str, tuple[str, str]]:
+    try:
+        table = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
+    texts = {}
+    for name, value in table.items():
+        _known(name, f"key {name} of {path}", str)
+        listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        if isinstance(value, bool) or not (listed or isinstance(value, (str, int))):
+            raise SettingsError(f"{name} in {path} must be text, a whole number or a list of texts")
+        texts[name] = (",".join(value) if listed else str(value), f"file {path}")
+    return texts
+
+
+def _known(name: str, what: str, spelt: Callable[[str], str]) -> None:
+    if name in _FIELDS:
+        return
+    near = difflib.get_close_matches(name, _FIELDS, n=1)
+    hint = f"; did you mean {spelt(near[0])}?" if near else "; `adjudge settings` lists them all"
+    raise SettingsError(f"{what} is not a setting{hint}")
+
+
+def _parsed(name: str, text: str, source: str) -> Any:
+    field = _FIELDS[name]
+    try:
+        return field.metadata["parse"](text)
+    except ValueError as error:
+        shown = MASK if field.metadata["secret"] else repr(text)
+        raise SettingsError(f"{name} = {shown} ({source}) must be {error}") from None
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.kafka_security_protocol.startswith("SASL") and not (
+        settings.kafka_sasl_username and settings.kafka_sasl_password
+    ):
+        raise SettingsError("kafka_security_protocol with SASL needs kafka_sasl_username and kafka_sasl_password")
+    if settings.kafka_ssl_keyfile and not settings.kafka_ssl_certfile:
+        raise SettingsError("kafka_ssl_keyfile needs kafka_ssl_certfile")
+    if settings.buffer_records < settings.batch_records:
+        raise SettingsError("buffer_records must be at least batch_records")

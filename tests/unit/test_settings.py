@@ -1,0 +1,64 @@
+import pathlib
+
+import pytest
+
+from consumers.settings import MASK, SettingsError, load_settings
+
+
+def test_each_value_knows_where_it_comes_from(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "adjudge.toml"
+    file.write_text('kafka = "broker:9092"\ngroup = "of-file"\nbatch_records = 100\nreply_topics = ["a", "b"]\n')
+    settings = load_settings(
+        {"ADJUDGE_CONFIG": str(file), "ADJUDGE_GROUP": "of-environment", "PATH": "/bin"},
+        overrides={"batch_records": "7"},
+    )
+    assert (settings.kafka, settings.source("kafka")) == ("broker:9092", f"file {file}")
+    assert (settings.group, settings.source("group")) == ("of-environment", "environment variable ADJUDGE_GROUP")
+    assert (settings.batch_records, settings.source("batch_records")) == (7, "command line")
+    assert settings.reply_topics == ("a", "b")
+    assert (settings.topic_prefix, settings.source("topic_prefix")) == ("ads.", "default")
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(SettingsError, match="ADJUDGE_TOPIC_PREFX is not a setting; did you mean ADJUDGE_TOPIC_PREFIX"):
+        load_settings({"ADJUDGE_TOPIC_PREFX": "x."})
+    file = tmp_path / "adjudge.toml"
+    file.write_text('kafak = "broker:9092"\n')
+    with pytest.raises(SettingsError, match="did you mean kafka"):
+        load_settings({}, file=str(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("ADJUDGE_KAFKA", "broker", "host:port"),
+        ("ADJUDGE_BATCH_RECORDS", "0", "whole number from 1 to 2000"),
+        ("ADJUDGE_BATCH_RECORDS", "many", "whole number"),
+        ("ADJUDGE_STATE", "s3://bucket", "file:///"),
+        ("ADJUDGE_LOG_FORMAT", "xml", "console, json"),
+        ("ADJUDGE_REPLY_TOPICS", "a topic", "names of topics"),
+        ("ADJUDGE_BUFFER_RECORDS", "100", "at least batch_records"),
+        ("ADJUDGE_KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "needs kafka_sasl_username"),
+    ],
+)
+def test_a_value_out_of_its_limits_is_refused_with_what_would_do(name: str, text: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=hint):
+        load_settings({name: text})
+
+
+@pytest.mark.parametrize("text", ["group = 1.5\n", "group = true\n", "group =", 'group = ["a", 1]\n'])
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path, text: str) -> None:
+    file = tmp_path / "adjudge.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError):
+        load_settings({}, file=str(file))
+    with pytest.raises(SettingsError, match="cannot read"):
+        load_settings({}, file=str(tmp_path / "absent.toml"))
+
+
+def test_secrets_are_masked_wherever_settings_are_shown() -> None:
+    settings = load_settings({"ADJUDGE_KAFKA_SASL_PASSWORD": "swordfish", "ADJUDGE_KAFKA_SSL_PASSWORD": "sesame"})
+    assert settings.shown()["kafka_sasl_password"] == (MASK, "environment variable ADJUDGE_KAFKA_SASL_PASSWORD")
+    assert "swordfish" not in repr(settings)
+    assert "sesame" not in repr(settings)
+    assert settings.kafka_sasl_password.startswith("sword")
