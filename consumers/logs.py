@@ -1,0 +1,57 @@
+"""Structured logs: one event a line with named values, as text for people or JSON for programs.
+
+Secrets never reach a line: a value under a telling name is masked, and settings print masked by themselves.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from consumers.settings import MASK
+
+TELLING: Final = ("password", "secret", "token", "api_key", "authorization")
+_CLIENT_LOGGERS: Final = ("aiokafka", "kafka")
+
+
+def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the value of every key that names a secret."""
+    for key in event:
+        if any(telling in key.lower() for telling in TELLING):
+            event[key] = MASK
+    return event
+
+
+def configure_logging(*, log_format: str, level: str) -> None:
+    """Set up structlog, and the client's standard logging with the same lines, on standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        mask_secrets,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _CLIENT_LOGGERS:
+        # The client reports what we handle; its errors are still worth a line.
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

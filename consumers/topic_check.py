@@ -1,0 +1,140 @@
+"""Whether the cluster's topics are kept as schemas/topics.py says, and making them so.
+
+``adjudge topics check`` and the start of the engine share it: with a wrong timestamp type, retention or count
+a decision could not be repeated (D6, D13), so the engine refuses to start.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.topics import (
+    REPLAY_WINDOW_MS_DEFAULT,
+    TOPICS,
+    Topic,
+    expected_configs,
+    partition_count,
+    replication_for,
+    topic_name,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", or "exists"."""
+
+    topic: str
+    setting: str
+    actual: str
+    wanted: str
+
+    def __str__(self) -> str:
+        if self.setting == "exists":
+            return f"topic {self.topic} does not exist: `adjudge topics create` makes it"
+        return f"topic {self.topic}: {self.setting} is {self.actual}, must be {self.wanted}"
+
+
+class TopicsError(Exception):
+    """The cluster's topics do not do; ``findings`` says which and why."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("; ".join(map(str, findings)))
+        self.findings = tuple(findings)
+
+
+async def check_topics(
+    admin: AIOKafkaAdminClient, prefix: str, *, replay_window_ms: int = REPLAY_WINDOW_MS_DEFAULT
+) -> list[Finding]:
+    """Compare every topic with the table, in its order. Topics for replies may be absent: a setting names those in use."""
+    counts = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    there = [topic for topic in TOPICS if topic_name(prefix, topic.name) in counts]
+    configs = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
+    shards = counts.get(topic_name(prefix, "requests"), 0)
+    findings: list[Finding] = []
+    for topic in TOPICS:
+        name = topic_name(prefix, topic.name)
+        if topic in there:
+            findings += _count_findings(topic, name, counts[name], shards)
+            findings += _config_findings(topic, name, configs[name], replay_window_ms)
+        elif topic.partitions != "any":
+            findings.append(Finding(topic=name, setting="exists", actual="absent", wanted="present"))
+    return findings
+
+
+def _count_findings(topic: Topic, name: str, count: int, shards: int) -> list[Finding]:
+    if topic.partitions == "any" or (topic.partitions == "shard" and not shards):
+        return []
+    wanted = partition_count(topic, shards)
+    return [] if count == wanted else [Finding(topic=name, setting="partitions", actual=str(count), wanted=str(wanted))]
+
+
+def _config_findings(topic: Topic, name: str, actual: Mapping[str, str | None], replay_window_ms: int) -> list[Finding]:
+    return [
+        Finding(topic=name, setting=setting, actual=str(actual.get(setting)), wanted=rule.wanted)
+        for setting, rule in expected_configs(topic, replay_window_ms).items()
+        if not rule.holds(actual.get(setting))
+    ]
+
+
+async def create_topics(
+    admin: AIOKafkaAdminClient, prefix: str, *, shards: int, replay_window_ms: int = REPLAY_WINDOW_MS_DEFAULT
+) -> list[str]:
+    """Create the topics that are absent, with ``shards`` partitions; returns their names. Existing ones stay as they are.
+
+    Raises KafkaError when the cluster refuses one.
+    """
+    replication = replication_for(len((await admin.describe_cluster())["brokers"]))
+    existing = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    absent = [topic for topic in TOPICS if topic_name(prefix, topic.name) not in existing]
+    new = [
+        NewTopic(
+            topic_name(prefix, topic.name),
+            partition_count(topic, shards),
+            replication.factor,
+            topic_configs={
+                "min.insync.replicas": str(replication.min_insync),
+                **{setting: rule.created for setting, rule in expected_configs(topic, replay_window_ms).items()},
+            },
+        )
+        for topic in absent
+    ]
+    if not new:
+        return []
+    response = await admin.create_topics(new)
+    for name, code, *message in response.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise KafkaError(
+                f"topic {name} could not be created: {for_code(code).__name__} {' '.join(map(str, message))}"
+            )
+    return [one.name for one in new]
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """Partition count of each of the topics that is there."""
+    return {
+        described["topic"]: len(described["partitions"])
+        for described in await admin.describe_topics(names)
+        if not described["error_code"]
+    }
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str | None]]:
+    """Every config of each topic, by name."""
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, str | None]] = {}
+    for response in await admin.describe_configs(resources):
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise KafkaError(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
+            configs[name] = {entry[0]: _text(entry[1]) for entry in entries}
+    return configs
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
