@@ -44,10 +44,11 @@ def _parent_missing(chance: Chance, block: Block) -> None:
     chance.pick([block.creatives, block.campaigns, block.creatives]).clear()
 
 
-def _invalid(chance: Chance, block: Block) -> None:
-    if chance.percent(60):
+def _invalid(_: Chance, block: Block) -> None:
+    number = int(block.campaigns[0]["id"].rpartition("-")[2])
+    if number % 2:
         _each(block.creatives, formats=[{"type": "banner", "w": -1, "h": 250, "markup": ""}])
-    elif chance.percent(50):
+    elif number % 4:
         block.line_items[0]["pricing"]["amount_micros"] = -5
     else:
         _each(block.campaigns, status="running")
