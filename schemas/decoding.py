@@ -83,32 +83,32 @@ def _lower_first(text: str) -> str:
 
 def _allowed(model: Any, place: str) -> list[str]:
     """The values of the enumeration, or the tags of the union, at a place; empty when it cannot be told."""
-    here = _alternatives(model)
+    here = alternatives(model)
     for step in _STEP.finditer(place.removeprefix("$")):
         tags = [_struct_config(kind, "tag") for kind in here if step[1] == _struct_config(kind, "tag_field")]
         if step[1] and tags:
             return [str(tag) for tag in tags]
-        here = [inner for kind in here for inner in _inside(kind, step[1])]
+        here = tuple(inner for kind in here for inner in _inside(kind, step[1]))
     values = [value for kind in here if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
     return [str(value) for value in dict.fromkeys(values)]
 
 
-def _alternatives(kind: Any) -> list[Any]:
+def alternatives(kind: Any) -> tuple[Any, ...]:
     """The members of a union, without annotations."""
     if typing.get_origin(kind) is typing.Annotated:
-        return _alternatives(typing.get_args(kind)[0])
+        return alternatives(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return [inner for member in typing.get_args(kind) for inner in _alternatives(member)]
-    return [kind]
+        return tuple(inner for member in typing.get_args(kind) for inner in alternatives(member))
+    return (kind,)
 
 
-def _inside(kind: Any, name: str | None) -> list[Any]:
+def _inside(kind: Any, name: str | None) -> tuple[Any, ...]:
     """What a field (or, for None, an item) of a type may be."""
     if _struct_config(kind, "tag") is not None or _struct_config(kind, "frozen") is not None:
         found = [field.type for field in msgspec.structs.fields(kind) if field.encode_name == name]
     else:
         found = [argument for argument in typing.get_args(kind)[-2:] if argument is not Ellipsis][-1:]
-    return [inner for member in found for inner in _alternatives(member)]
+    return tuple(inner for member in found for inner in alternatives(member))
 
 
 def _struct_config(kind: Any, setting: str) -> Any:

@@ -15,3 +15,11 @@ class SchemaError(ValueError):
         self.field = field
         self.problem = problem
         self.fix = fix
+
+
+class TooLargeError(SchemaError):
+    """A message of more bytes than are accepted."""
+
+
+class UnsupportedError(SchemaError):
+    """A message that is well formed and asks for what is not decided."""

@@ -1,0 +1,84 @@
+"""The native request of an imp (OpenRTB Native Ads 1.2, 4.1): which assets the feed can lay out."""
+
+import decimal
+from typing import Final
+
+import msgspec
+
+from schemas.decoding import convert, decode
+from schemas.errors import SchemaError, UnsupportedError
+from schemas.repair import repair
+
+
+class NativeTitle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.3: ``len`` is the most characters."""
+
+    len: int | None = None
+
+
+class NativeImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.4: ``type`` 1 icon, 3 main; exact size in ``w`` and ``h`` or least size in ``wmin`` and ``hmin``, pixels."""
+
+    type: int | None = None
+    w: int | None = None
+    h: int | None = None
+    wmin: int | None = None
+    hmin: int | None = None
+    mimes: tuple[str, ...] = ()
+
+
+class NativeVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.5."""
+
+    mimes: tuple[str, ...] = ()
+    minduration: int | None = None
+    maxduration: int | None = None
+    protocols: tuple[int, ...] = ()
+
+
+class NativeData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.6: ``type`` by the list of data asset types; ``len`` is the most characters."""
+
+    type: int
+    len: int | None = None
+
+
+class NativeAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.2: one of title, img, video and data."""
+
+    id: int
+    required: int = 0
+    title: NativeTitle | None = None
+    img: NativeImage | None = None
+    video: NativeVideo | None = None
+    data: NativeData | None = None
+
+
+class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.1: the markup request."""
+
+    ver: str = "1.2"
+    assets: tuple[NativeAsset, ...] = ()
+    plcmtcnt: int = 1
+
+
+_TEXT: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
+
+
+def read_native(request: str | dict[str, object] | None, field: str) -> NativeRequest:
+    """Read the request of an imp's ``native``, an object or the text of one. Raises SchemaError below ``field``.
+
+    Before version 1.1 it stood inside ``{"native": ...}``: that is read too.
+    """
+    if request is None:
+        raise SchemaError(field, "is required and missing")
+    try:
+        obj: object = decode(_TEXT, request.encode()) if isinstance(request, str) else request
+        inner = obj.get("native", obj) if isinstance(obj, dict) else obj
+        native = convert(repair(inner, NativeRequest), NativeRequest)
+    except (SchemaError, UnicodeError) as error:
+        here, problem = (error.field, error.problem) if isinstance(error, SchemaError) else ("", "is not UTF-8 text")
+        raise SchemaError(f"{field}.{here}".rstrip("."), problem) from error
+    if native.plcmtcnt != 1:
+        raise UnsupportedError(f"{field}.plcmtcnt", "asks for more than one ad in a slot", "one imp is one ad")
+    return native

@@ -1,0 +1,298 @@
+"""Ad requests as decisions read them: OpenRTB 2.6 BidRequest (https://iabtechlab.com/standards/openrtb/).
+
+Only what a decision reads is typed; everything else stays reachable for targeting through ``AdRequest.fields``.
+Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals.
+"""
+
+import dataclasses
+import decimal
+import re
+from typing import Annotated, Final
+
+import msgspec
+import orjson
+from msgspec import Meta
+
+from schemas.decoding import as_schema_error
+from schemas.errors import SchemaError, TooLargeError, UnsupportedError
+from schemas.limits import FLOOR_CPM_MICROS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
+from schemas.native import NativeRequest, read_native
+from schemas.repair import repaired
+
+CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // 1_000_000
+Key = Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_CHARS_MAX)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all objects of a request: they hold no cycles, so the garbage collector need not look."""
+
+
+class Size(Part, frozen=True, kw_only=True):
+    """An allowed size in device-independent pixels (3.2.10 Format)."""
+
+    w: int | None = None
+    h: int | None = None
+
+
+class Banner(Part, frozen=True, kw_only=True):
+    """3.2.6: ``format`` has the allowed sizes; ``w`` and ``h`` stand for one more."""
+
+    format: tuple[Size, ...] = ()
+    w: int | None = None
+    h: int | None = None
+    pos: int | None = None
+    btype: tuple[int, ...] = ()
+    battr: tuple[int, ...] = ()
+    mimes: tuple[str, ...] = ()
+    api: tuple[int, ...] = ()
+
+
+class Video(Part, frozen=True, kw_only=True):
+    """3.2.7: decided by a later version; the fields that would make it a pod are refused."""
+
+    mimes: tuple[str, ...] = ()
+    w: int | None = None
+    h: int | None = None
+    minduration: int | None = None
+    maxduration: int | None = None
+    protocols: tuple[int, ...] = ()
+    battr: tuple[int, ...] = ()
+    api: tuple[int, ...] = ()
+    podid: str | None = None
+    podseq: int | None = None
+    poddur: int | None = None
+    maxseq: int | None = None
+    rqddurs: tuple[int, ...] = ()
+
+
+class Native(Part, frozen=True, kw_only=True):
+    """3.2.9: ``request`` is the native request, as an object or as the text of one."""
+
+    request: str | dict[str, object] | None = None
+    ver: str | None = None
+    api: tuple[int, ...] = ()
+    battr: tuple[int, ...] = ()
+
+
+class RequestDeal(Part, frozen=True, kw_only=True):
+    """3.2.12: a deal offered for an imp; ``at`` 3 means that its floor is a fixed price."""
+
+    id: Key
+    bidfloor: decimal.Decimal = decimal.Decimal(0)
+    bidfloorcur: str = "USD"
+    at: int | None = None
+    wseat: tuple[str, ...] = ()
+    wadomain: tuple[str, ...] = ()
+
+
+class Pmp(Part, frozen=True, kw_only=True):
+    """3.2.11: the deals of an imp."""
+
+    private_auction: int = 0
+    deals: tuple[RequestDeal, ...] = ()
+
+
+class Qty(Part, frozen=True, kw_only=True):
+    """3.2.31: one ad seen by many; anything but one is refused."""
+
+    multiplier: decimal.Decimal = decimal.Decimal(1)
+
+
+class ImpAdjudge(Part, frozen=True, kw_only=True):
+    """``position``: 0-based place in the feed, the imp's index when absent; ``effect_ppm`` replaces the policy's."""
+
+    position: Annotated[int, Meta(ge=0, le=POSITION_MAX)] | None = None
+    effect_ppm: Annotated[int, Meta(ge=0, le=PPM)] | None = None
+
+
+class ImpExt(Part, frozen=True, kw_only=True):
+    """Our extension of an imp."""
+
+    adjudge: ImpAdjudge = ImpAdjudge()
+
+
+class Imp(Part, frozen=True, kw_only=True):
+    """3.2.4: one slot, at most one ad. ``bidfloor``: decimal CPM, exactly as it was written."""
+
+    id: Key
+    banner: Banner | None = None
+    video: Video | None = None
+    audio: dict[str, object] | None = None
+    native: Native | None = None
+    pmp: Pmp | None = None
+    instl: int = 0
+    tagid: str | None = None
+    bidfloor: decimal.Decimal = decimal.Decimal(0)
+    bidfloorcur: str = "USD"
+    secure: int | None = None
+    qty: Qty | None = None
+    ext: ImpExt = ImpExt()
+
+
+class Device(Part, frozen=True, kw_only=True):
+    """3.2.18: what keys and privacy need; the rest is for targeting only."""
+
+    ifa: str | None = None
+    language: str | None = None
+    dnt: int | None = None
+    lmt: int | None = None
+
+
+class User(Part, frozen=True, kw_only=True):
+    """3.2.20: who asks."""
+
+    id: str | None = None
+    buyeruid: str | None = None
+
+
+class RequestAdjudge(Part, frozen=True, kw_only=True):
+    """The session: ``last_ad_position`` is where the user last saw an ad, on the same scale as positions."""
+
+    session_id: str | None = None
+    page: str | None = None
+    last_ad_position: int | None = None
+    session_ads: int | None = None
+
+
+class RequestExt(Part, frozen=True, kw_only=True):
+    """Our extension of a request."""
+
+    adjudge: RequestAdjudge = RequestAdjudge()
+
+
+class BidRequest(Part, frozen=True, kw_only=True):
+    """3.2.1, as decisions read it."""
+
+    id: Key
+    imp: Annotated[tuple[Imp, ...], Meta(min_length=1)]
+    device: Device = Device()
+    user: User = User()
+    test: int = 0
+    at: int = 2
+    tmax: int | None = None
+    wseat: tuple[str, ...] = ()
+    bseat: tuple[str, ...] = ()
+    cur: tuple[str, ...] = ()
+    wlang: tuple[str, ...] = ()
+    wlangb: tuple[str, ...] = ()
+    bcat: tuple[str, ...] = ()
+    cattax: int = 1
+    badv: tuple[str, ...] = ()
+    ext: RequestExt = RequestExt()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AdRequest:
+    """One request: typed as decisions read it, its native requests by imp, and all its fields as they came."""
+
+    typed: BidRequest
+    fields: dict[str, object]
+    natives: tuple[NativeRequest | None, ...] = ()
+
+
+# One token of JSON: a complete text, a complete number, a mark, or the beginning of a text that never ends.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[0-9]++(?=[\s,}])|[{}\[\]:,"]', re.DOTALL)
+_REQUEST: Final = msgspec.json.Decoder(BidRequest, strict=False)
+
+
+def read_request(value: bytes) -> AdRequest:
+    """Read the bytes of a request. Raises SchemaError with the field; TooLargeError and UnsupportedError are two."""
+    if len(value) > REQUEST_BYTES_MAX:
+        raise TooLargeError("", f"is {len(value)} bytes long", f"at most {REQUEST_BYTES_MAX} are accepted")
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise SchemaError("", f"the message is not readable JSON: {error}") from error
+    typed = _typed(value)
+    _check_imps(typed.imp)
+    natives = tuple(
+        None if imp.native is None else read_native(imp.native.request, f"imp[{index}].native.request")
+        for index, imp in enumerate(typed.imp)
+    )
+    return AdRequest(typed=typed, fields=fields, natives=natives)
+
+
+def position(imp: Imp, index: int) -> int:
+    """The feed position of the imp at ``index``."""
+    given = imp.ext.adjudge.position
+    return index if given is None else given
+
+
+def _typed(value: bytes) -> BidRequest:
+    try:
+        return _REQUEST.decode(value)
+    except msgspec.ValidationError:
+        return repaired(value, BidRequest)
+    except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError) as error:
+        raise as_schema_error(error, BidRequest) from error
+
+
+def _check_imps(imps: tuple[Imp, ...]) -> None:
+    seen: dict[str, int] = {}
+    last = -1
+    for index, imp in enumerate(imps):
+        field = f"imp[{index}]"
+        if imp.id in seen:
+            raise SchemaError(f"{field}.id", f"{imp.id!r} is that of imp[{seen[imp.id]}] too", "imp ids are unique")
+        seen[imp.id] = index
+        if (here := position(imp, index)) <= last:
+            raise SchemaError(f"{field}.ext.adjudge.position", f"{here} is not above {last}", "positions increase")
+        last = here
+        _check_floor(imp.bidfloor, f"{field}.bidfloor")
+        for number, deal in enumerate(imp.pmp.deals if imp.pmp else ()):
+            _check_floor(deal.bidfloor, f"{field}.pmp.deals[{number}].bidfloor")
+        _check_supported(imp, field)
+
+
+def _check_floor(floor: decimal.Decimal, field: str) -> None:
+    if not floor.is_finite() or not 0 <= floor <= CPM_MAX:
+        raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {CPM_MAX}")
+
+
+def _check_supported(imp: Imp, field: str) -> None:
+    video = imp.video or Video()
+    asked = {
+        "qty": imp.qty is not None and imp.qty.multiplier != 1,
+        "video.podid": video.podid is not None,
+        "video.podseq": bool(video.podseq),
+        "video.poddur": video.poddur is not None,
+        "video.maxseq": video.maxseq is not None,
+        "video.rqddurs": bool(video.rqddurs),
+    }
+    for name, present in asked.items():
+        if present:
+            raise UnsupportedError(f"{field}.{name}", "asks for more than one ad in a slot", "one imp is one ad")
+
+
+def readable_id(value: bytes) -> str | None:
+    """The request id, when it can be read at all, of bytes that are no acceptable request; else None.
+
+    Works on cut-off JSON too: the first ``id`` of the outermost object whose value is complete.
+    """
+    depth = 0
+    key: bytes | None = None
+    waiting = False  # a key and its colon stand before this token
+    for match in _TOKEN.finditer(value, 0, REQUEST_BYTES_MAX):
+        token = match[0]
+        if token == b'"':
+            return None  # a text that never ends
+        if depth == 1 and waiting and key == b'"id"' and token[:1] not in b"{[":
+            return _id_text(token)
+        if token in b"{[":
+            depth += 1
+        elif token in b"}]":
+            depth -= 1
+        if token == b":":
+            waiting = depth == 1
+        else:
+            key, waiting = token, False
+    return None
+
+
+def _id_text(token: bytes) -> str | None:
+    try:
+        found = orjson.loads(token)
+    except orjson.JSONDecodeError:
+        return None
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if 0 < len(text) <= REQUEST_ID_CHARS_MAX else None
