@@ -1,0 +1,104 @@
+"""The journal of a shard: genesis, then fences and entries, one entry a transaction (D2, D4).
+
+What a shard is, is the fold of its journal; offsets of input stand here, not in the consumer group.
+"""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.decoding import decode
+from schemas.shapes import Offset
+
+FORMAT: Final = 1  # of entries, their delta and state; readers refuse one that they do not know
+
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,128}$(?!\n)")]
+
+
+class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="genesis"):
+    """The first record of a shard's journal. ``start_offset``: the first request that belongs to it.
+
+    ``epoch`` names the log, so that ids stay unique when topics are made anew; ``partitions`` is fixed for its life.
+    """
+
+    kind: ClassVar[Literal["genesis"]] = "genesis"
+    epoch: Annotated[str, Meta(min_length=1, max_length=64)]
+    shard: Offset
+    partitions: Annotated[int, Meta(ge=1)]
+    start_offset: Offset
+    engine_version: str
+    format: int = FORMAT
+    created_ms: int = 0
+
+
+class Fence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fence"):
+    """A new owner: every entry behind it and before the next fence is of this ``number``."""
+
+    kind: ClassVar[Literal["fence"]] = "fence"
+    number: Offset
+    owner: str
+    engine_version: str
+    partitions: Annotated[int, Meta(ge=1)]
+    tzdata_version: str
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Input records ``[from, to)`` of a shard's partition of a topic (logical name), applied in this order."""
+
+    topic: str
+    from_: Offset = msgspec.field(name="from")
+    to: Offset
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How many records of each kind the entry's transaction carries beside it."""
+
+    results: Offset = 0
+    impressions: Offset = 0
+    costs: Offset = 0
+    dead_letters: Offset = 0
+    ledger: Offset = 0
+
+
+class CheckpointPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The entry that carries the last whole state; ``url`` when the state lies in an object store."""
+
+    sequence: Offset
+    offset: Offset
+    url: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="entry"):
+    """One transaction: what it took in, what it changed, and what came from outside the log.
+
+    ``delta`` is applied to the state with ``digest_before``; ``checkpoint`` is the whole state behind it, or null.
+    ``catalog_offset`` and ``controls_offset``: records below them were in force. ``outside``: ticks, shed requests,
+    remote answers, scores of float models, in the order in which they were applied.
+    """
+
+    kind: ClassVar[Literal["entry"]] = "entry"
+    format: int = FORMAT
+    sequence: Offset
+    digest_before: Digest
+    digest_after: Digest
+    fence: Offset
+    runs: tuple[Run, ...]
+    catalog_offset: Offset
+    controls_offset: Offset
+    clock_ms: int
+    outside: tuple[dict[str, object], ...] = ()
+    counts: Counts = Counts()
+    delta: dict[str, object] = {}
+    checkpoint: dict[str, object] | None = None
+    last_checkpoint: CheckpointPlace | None = None
+
+
+JournalRecord = Genesis | Fence | Entry
+
+_RECORD: Final[msgspec.json.Decoder[JournalRecord]] = msgspec.json.Decoder(JournalRecord)
+
+
+def decode_journal(value: bytes) -> JournalRecord:
+    """A journal record. Raises SchemaError with the field."""
+    return decode(_RECORD, value)
