@@ -1,5 +1,6 @@
 """Every limit in one place, with its unit in its name (D11).
 
+Those that messages are checked against, sizes and amounts, stand in ``schemas/limits.py``.
 Meeting a limit gives a reason or an error that names it, never a crash. ``tests/unit/test_limits.py``
 multiplies the money limits and shows that int64 holds them.
 """
@@ -10,30 +11,16 @@ PPM = 1_000_000
 
 # Money: int64 nanos. The money value of one impression, bid x probability, never exceeds this.
 IMPRESSION_VALUE_NANOS_MAX = 9_000_000_000
-AMOUNT_MICROS_MAX = 1_000_000_000_000  # 1,000,000.00 of a currency
-RATE_PPB_MAX = 1_000_000 * PPB
-FLOOR_CPM_MICROS_MAX = 9_000_000_000
-LAMBDA_NANOS_MAX = 9_000_000_000
 QUALITY_PPM_MIN = 100_000
 QUALITY_PPM_MAX = 10_000_000
 USER_VALUE_PPM_MIN = -PPM
-USER_VALUE_PPM_MAX = 10 * PPM
 
 # Requests.
-REQUEST_BYTES_MAX = 262_144
-IMPS_MAX = 16  # imps of a request; further ones are answered as unfilled
 SLOTS_MAX = 4  # imps that take part in an auction; eight come with a later version
 SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
 KEYWORDS_MAX = 200
 
 # Entities.
-ENTITY_BYTES_MAX = 1_048_576
-FLIGHTS_MAX = 100
-DAYPARTS_MAX = 50
-FORMATS_MAX = 20
-ASSETS_MAX = 30
-LABELS_MAX = 20
-EXCLUSION_LABELS_MAX = 62  # of a policy: one bit each in an int64
 EXCLUSION_LABELS_PER_AD_MAX = 3
 
 # Targeting conditions.
@@ -62,7 +49,6 @@ PLACED_KEY_BYTES_MAX = 128  # longer keys are hashed each time
 CHECKPOINT_AGE_MS_MAX = 6 * 3_600_000  # logical time after which an entry carries the state, however few came between
 REPLY_TOPIC_CHARS_MAX = 249  # Kafka's own limit of a topic name
 REPLY_PARTITION_MAX = 99_999
-ORIGIN_CHARS_MAX = 1_000  # of a text in a dead letter's headers
 CHECKPOINT_ENTRIES = 1_000  # every so many journal entries carry the whole state
 DEAD_LETTER_BYTES_MAX = 900_000  # a larger value is written off as hash and origin
 BATCH_RECORDS_MAX = 2_000

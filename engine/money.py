@@ -8,7 +8,8 @@ import decimal
 import re
 from typing import Final
 
-from engine.limits import FLOOR_CPM_MICROS_MAX, PPB
+from engine.limits import PPB
+from schemas.limits import FLOOR_CPM_MICROS_MAX
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM

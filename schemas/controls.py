@@ -25,7 +25,7 @@ from schemas.limits import (
     PPB,
     PPM,
     USER_VALUE_PPM_MAX,
-    VCG_NODES_MAX,
+    VCG_NODES_SETTING_MAX,
 )
 from schemas.shapes import Currency, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
 
@@ -118,7 +118,7 @@ class Limits(ControlBase, frozen=True, kw_only=True, tag="limits"):
     """
 
     kind: ClassVar[str] = "limits"
-    vcg_nodes_max: Annotated[int, Meta(ge=0, le=VCG_NODES_MAX)] | None = None
+    vcg_nodes_max: Annotated[int, Meta(ge=0, le=VCG_NODES_SETTING_MAX)] | None = None
     misplaced: Literal["accept", "refuse"] = "accept"
 
 

@@ -22,10 +22,9 @@ ENTITY_BYTES_MAX = 1_048_576
 CONTROL_BYTES_MAX = 1_048_576
 
 # Requests.
-IMPS_MAX = 16  # imps of a request
+IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions
 REQUEST_ID_CHARS_MAX = 256
 POSITION_MAX = 1_000_000  # feed positions count from 0
-SIDE_PIXELS_MAX = 100_000
 
 # Entities.
 NAME_CHARS_MAX = 256
@@ -56,4 +55,4 @@ BLOCKED_MAX = 100_000
 POSITION_GAP_MAX = 1_000
 MODEL_VALUES_MAX = 100_000
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits: 1,000 logits decide everything
-VCG_NODES_MAX = 10_000_000  # the most that a control may ask for
+VCG_NODES_SETTING_MAX = 10_000_000  # the most that a control may ask for

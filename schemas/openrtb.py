@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.limits import FLOOR_CPM_MICROS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
+from schemas.limits import FLOOR_CPM_MICROS_MAX, IMPS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
 from schemas.native import NativeRequest, read_native
 from schemas.repair import repaired
 
@@ -164,7 +164,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     """3.2.1, as decisions read it."""
 
     id: Key
-    imp: Annotated[tuple[Imp, ...], Meta(min_length=1)]
+    imp: Annotated[tuple[Imp, ...], Meta(min_length=1, max_length=IMPS_MAX)]
     device: Device = Device()
     user: User = User()
     test: int = 0
