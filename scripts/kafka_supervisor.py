@@ -38,6 +38,10 @@ def _parent_holds_on(parent: int) -> bool:
     return os.getppid() == parent
 
 
+def _stay(_signal: int, _frame: object) -> None:
+    """Only the parent's end is ours."""
+
+
 def _end(child: subprocess.Popen[bytes], grace_s: float) -> None:
     """End the process group: kindly for ``grace_s`` seconds, then by force."""
     if grace_s > 0:
@@ -55,7 +59,7 @@ def supervise(command: Sequence[str], *, log: pathlib.Path, grace_s: float, remo
     """Run the command until it ends or the parent does; returns its exit status."""
     parent = os.getppid()
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)
+        signal.signal(ignored, _stay)  # not SIG_IGN: the command would inherit that, and ignore SIGTERM as well
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(

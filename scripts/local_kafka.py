@@ -34,7 +34,7 @@ STOP_GRACE_S = 10.0  # for a data folder that is kept; a temporary one needs no 
 PORT_ATTEMPTS_MAX = 3  # a free port may be taken between our look and Kafka's
 LOGS_KEPT = 20
 _TAIL_LINES = 12
-_REASONS = ("Address already in use", "Caused by:", "Exception", "ERROR", "Error:")
+_REASONS = ("failed to bind", "Address already in use", "Caused by:", "Exception", "ERROR", "Error:")
 
 _BROKER = {
     "process.roles": "broker,controller",
@@ -110,13 +110,12 @@ class LocalKafka:
     def start(self) -> Self:
         """Fetch Kafka if needed, start it, wait until it answers. May be called again after ``stop``."""
         classpath = os.pathsep.join(map(str, _jars(self._console)))
-        attempts = 1 if self._told_port and self._told_controller_port else PORT_ATTEMPTS_MAX
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             try:
                 self._start_once(classpath)
             except LocalKafkaError as error:
                 self.stop()
-                if attempt == attempts or "Address already in use" not in str(error):
+                if attempt == PORT_ATTEMPTS_MAX or not self._lost_a_free_port(str(error)):
                     raise
             except BaseException:
                 self.stop()
@@ -124,6 +123,12 @@ class LocalKafka:
             else:
                 break
         return self
+
+    def _lost_a_free_port(self, problem: str) -> bool:
+        """Whether another took a port that we had chosen: worth another try, unlike one that was told."""
+        told = [str(port) for port in (self._told_port, self._told_controller_port) if port]
+        first_line = problem.partition("\n")[0]
+        return "Address already in use" in problem and not any(port in first_line for port in told)
 
     def stop(self) -> None:
         """End the broker; what it kept in a temporary folder is gone."""
