@@ -6,19 +6,25 @@ When the bytes are too many, the value is empty and ``adjudge-sha256`` and the o
 import dataclasses
 from typing import Final, Literal
 
+from schemas.decoding import convert
+
 TEXT_BYTES_MAX: Final = 1_000  # of a header
 
 Headers = tuple[tuple[str, bytes], ...]
+Reason = Literal[
+    "unreadable", "unsupported", "too_large", "misplaced", "invalid_update", "invalid_control", "internal_error"
+]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """The headers of one dead letter. ``topic``: of origin, logical. ``sha256``: hex, when the value is left out.
+    """The headers of one dead letter, each ``adjudge-`` and its name with dashes; what is empty is left out.
 
-    ``reason`` is a name from a short list, ``field`` and ``problem`` say what was wrong, for people.
+    ``topic``, ``partition``, ``offset``, ``timestamp_ms``: of origin, the topic by its logical name. ``field`` and
+    ``problem``: what was wrong, for people. ``sha256`` (hex) and ``size_bytes``: of a value that was left out.
     """
 
-    reason: Literal["unreadable", "unsupported", "invalid_update", "invalid_control", "internal_error", "too_large"]
+    reason: Reason
     topic: str
     partition: int
     offset: int
@@ -29,10 +35,21 @@ class DeadLetter:
     size_bytes: int | None = None
 
     def headers(self) -> Headers:
-        """As Kafka headers, ``adjudge-`` and the name with dashes; what is absent is left out."""
+        """As Kafka headers; texts are cut after TEXT_BYTES_MAX."""
         given = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
         return tuple(
-            (f"adjudge-{name.replace('_', '-')}", str(value).encode("utf-8", "replace")[:TEXT_BYTES_MAX])
+            (_header(name), str(value).encode("utf-8", "replace")[:TEXT_BYTES_MAX])
             for name, value in given
             if value is not None and value != ""
         )
+
+
+def parse_dead_letter(headers: Headers) -> DeadLetter:
+    """What the headers of a dead letter say. Raises SchemaError when reason or origin are not there."""
+    named = {name: value.decode("utf-8", "replace") for name, value in headers}
+    known = (item.name for item in dataclasses.fields(DeadLetter))
+    return convert({name: named[_header(name)] for name in known if _header(name) in named}, DeadLetter)
+
+
+def _header(name: str) -> str:
+    return f"adjudge-{name.replace('_', '-')}"
