@@ -78,16 +78,14 @@ class _Place:
 
     def at(self, step: str) -> "_Place":
         """The member ``step`` of what stands here, one level deeper."""
-        return self._deeper(f"{self.field}.{step}" if self.field else step)
-
-    def item(self, index: int) -> "_Place":
-        """An element of the array that stands here, one level deeper."""
-        return self._deeper(f"{self.field}[{index}]")
-
-    def _deeper(self, field: str) -> "_Place":
         if self.depth > CONDITION_DEPTH_MAX:
             self.refuse("nested too deeply", f"at most {CONDITION_DEPTH_MAX} levels are read (CONDITION_DEPTH_MAX)")
+        field = f"{self.field}.{step}" if self.field and step[:1] != "[" else f"{self.field}{step}"
         return dataclasses.replace(self, field=field, depth=self.depth + 1)
+
+    def item(self, index: int) -> "_Place":
+        """An element of the list that an operator takes: no level of its own."""
+        return dataclasses.replace(self, field=f"{self.field}[{index}]")
 
 
 class _Reader:
@@ -165,7 +163,7 @@ class _Reader:
 
     def _literal(self, value: object, place: _Place) -> LiteralValue:
         if isinstance(value, list):
-            return tuple(self._literal(one, place.item(i)) for i, one in enumerate(value))
+            return tuple(self._literal(one, place.at(f"[{i}]")) for i, one in enumerate(value))
         if isinstance(value, dict):
             return ObjectLiteral(fields=tuple((key, self._literal(one, place.at(key))) for key, one in value.items()))
         self.count_values(1, place)

@@ -1,0 +1,158 @@
+"""Lanes in the making: constraints are added clause by clause, and the lane is finished in slices.
+
+No slice takes more than a few milliseconds, so that an event loop that builds an index never stalls (D11).
+"""
+
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bitmaps import Words, pack
+from engine.targeting.clauses import Asks, Membership, Range
+from engine.targeting.lanes import MembershipLane, RangeLane, Stretches
+
+# A value that more than one in so many clauses name has a finished row, which then takes less than four times the
+# memory of the places it replaces.
+_CLAUSES_PER_NAMING = 256
+_NAMINGS_MIN = 8
+
+_SLICE_NAMINGS = 20_000
+_SLICE_ROW_BYTES = 4_000_000
+_SLICE_RANGES = 2_000
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+class MembershipDraft:
+    """Gathers, for each value, the clauses that name it."""
+
+    def __init__(self, asks: Asks) -> None:
+        self._asks = asks
+        numbers: dict[object, int] = {}
+        # By type, so that True does not find 1 and no array is hashed; an int finds the float that equals it.
+        self._slots: dict[type, dict[object, int]] = {
+            str: {},
+            bool: {},
+            type(None): {},
+            int: numbers,
+            float: numbers,
+        }
+        self._namings: list[int] = []  # slots; beside it in _owners the clause that names it
+        self._owners: list[int] = []
+        self._demanding: list[int] = []  # clauses that an unlisted value fails
+        self._slot_count = 0
+        self.clauses: list[int] = []
+
+    def add(self, clause: int, constraint: Membership) -> None:
+        """Take the one constraint of a clause."""
+        self.clauses.append(clause)
+        if not constraint.negated:
+            self._demanding.append(clause)
+        for value in constraint.values:
+            slot = self._slots[type(value)].setdefault(value, self._slot_count)
+            self._slot_count += slot == self._slot_count
+            self._namings.append(slot)
+        self._owners.extend([clause] * len(constraint.values))
+
+    def finish(self, clauses: int) -> Generator[None, None, MembershipLane]:
+        """The lane over so many clauses."""
+        passes = np.ones(clauses, dtype=np.bool_)
+        passes[self._demanding] = False
+        unlisted = _frozen(pack(passes))
+        owners, counts = yield from self._owners_by_slot()
+        starts = [0, *np.cumsum(counts).tolist()]
+        yield
+        return MembershipLane(
+            asks=self._asks,
+            slots=self._slots,
+            unlisted=unlisted,
+            rows=(yield from _finished_rows(owners, counts, unlisted, clauses)),
+            starts=starts,
+            octets=_frozen(owners >> 3),
+            bits=_frozen(np.left_shift(1, owners & 7).astype(np.uint8)),
+        )
+
+    def _owners_by_slot(self) -> Generator[None, None, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """The clauses ordered by the slot they name, and how many name each slot: a counting sort, slice by slice."""
+        namings = np.array(self._namings, dtype=np.int64)
+        counts = np.bincount(namings, minlength=self._slot_count)
+        filled = np.cumsum(counts) - counts
+        ordered = np.empty(len(namings), dtype=np.int64)
+        for start in range(0, len(namings), _SLICE_NAMINGS):
+            part = namings[start : start + _SLICE_NAMINGS]
+            order = np.argsort(part, kind="stable")
+            slots = part[order]
+            since_slot_began = np.arange(len(part)) - np.searchsorted(slots, slots)
+            owners = np.array(self._owners[start : start + _SLICE_NAMINGS], dtype=np.int64)
+            ordered[filled[slots] + since_slot_began] = owners[order]
+            filled += np.bincount(part, minlength=self._slot_count)
+            yield
+        return ordered, counts
+
+
+def _finished_rows(
+    owners: NDArray[np.int64], counts: NDArray[np.int64], unlisted: Words, clauses: int
+) -> Generator[None, None, dict[int, Words]]:
+    """Slot -> the row of the clauses that the value passes, of the values that many clauses name."""
+    rows: dict[int, Words] = {}
+    ends = np.cumsum(counts)
+    for slot in np.flatnonzero(counts > max(_NAMINGS_MIN, clauses // _CLAUSES_PER_NAMING)).tolist():
+        turned = np.zeros(clauses, dtype=np.bool_)
+        turned[owners[ends[slot] - counts[slot] : ends[slot]]] = True
+        rows[slot] = _frozen(pack(turned) ^ unlisted)
+        if len(rows) % (_SLICE_ROW_BYTES // clauses + 1) == 0:
+            yield
+    return rows
+
+
+class RangeDraft:
+    """Gathers the ranges of clauses."""
+
+    def __init__(self) -> None:
+        self._ranges: list[Range] = []
+        self.clauses: list[int] = []
+
+    def add(self, clause: int, constraint: Range) -> None:
+        """Take the one constraint of a clause."""
+        self.clauses.append(clause)
+        self._ranges.append(constraint)
+
+    def finish(self, clauses: int) -> Generator[None, None, RangeLane]:
+        """The lane over so many clauses."""
+        given = {bound: None for one in self._ranges for bound in (one.low, one.high) if bound is not None}
+        bounds = sorted(given)
+        yield
+        places = {bound: 2 * i + 1 for i, bound in enumerate(bounds)}
+        places_of_ranges = []
+        for i, one in enumerate(self._ranges):
+            low = 0 if one.low is None else places[one.low] + one.low_open
+            high = 2 * len(bounds) if one.high is None else places[one.high] - one.high_open
+            places_of_ranges.append((low, high, one.negated))
+            if i % _SLICE_RANGES == 0:
+                yield
+        # Two bytes compare twice as fast as four.
+        stretch = np.dtype(np.int16 if 2 * len(bounds) < np.iinfo(np.int16).max else np.int32)
+        table = np.array(places_of_ranges, dtype=stretch)
+        first: Stretches = np.zeros(clauses, dtype=stretch)
+        last: Stretches = np.full(clauses, 2 * len(bounds), dtype=stretch)
+        negated = np.zeros(clauses, dtype=np.bool_)
+        orderless = np.ones(clauses, dtype=np.bool_)
+        first[self.clauses], last[self.clauses] = table[:, 0], table[:, 1]
+        negated[self.clauses] = orderless[self.clauses] = table[:, 2]
+        return RangeLane(
+            bounds=bounds,
+            first=_frozen(first),
+            last=_frozen(last),
+            negated=_frozen(pack(negated)),
+            orderless=_frozen(pack(orderless)),
+        )
+
+
+Draft: TypeAlias = MembershipDraft | RangeDraft
+
+
+def _frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,85 @@
+"""Generated targeting: few paths and few values, so that conditions and attributes meet, of every kind and mixture."""
+
+from hypothesis import strategies as st
+
+from engine.targeting.condition import KINDS
+
+Json = object
+
+STRINGS = ["", "a", "A", "b", "Ab", "1", "10", " 2 ", "-1", "0x10", "1e1", "é", "\uffff", "\U0001f600"]
+VERSIONS = ["0", "1", "1.2", "1.2.3", "v1.2.3", "1.2.3-beta", "1.2.3-beta.2", "1.2.3+build", "1.10.3", "1..2"]
+NUMBERS = [0, 1, 1.0, -1, 2, 2.5, 10, -0.0, 2**53, 2**53 + 1, 1e300, 10**30]
+PATTERNS = ["a", "^a", "b$", "^[0-9]+$", "a|1", "^$", "(a+)+$", "[^a]", "1.2"]
+PATHS = ["x", "y", "z", "o.x", "o.y", "list", "list.0", "list.length", "o"]
+
+scalars = st.one_of(st.sampled_from(STRINGS), st.sampled_from(NUMBERS), st.booleans(), st.none())
+strings = st.sampled_from(STRINGS)
+numbers = st.sampled_from(NUMBERS)
+versions = st.one_of(st.sampled_from(VERSIONS), numbers)
+flat_objects = st.dictionaries(st.sampled_from(["x", "y"]), scalars, max_size=2).map(
+    lambda one: dict(sorted(one.items()))
+)
+arrays = st.lists(st.one_of(scalars, scalars, flat_objects, st.lists(scalars, max_size=2)), max_size=4)
+values = st.one_of(scalars, scalars, st.sampled_from(VERSIONS), arrays, flat_objects)
+
+attributes = st.fixed_dictionaries(
+    {}, optional={"x": values, "y": values, "z": scalars, "o": st.one_of(flat_objects, scalars), "list": arrays}
+)
+
+
+def _one(operator: str, operands: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]]:
+    return operands.map(lambda operand: {operator: operand})
+
+
+_listed = st.lists(scalars, max_size=4)
+
+indexed_operators = st.one_of(
+    *(_one(name, scalars) for name in ("$eq", "$ne")),
+    *(_one(name, _listed) for name in ("$in", "$nin", "$ini", "$nini")),
+    *(_one(name, numbers) for name in ("$lt", "$lte", "$gt", "$gte")),
+    _one("$exists", st.booleans()),
+)
+
+other_operators = st.one_of(
+    *(_one(name, strings) for name in ("$lt", "$lte", "$gt", "$gte")),
+    *(_one(name, versions) for name in ("$veq", "$vne", "$vlt", "$vlte", "$vgt", "$vgte")),
+    *(_one(name, st.sampled_from(PATTERNS)) for name in ("$regex", "$regexi", "$notRegex", "$notRegexi")),
+    _one("$type", st.sampled_from(KINDS)),
+    _one("$size", st.one_of(st.integers(0, 3), _one("$gt", st.integers(0, 2)))),
+    *(_one(name, st.lists(st.one_of(scalars, _one("$gt", numbers)), max_size=2)) for name in ("$all", "$alli")),
+)
+
+literals = st.one_of(scalars, scalars, arrays, flat_objects.filter(bool))
+
+
+def _together(tests: st.SearchStrategy[dict[str, Json]]) -> st.SearchStrategy[dict[str, Json]]:
+    """Up to three objects of operators in one."""
+    return st.lists(tests, max_size=3).map(
+        lambda many: {name: operand for one in many for name, operand in one.items()}
+    )
+
+
+def _tests(operators: st.SearchStrategy[dict[str, Json]], equals: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    simple = st.one_of(_together(operators), equals)
+    return st.one_of(simple, simple, _one("$not", simple))
+
+
+def _grouped(fields: st.SearchStrategy[dict[str, Json]], depth: int) -> st.SearchStrategy[dict[str, Json]]:
+    if depth == 0:
+        return fields
+    inner = _grouped(fields, depth - 1)
+    many = st.lists(inner, max_size=3)
+    groups = st.one_of(*(_one(name, many) for name in ("$and", "$or", "$nor")), _one("$not", inner))
+    return st.one_of(fields, st.tuples(fields, groups).map(lambda both: both[0] | both[1]), groups)
+
+
+def _fields(tests: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]]:
+    return st.dictionaries(st.sampled_from(PATHS), tests, max_size=3)
+
+
+_every_test = _tests(st.one_of(indexed_operators, other_operators), literals)
+_elem_match = _one("$elemMatch", st.one_of(_together(indexed_operators), _grouped(_fields(_every_test), 1)))
+
+# Every operator, and conditions of what the index holds in full.
+conditions = _grouped(_fields(st.one_of(_every_test, _every_test, _elem_match)), 2)
+indexed_conditions = _grouped(_fields(_tests(indexed_operators, scalars)), 2)

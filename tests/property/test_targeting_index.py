@@ -1,0 +1,111 @@
+"""The index says of every condition what the evaluator says of it, many conditions at a time."""
+
+from collections.abc import Sequence
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from engine.targeting import index as index_module
+from engine.targeting.condition import Condition, parse_condition
+from engine.targeting.evaluator import matches
+from engine.targeting.index import TargetingIndex
+from tests.property import targeting_strategies as generated
+
+Json = dict[str, object]
+
+
+def assert_agrees(index: TargetingIndex, conditions: Sequence[Condition], attributes: Json) -> None:
+    expected = [matches(condition, attributes) for condition in conditions]
+    found = index.candidates(attributes)
+    assert found.shape == index.residual.shape == (len(conditions),)
+    for i, holds in enumerate(expected):
+        assert index.matches_one(i, attributes) is holds
+        if index.residual[i]:
+            assert found[i] or not holds, f"condition {i} holds and is no candidate"
+        else:
+            assert found[i] == holds, f"condition {i}"
+
+
+def parsed(texts: Sequence[Json]) -> list[Condition]:
+    return [parse_condition(text) for text in texts]
+
+
+@settings(max_examples=settings().max_examples * 3)
+@given(
+    texts=st.lists(generated.conditions, max_size=12), requests=st.lists(generated.attributes, min_size=1, max_size=4)
+)
+def test_any_conditions(texts: list[Json], requests: list[Json]) -> None:
+    conditions = parsed(texts)
+    index = TargetingIndex(conditions)
+    for attributes in requests:
+        assert_agrees(index, conditions, attributes)
+
+
+@settings(max_examples=settings().max_examples * 3)
+@given(
+    texts=st.lists(generated.indexed_conditions, max_size=12),
+    requests=st.lists(generated.attributes, min_size=1, max_size=4),
+)
+def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: list[Json]) -> None:
+    conditions = parsed(texts)
+    index = TargetingIndex(conditions)
+    for attributes in requests:
+        assert_agrees(index, conditions, attributes)
+    few = [i for i, text in enumerate(texts) if not any(name in repr(text) for name in ("$and", "$or", "$nor", "$not"))]
+    assert not index.residual[few].any()
+
+
+@given(
+    texts=st.lists(generated.conditions, min_size=1, max_size=6), request=generated.attributes, times=st.integers(2, 60)
+)
+def test_thousands_of_repeated_conditions(texts: list[Json], request: Json, times: int) -> None:
+    conditions = parsed(texts) * times
+    index = TargetingIndex(conditions)
+    found = index.candidates(request).reshape(times, len(texts))
+    assert (found == found[0]).all()
+    assert_agrees(index, conditions[: len(texts)] * times, request)
+
+
+@given(
+    texts=st.lists(generated.conditions, max_size=12),
+    requests=st.lists(generated.attributes, min_size=1, max_size=3),
+    slice_conditions=st.integers(1, 5),
+)
+def test_an_index_built_in_slices_answers_alike(texts: list[Json], requests: list[Json], slice_conditions: int) -> None:
+    conditions = parsed(texts)
+    whole = TargetingIndex(conditions)
+    slices = TargetingIndex.build_sliced(conditions, slice_conditions)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            sliced = end.value
+            break
+    assert (whole.residual == sliced.residual).all()
+    for attributes in requests:
+        assert (whole.candidates(attributes) == sliced.candidates(attributes)).all()
+
+
+@given(texts=st.lists(generated.conditions, min_size=1, max_size=10), request=generated.attributes)
+def test_with_few_lanes_the_rest_is_residual(texts: list[Json], request: Json) -> None:
+    conditions = parsed(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "INDEX_LANES_MAX", 2)
+        index = TargetingIndex(conditions)
+    assert_agrees(index, conditions, request)
+
+
+@given(
+    texts=st.lists(generated.conditions, max_size=10), requests=st.lists(generated.attributes, min_size=2, max_size=4)
+)
+def test_a_request_leaves_no_trace_in_the_index(texts: list[Json], requests: list[Json]) -> None:
+    index = TargetingIndex(parsed(texts))
+    before = [index.candidates(attributes) for attributes in requests]
+    for found in before:
+        copy = found.copy()
+        found[:] = True
+        found[:] = copy
+    after = [index.candidates(attributes) for attributes in reversed(requests)]
+    assert all(np.array_equal(one, other) for one, other in zip(before, reversed(after), strict=True))
