@@ -1,0 +1,212 @@
+"""Which formats of a creative a slot can show: banners by size, native ads by their required assets.
+
+Fitting depends on the slot's ``Shape`` and the formats' signatures alone, both small hashable values, so that it is
+computed once for each pair and kept. Sources: OpenRTB 2.6, 3.2.6 Banner, 3.2.9 Native, 3.2.10 Format; OpenRTB
+Native Ads 1.2, 4.2 to 4.6.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from schemas.entities import Asset, Format
+from schemas.native import NativeAsset, NativeImage, NativeRequest
+from schemas.openrtb import AdRequest, Banner
+
+FITS: Final = 0
+FORMAT_MISMATCH: Final = 1  # no format of a kind that the slot shows, or none that its frameworks can run
+SIZE_MISMATCH: Final = 2  # of the kind, but not of the size, or with a required asset missing or not as asked
+
+_NOTHING: Final = ""  # the role of what no asset can satisfy
+_IMAGE_ROLES: Final = {1: "icon", 2: "logo", 3: "main_image"}  # Native 1.2, 7.5; 2 stands in version 1.1
+_DATA_ROLES: Final = {  # Native 1.2, 7.4
+    1: "sponsored", 2: "desc", 3: "rating", 4: "likes", 5: "downloads", 6: "price", 7: "saleprice", 8: "phone",
+    9: "address", 10: "desc2", 11: "displayurl", 12: "cta",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What one requested asset asks for; 0 and no mimes mean anything goes. Lengths in characters, sizes in pixels."""
+
+    role: str
+    length_max: int = 0
+    w: int = 0
+    h: int = 0
+    w_min: int = 0
+    h_min: int = 0
+    mimes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What fitting looks at in one asset of a native format."""
+
+    role: str
+    length: int
+    w: int
+    h: int
+    mime: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What fitting looks at in one format; equal formats have equal signatures. ``api``: frameworks it must have."""
+
+    kind: str
+    w: int = 0
+    h: int = 0
+    parts: tuple[Part, ...] = ()
+    api: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a slot can show. ``sizes``: of banners, sorted; none: no banners; empty: a banner of any size.
+
+    ``needs``: of the required native assets, None: no native ads. The frameworks are what each kind can run.
+    """
+
+    sizes: tuple[tuple[int, int], ...] | None
+    needs: tuple[Need, ...] | None
+    banner_api: tuple[int, ...]
+    native_api: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ImpSpec:
+    """One imp as ads see it. ``battr``: blocked creative attributes of both kinds together, sorted.
+
+    ``native``: the native request that a response must answer.
+    """
+
+    shape: Shape
+    battr: tuple[int, ...]
+    secure: bool
+    native: NativeRequest | None
+
+
+def imp_spec(request: AdRequest, index: int) -> ImpSpec:
+    """The imp at ``index``. Attributes blocked for one kind count for both: the safe reading of a mixed slot."""
+    imp = request.typed.imp[index]
+    native = request.natives[index] if index < len(request.natives) else None
+    if native is not None and not native.assets:
+        native = None  # nothing could be shown
+    banner_battr = imp.banner.battr if imp.banner else ()
+    native_battr = imp.native.battr if imp.native else ()
+    return ImpSpec(
+        shape=Shape(
+            sizes=_sizes(imp.banner) if imp.banner else None,
+            needs=_needs(native) if native else None,
+            banner_api=tuple(sorted({*imp.banner.api})) if imp.banner else (),
+            native_api=tuple(sorted({*imp.native.api})) if imp.native else (),
+        ),
+        battr=tuple(sorted({*banner_battr, *native_battr})),
+        secure=imp.secure == 1,
+        native=native,
+    )
+
+
+def _sizes(banner: Banner) -> tuple[tuple[int, int], ...]:
+    """All allowed sizes: those of ``format`` and the banner's own; an incomplete one counts as absent."""
+    given = [*((size.w, size.h) for size in banner.format), (banner.w, banner.h)]
+    return tuple(sorted({(w, h) for w, h in given if w is not None and h is not None and w > 0 and h > 0}))
+
+
+def _needs(native: NativeRequest) -> tuple[Need, ...]:
+    """Of the required assets, in an order of their own: neither ids nor places of assets change what fits."""
+    required = {need_of(asset) for asset in native.assets if asset.required}
+    return tuple(sorted(required, key=dataclasses.astuple))
+
+
+def need_of(asset: NativeAsset) -> Need:
+    """What a requested asset asks for. Video assets are decided by a later version: nothing satisfies them."""
+    if asset.title is not None:
+        return Need(role="title", length_max=max(asset.title.len or 0, 0))
+    if asset.img is not None:
+        return _image_need(asset.img)
+    if asset.data is not None:
+        return Need(role=_DATA_ROLES.get(asset.data.type, _NOTHING), length_max=max(asset.data.len or 0, 0))
+    return Need(role=_NOTHING)
+
+
+def _image_need(image: NativeImage) -> Need:
+    """Native 1.2, 4.4: a size is exact only when no least size is given beside it."""
+    w_min, h_min = max(image.wmin or 0, 0), max(image.hmin or 0, 0)
+    return Need(
+        role=_IMAGE_ROLES.get(3 if image.type is None else image.type, _NOTHING),
+        w=0 if w_min else max(image.w or 0, 0),
+        h=0 if h_min else max(image.h or 0, 0),
+        w_min=w_min,
+        h_min=h_min,
+        mimes=tuple(sorted({_mime(mime) for mime in image.mimes})),
+    )
+
+
+def _mime(mime: str) -> str:
+    plain = mime.strip().lower()
+    return "image/jpeg" if plain == "image/jpg" else plain
+
+
+def part_of(asset: Asset) -> Part:
+    """What fitting looks at in an asset of a creative."""
+    return Part(
+        role=asset.role,
+        length=len(asset.text or ""),
+        w=asset.w or 0,
+        h=asset.h or 0,
+        mime=_mime(asset.mime or ""),
+    )
+
+
+def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
+    """The signature of a creative's format. ``api``: the creative's frameworks (AdCOM, List: API Frameworks)."""
+    frameworks = tuple(sorted({*api}))
+    match form.type:
+        case "banner":
+            return Signature(kind="banner", w=form.w, h=form.h, api=frameworks)
+        case "native":
+            parts = sorted({part_of(asset) for asset in form.assets}, key=dataclasses.astuple)
+            return Signature(kind="native", parts=tuple(parts), api=frameworks)
+        case _:
+            return Signature(kind="video", api=frameworks)
+
+
+def satisfies(part: Part, need: Need) -> bool:
+    """Whether an asset is what was asked for. Text is never cut; a type that is not known is not an allowed one."""
+    return (
+        part.role == need.role
+        and (not need.length_max or part.length <= need.length_max)
+        and (not need.w or part.w == need.w)
+        and (not need.h or part.h == need.h)
+        and part.w >= need.w_min
+        and part.h >= need.h_min
+        and (not need.mimes or part.mime in need.mimes)
+    )
+
+
+def fits(spec: ImpSpec, formats: Sequence[Signature]) -> int:
+    """FITS when any format does; otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
+    codes = [_fit(spec.shape, form) for form in formats]
+    if FITS in codes:
+        return FITS
+    return SIZE_MISMATCH if SIZE_MISMATCH in codes else FORMAT_MISMATCH
+
+
+def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
+    """The index of the format to show: the first that fits, in the creative's own order."""
+    return next((index for index, form in enumerate(formats) if _fit(spec.shape, form) == FITS), None)
+
+
+def _fit(shape: Shape, form: Signature) -> int:
+    if form.kind == "banner" and shape.sizes is not None:
+        runs = all(framework in shape.banner_api for framework in form.api)
+        fitting = not shape.sizes or (form.w, form.h) in shape.sizes
+    elif form.kind == "native" and shape.needs is not None:
+        runs = all(framework in shape.native_api for framework in form.api)
+        fitting = all(any(satisfies(part, need) for part in form.parts) for need in shape.needs)
+    else:
+        return FORMAT_MISMATCH
+    if not runs:
+        return FORMAT_MISMATCH
+    return FITS if fitting else SIZE_MISMATCH

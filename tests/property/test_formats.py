@@ -1,0 +1,89 @@
+"""Fitting against a slow oracle that reads the request's plain JSON."""
+
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, chosen_format, fits, format_signature, imp_spec
+from schemas.entities import Asset, BannerFormat, Format, NativeFormat, VideoFormat
+from schemas.openrtb import read_request
+
+sides = st.sampled_from([1, 2, 3])
+mimes = st.sampled_from(["image/png", "image/jpeg"])
+banners = st.builds(BannerFormat, w=sides, h=sides, markup=st.just(""))
+titles = st.builds(Asset, role=st.just("title"), text=st.text("a", max_size=4))
+images = st.builds(
+    Asset,
+    role=st.sampled_from(["icon", "main_image"]),
+    url=st.just("https://a.example/i"),
+    w=sides,
+    h=sides,
+    mime=mimes,
+)
+natives = st.builds(
+    NativeFormat, assets=st.lists(titles | images, min_size=1, max_size=3, unique_by=lambda one: one.role).map(tuple)
+)
+videos = st.builds(VideoFormat, duration_s=st.just(5))
+creatives = st.lists(banners | natives | videos, max_size=4)
+
+banner_imps = st.fixed_dictionaries(
+    {},
+    optional={"w": sides, "h": sides, "format": st.lists(st.fixed_dictionaries({"w": sides, "h": sides}), max_size=2)},
+)
+image_wishes = st.fixed_dictionaries(
+    {"type": st.sampled_from([1, 3])},
+    optional={"w": sides, "h": sides, "wmin": sides, "hmin": sides, "mimes": st.lists(mimes, max_size=1)},
+)
+wishes = st.one_of(
+    st.fixed_dictionaries({"title": st.fixed_dictionaries({"len": st.integers(0, 4)})}),
+    st.fixed_dictionaries({"img": image_wishes}),
+)
+native_imps = st.lists(st.tuples(wishes, st.booleans()), min_size=1, max_size=3)
+
+
+def slow_asset(wish: dict[str, Any], asset: Asset) -> bool:
+    if "title" in wish:
+        most = wish["title"]["len"]
+        return asset.role == "title" and (most == 0 or len(asset.text or "") <= most)
+    image = wish["img"]
+    if asset.role != {1: "icon", 3: "main_image"}[image["type"]]:
+        return False
+    for side, size in (("w", asset.w), ("h", asset.h)):
+        assert size is not None
+        least, exact = image.get(f"{side}min"), image.get(side)
+        if (least is not None and size < least) or (least is None and exact is not None and size != exact):
+            return False
+    return not image.get("mimes") or asset.mime in image["mimes"]
+
+
+def slow_fit(imp: dict[str, Any], wanted: list[tuple[dict[str, Any], bool]] | None, form: Format) -> int:
+    if isinstance(form, BannerFormat) and "banner" in imp:
+        banner = imp["banner"]
+        allowed = [(size["w"], size["h"]) for size in banner.get("format", [])]
+        if "w" in banner and "h" in banner:
+            allowed.append((banner["w"], banner["h"]))
+        return FITS if not allowed or (form.w, form.h) in allowed else SIZE_MISMATCH
+    if isinstance(form, NativeFormat) and wanted is not None:
+        missing = [wish for wish, required in wanted if required and not any(slow_asset(wish, a) for a in form.assets)]
+        return SIZE_MISMATCH if missing else FITS
+    return FORMAT_MISMATCH
+
+
+@given(st.none() | banner_imps, st.none() | native_imps, creatives)
+def test_fit_is_what_the_request_says(
+    banner: dict[str, Any] | None, wanted: list[tuple[dict[str, Any], bool]] | None, formats: list[Format]
+) -> None:
+    imp: dict[str, Any] = {"id": "1"}
+    if banner is not None:
+        imp["banner"] = banner
+    if wanted is not None:
+        assets = [{"id": place, "required": int(required), **wish} for place, (wish, required) in enumerate(wanted)]
+        imp["native"] = {"request": {"assets": assets}}
+    spec = imp_spec(read_request(orjson.dumps({"id": "r", "imp": [imp]})), 0)
+    signatures = [format_signature(form) for form in formats]
+    codes = [slow_fit(imp, wanted, form) for form in formats]
+    expected = FITS if FITS in codes else SIZE_MISMATCH if SIZE_MISMATCH in codes else FORMAT_MISMATCH
+    assert fits(spec, signatures) == expected
+    assert chosen_format(spec, signatures) == (codes.index(FITS) if FITS in codes else None)

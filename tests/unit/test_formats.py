@@ -1,0 +1,169 @@
+"""Which creative formats a slot can show."""
+
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+
+from engine.formats import (
+    FITS,
+    FORMAT_MISMATCH,
+    SIZE_MISMATCH,
+    ImpSpec,
+    Signature,
+    chosen_format,
+    fits,
+    format_signature,
+    imp_spec,
+)
+from schemas.entities import BannerFormat, Format
+from schemas.openrtb import read_request
+
+CARD: list[dict[str, Any]] = [
+    {"role": "title", "text": "A title"},
+    {"role": "main_image", "url": "https://a.example/i.webp", "mime": "image/webp", "w": 1_200, "h": 628},
+    {"role": "sponsored", "text": "Acme"},
+]
+
+
+def slot(**imp: Any) -> ImpSpec:
+    return imp_spec(read_request(orjson.dumps({"id": "r", "imp": [{"id": "1", **imp}]})), 0)
+
+
+def native(*assets: dict[str, Any]) -> dict[str, Any]:
+    numbered = [{"id": number, "required": 1, **asset} for number, asset in enumerate(assets)]
+    return {"request": orjson.dumps({"ver": "1.2", "assets": numbered}).decode()}
+
+
+def form(**fields: Any) -> Signature:
+    decoded: Format = msgspec.convert(fields, Format)
+    return format_signature(decoded)
+
+
+def banner(w: int, h: int) -> Signature:
+    return form(type="banner", w=w, h=h, markup="<b>")
+
+
+def card(*assets: dict[str, Any]) -> Signature:
+    return form(type="native", assets=list(assets or CARD))
+
+
+VIDEO = form(type="video", duration_s=15, url="https://a.example/v.mp4")
+
+
+@pytest.mark.parametrize(
+    ("spec", "sizes"),
+    [
+        ({"w": 300, "h": 250}, ((300, 250),)),
+        ({"format": [{"w": 728, "h": 90}, {"w": 300, "h": 250}]}, ((300, 250), (728, 90))),
+        ({"format": [{"w": 728, "h": 90}], "w": 300, "h": 250}, ((300, 250), (728, 90))),
+        ({"format": [{"w": "728", "h": 90}, {"w": 1}], "w": 300}, ((728, 90),)),
+        ({"w": 0, "h": 0}, ()),
+        ({}, ()),
+    ],
+)
+def test_allowed_sizes_of_a_banner(spec: dict[str, Any], sizes: tuple[tuple[int, int], ...]) -> None:
+    assert slot(banner=spec).shape.sizes == sizes
+
+
+def test_banner_fits_by_exact_size() -> None:
+    spec = slot(banner={"format": [{"w": 300, "h": 250}, {"w": 320, "h": 50}]})
+    assert fits(spec, [banner(320, 50)]) == FITS
+    assert fits(spec, [banner(50, 320)]) == SIZE_MISMATCH
+    assert fits(spec, [card(), VIDEO]) == FORMAT_MISMATCH
+    assert fits(spec, [VIDEO, banner(1, 1)]) == SIZE_MISMATCH
+    assert fits(spec, [banner(1, 1), banner(300, 250)]) == FITS
+    assert fits(spec, []) == FORMAT_MISMATCH
+
+
+def test_banner_without_a_size_takes_every_size() -> None:
+    assert fits(slot(banner={}), [banner(970, 250)]) == FITS
+
+
+def test_first_fitting_format_of_the_creative_is_shown() -> None:
+    spec = slot(banner={"format": [{"w": 300, "h": 250}, {"w": 320, "h": 50}]}, native=native({"title": {"len": 90}}))
+    assert chosen_format(spec, [VIDEO, banner(1, 1), card(), banner(300, 250)]) == 2
+    assert chosen_format(spec, [banner(320, 50), banner(300, 250)]) == 0
+    assert chosen_format(spec, [VIDEO]) is None
+
+
+@pytest.mark.parametrize(
+    ("asset", "code"),
+    [
+        ({"title": {"len": 7}}, FITS),
+        ({"title": {"len": 6}}, SIZE_MISMATCH),
+        ({"title": {}}, FITS),
+        ({"title": {"len": 0}}, FITS),
+        ({"img": {"type": 3}}, FITS),
+        ({"img": {}}, FITS),
+        ({"img": {"type": 1}}, SIZE_MISMATCH),
+        ({"img": {"type": 500}}, SIZE_MISMATCH),
+        ({"img": {"type": 3, "w": 1_200, "h": 628}}, FITS),
+        ({"img": {"type": 3, "w": 1_200, "h": 627}}, SIZE_MISMATCH),
+        ({"img": {"type": 3, "wmin": 1_200, "hmin": 628}}, FITS),
+        ({"img": {"type": 3, "wmin": 1_201}}, SIZE_MISMATCH),
+        ({"img": {"type": 3, "hmin": 629}}, SIZE_MISMATCH),
+        ({"img": {"type": 3, "w": 600, "wmin": 300, "h": 300, "hmin": 150}}, FITS),
+        ({"img": {"type": 3, "w": 600, "hmin": 150}}, SIZE_MISMATCH),
+        ({"img": {"type": 3, "mimes": ["image/jpg", "IMAGE/WEBP"]}}, FITS),
+        ({"img": {"type": 3, "mimes": ["image/jpg"]}}, SIZE_MISMATCH),
+        ({"data": {"type": 1, "len": 4}}, FITS),
+        ({"data": {"type": 1, "len": 3}}, SIZE_MISMATCH),
+        ({"data": {"type": 2}}, SIZE_MISMATCH),
+        ({"data": {"type": 99}}, SIZE_MISMATCH),
+        ({"video": {"mimes": ["video/mp4"]}}, SIZE_MISMATCH),
+        ({}, SIZE_MISMATCH),
+        ({"video": {"mimes": ["video/mp4"]}, "required": 0}, FITS),
+        ({"title": {"len": 1}, "required": 0}, FITS),
+    ],
+)
+def test_required_native_asset(asset: dict[str, Any], code: int) -> None:
+    assert fits(slot(native=native(asset)), [card()]) == code
+
+
+def test_every_required_asset_must_be_there() -> None:
+    both = slot(native=native({"title": {"len": 90}}, {"data": {"type": 12}}))
+    assert fits(both, [card()]) == SIZE_MISMATCH
+    assert fits(both, [card(*CARD, {"role": "cta", "text": "Buy"})]) == FITS
+
+
+def test_unknown_type_of_an_image_is_not_an_allowed_one() -> None:
+    untyped = {"role": "main_image", "url": "https://a.example/i", "w": 1, "h": 1}
+    assert fits(slot(native=native({"img": {"mimes": ["image/png"]}})), [card(untyped)]) == SIZE_MISMATCH
+    assert fits(slot(native=native({"img": {}})), [card(untyped)]) == FITS
+
+
+def test_native_request_without_assets_shows_nothing() -> None:
+    assert fits(slot(native=native()), [card()]) == FORMAT_MISMATCH
+    assert slot(native=native()).native is None
+
+
+def test_jpg_is_jpeg() -> None:
+    spec = slot(native=native({"img": {"mimes": ["image/jpg"]}}))
+    assert fits(spec, [card({**CARD[1], "mime": "image/jpeg"})]) == FITS
+
+
+def test_frameworks_of_the_creative_must_be_offered_for_its_kind() -> None:
+    spec = slot(banner={"w": 1, "h": 1, "api": [3, 5]}, native={**native({"title": {}}), "api": [7]})
+    dot = BannerFormat(w=1, h=1, markup="")
+    assert fits(spec, [format_signature(dot, api=(5,))]) == FITS
+    assert fits(spec, [format_signature(dot, api=(5, 7))]) == FORMAT_MISMATCH
+    assert fits(slot(banner={"w": 1, "h": 1}), [format_signature(dot, api=(5,))]) == FORMAT_MISMATCH
+
+
+def test_shape_is_the_same_for_equal_wishes() -> None:
+    one = native({"title": {"len": 90}}, {"data": {"type": 1}}, {"data": {"type": 2}, "required": 0})
+    other = native({"data": {"type": 1}}, {"title": {"len": 90}})
+    assert hash(slot(native=one).shape) == hash(slot(native=other).shape)
+    assert slot(native=one).shape == slot(native=other).shape
+
+
+def test_blocked_attributes_and_security() -> None:
+    spec = slot(banner={"battr": [3, 1]}, native={**native({"title": {}}), "battr": [2, 3]}, secure=1)
+    assert (spec.battr, spec.secure) == ((1, 2, 3), True)
+    assert [slot(banner={}, secure=given).secure for given in (0, None, "1")] == [False, False, True]
+
+
+def test_imp_of_other_kinds_shows_nothing_of_ours() -> None:
+    assert fits(slot(video={"mimes": ["video/mp4"]}), [banner(1, 1), card(), VIDEO]) == FORMAT_MISMATCH
