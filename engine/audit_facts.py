@@ -1,0 +1,209 @@
+"""What an audit looks at in each record: which request it belongs to, and the numbers that must agree."""
+
+import dataclasses
+import decimal
+from typing import Final, Protocol
+
+import msgspec
+
+from engine.limits import PPB, PPM
+from schemas.decoding import decode
+from schemas.errors import SchemaError
+from schemas.events import Cost, Impression
+from schemas.openrtb import readable_id
+from schemas.openrtb_response import BidResponse
+
+_RESULT: Final = msgspec.json.Decoder(BidResponse)
+_IMPRESSION: Final = msgspec.json.Decoder(Impression)
+_COST: Final = msgspec.json.Decoder(Cost)
+
+
+class Output(Protocol):
+    """A record that the engine wrote."""
+
+    @property
+    def offset(self) -> int:
+        """Where the record lies in its topic."""
+        ...
+
+    @property
+    def request_offset(self) -> int:
+        """Where the request lies that it was written for; -1 for none: a dead letter of another topic."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Its own id."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFact:
+    """A record of the requests topic; ``request_id`` is None when it cannot be read."""
+
+    offset: int
+    request_id: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BidFact:
+    """A filled slot of a result."""
+
+    impression_id: str
+    ad_id: str
+    event: str
+    currency: str
+    price_nanos: int
+    expected_revenue_nanos: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFact:
+    """A result: one for each readable request."""
+
+    offset: int
+    request_offset: int
+    identity: str
+    epoch: str
+    shard: int
+    request_id: str
+    nbr: int | None
+    bids: tuple[BidFact, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ImpressionFact:
+    """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect."""
+
+    offset: int
+    request_offset: int
+    identity: str
+    ad_id: str
+    event: str
+    currency: str
+    price_nanos: int
+    expected_revenue_nanos: int
+    recomputed_revenue_nanos: int
+    test: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CostFact:
+    """A charge."""
+
+    offset: int
+    request_offset: int
+    identity: str
+    impression_id: str
+    event: str
+    currency: str
+    price_nanos: int
+    quantity: int
+    charged_nanos: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFact:
+    """A dead letter of the record at ``origin``: logical topic and offset."""
+
+    offset: int
+    request_offset: int
+    identity: str
+    origin: tuple[str, int]
+
+
+def decision_place(decision_id: str) -> tuple[str, int, int]:
+    """Epoch, shard and request offset of a decision id (``engine/outcome.py``). Raises SchemaError for any other text."""
+    rest, _, offset = decision_id.rpartition("-")
+    epoch, _, shard = rest.rpartition("-")
+    if not (epoch and shard.isdecimal() and offset.isdecimal()):
+        raise SchemaError("decision_id", f"{decision_id!r} is not EPOCH-SHARD-OFFSET")
+    return epoch, int(shard), int(offset)
+
+
+def request_fact(offset: int, value: bytes | None) -> RequestFact:
+    """Any bytes are a request; those in which an id can be read ask for a result."""
+    return RequestFact(offset=offset, request_id=readable_id(value or b""))
+
+
+def result_fact(offset: int, value: bytes) -> ResultFact:
+    """Raises SchemaError for bytes that are no result."""
+    response = decode(_RESULT, value)
+    epoch, shard, request_offset = decision_place(response.bidid)
+    return ResultFact(
+        offset=offset,
+        request_offset=request_offset,
+        identity=response.bidid,
+        epoch=epoch,
+        shard=shard,
+        request_id=response.id,
+        nbr=response.nbr,
+        bids=tuple(
+            BidFact(
+                impression_id=bid.ext.adjudge.impression_id,
+                ad_id=bid.adid,
+                event=bid.ext.adjudge.price_event,
+                currency=bid.ext.adjudge.currency,
+                price_nanos=bid.ext.adjudge.price_nanos,
+                expected_revenue_nanos=_cpm_nanos(bid.price),
+            )
+            for seat in response.seatbid
+            for bid in seat.bid
+        ),
+    )
+
+
+def impression_fact(offset: int, value: bytes) -> ImpressionFact:
+    """Raises SchemaError for bytes that are no impression."""
+    served = decode(_IMPRESSION, value)
+    _, _, request_offset = decision_place(served.decision_id)
+    effect_ppm = PPM if served.pricing_event == "impression" else served.effect_ppm
+    expected_ppb = served.p_ppb * effect_ppm // PPM
+    return ImpressionFact(
+        offset=offset,
+        request_offset=request_offset,
+        identity=served.impression_id,
+        ad_id=served.ad_id,
+        event=served.pricing_event,
+        currency=served.currency,
+        price_nanos=served.price_nanos,
+        expected_revenue_nanos=served.expected_revenue_nanos,
+        recomputed_revenue_nanos=served.price_nanos * expected_ppb // PPB,
+        test=served.test,
+    )
+
+
+def cost_fact(offset: int, value: bytes) -> CostFact:
+    """Raises SchemaError for bytes that are no cost."""
+    cost = decode(_COST, value)
+    _, _, request_offset = decision_place(cost.decision_id)
+    return CostFact(
+        offset=offset,
+        request_offset=request_offset,
+        identity=cost.cost_id,
+        impression_id=cost.impression_id,
+        event=cost.billing_event,
+        currency=cost.currency,
+        price_nanos=cost.price_nanos,
+        quantity=cost.quantity,
+        charged_nanos=cost.charged_nanos,
+    )
+
+
+def letter_fact(offset: int, headers: tuple[tuple[str, bytes], ...]) -> LetterFact:
+    """Raises SchemaError for a dead letter whose headers do not name its origin."""
+    named = {name: value.decode(errors="replace") for name, value in headers}
+    topic, origin = named.get("adjudge-topic", ""), named.get("adjudge-offset", "")
+    if not topic or not origin.isdecimal():
+        raise SchemaError("headers", "do not say where the record came from")
+    return LetterFact(
+        offset=offset,
+        request_offset=int(origin) if topic == "requests" else -1,
+        identity=f"{topic}@{origin}",
+        origin=(topic, int(origin)),
+    )
+
+
+def _cpm_nanos(price: float) -> int:
+    """Nanos of one impression: the decimal text of a price is exact (``engine/money.py``)."""
+    return int(decimal.Decimal(repr(price)).scaleb(6).to_integral_value())

@@ -1,0 +1,108 @@
+"""What the records of one journal entry must have of each other: pure checks that yield what is wrong.
+
+Each finding is (rule, topic, offset, problem): the record that breaks the rule, and how.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from engine.audit_facts import CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact
+
+Finding = tuple[str, str, int, str]
+
+
+def repeated(topic: str, facts: Sequence[Output]) -> Iterator[Finding]:
+    """Ids are unique; those of different entries differ by their request."""
+    seen: set[str] = set()
+    for fact in facts:
+        if fact.identity in seen:
+            yield "unique", topic, fact.offset, f"{fact.identity} is there a second time"
+        seen.add(fact.identity)
+
+
+def results_of(
+    requests: Sequence[RequestFact],
+    results: Sequence[ResultFact],
+    letters: Sequence[LetterFact],
+    log: tuple[str | None, int],
+) -> Iterator[Finding]:
+    """Each readable request has its result, every other one is written off, and nothing else was answered.
+
+    ``log``: epoch (None when its genesis is no longer kept) and shard that every decision id must name.
+    """
+    epoch, shard = log
+    asked = {request.offset: request for request in requests}
+    for result in results:
+        request = asked.get(result.request_offset)
+        if request is None:
+            yield "result", "results", result.offset, f"no request lies at {result.request_offset}"
+        elif request.request_id is None:
+            yield "result", "results", result.offset, "answers a record without a readable id"
+        elif request.request_id != result.request_id:
+            yield "result", "results", result.offset, f"answers {result.request_id!r}, asked was {request.request_id!r}"
+        if result.shard != shard or epoch not in {None, result.epoch}:
+            yield "result", "results", result.offset, f"{result.identity} is of another log or shard"
+        if (result.nbr is None) is not bool(result.bids):
+            yield "result", "results", result.offset, "has both bids and nbr, or neither"
+    answered = {result.request_offset for result in results}
+    written_off = {letter.request_offset for letter in letters}
+    for request in requests:
+        if request.request_id is not None and request.offset not in answered:
+            yield "result", "requests", request.offset, f"{request.request_id!r} has no result"
+        if request.request_id is None and request.offset not in written_off:
+            yield "dead_letter", "requests", request.offset, "cannot be read, and is not written off"
+    for letter in letters:
+        if letter.request_offset not in asked:
+            yield "dead_letter", "dead-letters", letter.offset, f"no request lies at {letter.request_offset}"
+
+
+def impressions_of(results: Sequence[ResultFact], impressions: Sequence[ImpressionFact]) -> Iterator[Finding]:
+    """Each filled slot has one impression with the same ad and money, and each impression a filled slot."""
+    filled = {bid.impression_id: (result, bid) for result in results for bid in result.bids}
+    for served in impressions:
+        if served.identity not in filled:
+            yield "impression", "impressions", served.offset, f"{served.identity} is in no result"
+            continue
+        _, bid = filled.pop(served.identity)
+        told = (bid.ad_id, bid.event, bid.currency, bid.price_nanos)
+        if told != (served.ad_id, served.event, served.currency, served.price_nanos):
+            yield "impression", "impressions", served.offset, f"differs from its result, which says {told}"
+        if bid.expected_revenue_nanos != served.expected_revenue_nanos:
+            problem = f"expects {served.expected_revenue_nanos} nanos, its result {bid.expected_revenue_nanos}"
+            yield "revenue", "impressions", served.offset, problem
+        if served.expected_revenue_nanos != served.recomputed_revenue_nanos:
+            problem = (
+                f"expects {served.expected_revenue_nanos} nanos, its price gives {served.recomputed_revenue_nanos}"
+            )
+            yield "revenue", "impressions", served.offset, problem
+    for identity, (result, _) in filled.items():
+        yield "impression", "results", result.offset, f"the filled slot {identity} has no impression"
+
+
+def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -> Iterator[Finding]:
+    """What is paid as served is charged once, at its price, and nothing else is charged at the decision."""
+    served = {impression.identity: impression for impression in impressions}
+    charged: set[str] = set()
+    for cost in costs:
+        impression = served.get(cost.impression_id)
+        if impression is None:
+            yield "cost", "costs", cost.offset, f"{cost.impression_id} is no impression of its transaction"
+            continue
+        if cost.impression_id in charged:
+            yield "cost", "costs", cost.offset, f"{cost.impression_id} is charged a second time"
+        charged.add(cost.impression_id)
+        if impression.test or impression.event != "impression":
+            what = "a test" if impression.test else f"what is paid for each {impression.event}"
+            yield "cost", "costs", cost.offset, f"charges {what} at the decision"
+        if (cost.currency, cost.price_nanos) != (impression.currency, impression.price_nanos):
+            problem = f"{cost.price_nanos} {cost.currency}, the impression's is {impression.price_nanos} {impression.currency}"
+            yield "cost", "costs", cost.offset, f"its price is {problem}"
+        if cost.charged_nanos != cost.price_nanos * cost.quantity:
+            yield (
+                "cost",
+                "costs",
+                cost.offset,
+                f"charges {cost.charged_nanos} nanos for {cost.quantity} x {cost.price_nanos}",
+            )
+    for identity, impression in served.items():
+        if impression.event == "impression" and not impression.test and identity not in charged:
+            yield "cost", "impressions", impression.offset, f"{identity} was served and not charged"

@@ -1,0 +1,415 @@
+"""A sound log passes the audit; each way of tampering with it is found, at the record that was tampered with."""
+
+import dataclasses
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from engine.audit import TOPICS, ShardAudit
+from engine.digest import first_digest
+from schemas.dead_letters import DeadLetter
+from schemas.events import Cost, Impression
+from schemas.journal import Counts, Entry, Fence, Genesis, Run
+from schemas.openrtb_response import BidResponse
+from schemas.wire import encode
+
+EPOCH = "e-1"
+SHARD = 2
+FACTS = {
+    "request_id": "",
+    "event_time_ms": 1_000,
+    "engine_version": "1",
+    "policy": "default",
+    "policy_version": 1,
+    "catalog_offset": 5,
+    "controls_offset": 2,
+    "privacy_basis": "ok",
+}
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclasses.dataclass
+class Written:
+    """A record as it lies in a topic."""
+
+    offset: int
+    value: bytes
+    headers: Headers = ()
+
+
+Log = dict[str, list[Written]]
+
+
+def decision_id(request: int) -> str:
+    return f"{EPOCH}-{SHARD}-{request}"
+
+
+def result(request: int, events: tuple[str, ...]) -> bytes:
+    bids = [
+        {
+            "id": f"{decision_id(request)}-{slot}",
+            "impid": str(slot),
+            "price": 2.0 if event == "impression" else 0.5,
+            "adid": f"ad{slot}",
+            "crid": "cr",
+            "cid": "c",
+            "adm": "",
+            "mtype": 1,
+            "ext": {
+                "adjudge": {
+                    "impression_id": f"{decision_id(request)}-{slot}",
+                    "token": "t",
+                    "position": slot,
+                    "price_event": event,
+                    "price_nanos": 2_000_000 if event == "impression" else 50_000_000,
+                    "currency": "USD",
+                }
+            },
+        }
+        for slot, event in enumerate(events)
+    ]
+    fields: dict[str, object] = {
+        "id": f"r{request}",
+        "bidid": decision_id(request),
+        "ext": {"adjudge": {**FACTS, "decision_id": decision_id(request), "request_id": f"r{request}"}},
+        **({"seatbid": [{"bid": bids}]} if bids else {"nbr": 505}),
+    }
+    return encode(msgspec.convert(fields, BidResponse))
+
+
+def impression(request: int, slot: int, event: str) -> bytes:
+    paid = event == "impression"
+    fields: dict[str, object] = {
+        **FACTS,
+        "decision_id": decision_id(request),
+        "request_id": f"r{request}",
+        "impression_id": f"{decision_id(request)}-{slot}",
+        "imp_id": str(slot),
+        "slot": slot,
+        "position": slot,
+        "ad_id": f"ad{slot}",
+        **{f"{owner}_id": owner for owner in ("advertiser", "campaign", "line_item", "creative")},
+        **{f"{owner}_version": 1 for owner in ("advertiser", "campaign", "line_item", "creative", "ad")},
+        "format": 0,
+        "format_type": "banner",
+        "tier": "standard",
+        "auction": "gsp",
+        "currency": "USD",
+        "pricing_event": event,
+        "bid_micros": 3_000_000,
+        "bid_currency": "USD",
+        "rate_ppb": 1_000_000_000,
+        "bid_nanos": 3_000_000,
+        "p_ppb": 1_000_000_000 if paid else 20_000_000,
+        "p_raw_ppb": 1_000_000_000 if paid else 20_000_000,
+        "effect_ppm": 1_000_000 if paid else 500_000,
+        "quality_ppm": 1_000_000,
+        "user_value_ppm": 0,
+        "user_value_nanos": 0,
+        "rank_value_nanos": 3_000_000,
+        "reserve_nanos": 0,
+        "price_nanos": 2_000_000 if paid else 50_000_000,
+        "expected_revenue_nanos": 2_000_000 if paid else 500_000,
+        "price_setter": "reserve",
+        "token": "t",
+    }
+    return encode(msgspec.convert(fields, Impression))
+
+
+def cost(request: int, slot: int) -> bytes:
+    fields: dict[str, object] = {
+        **FACTS,
+        "decision_id": decision_id(request),
+        "request_id": f"r{request}",
+        "cost_id": f"{decision_id(request)}-{slot}-impression-0",
+        "impression_id": f"{decision_id(request)}-{slot}",
+        "sequence": 0,
+        **{f"{owner}_id": owner for owner in ("advertiser", "campaign", "line_item", "ad")},
+        "billing_event": "impression",
+        "billing_time_ms": 1_000,
+        "currency": "USD",
+        "advertiser_currency": "USD",
+        "rate_ppb": 1_000_000_000,
+        "price_nanos": 2_000_000,
+        "charged_nanos": 2_000_000,
+        "advertiser_charged_nanos": 2_000_000,
+    }
+    return encode(msgspec.convert(fields, Cost))
+
+
+def letter(topic: str, offset: int) -> Headers:
+    return DeadLetter(reason="unreadable", topic=topic, partition=0, offset=offset, timestamp_ms=0).headers()
+
+
+def entry(sequence: int, runs: tuple[Run, ...], **counts: int) -> bytes:
+    before = first_digest(EPOCH, SHARD, 4).hex() if sequence == 1 else f"{sequence - 1:064x}"
+    return encode(
+        Entry(
+            sequence=sequence,
+            digest_before=before,
+            digest_after=f"{sequence:064x}",
+            fence=7,
+            runs=runs,
+            catalog_offset=5,
+            controls_offset=2,
+            clock_ms=1_000 + sequence,
+            counts=Counts(**counts),
+        )
+    )
+
+
+def sound_log() -> Log:
+    """Seven requests in three entries: the second unreadable, the sixth at a gap; one rejected entity; one tick."""
+    genesis = Genesis(epoch=EPOCH, shard=SHARD, partitions=4, start_offset=10, engine_version="1")
+    fence = Fence(number=7, owner="o", engine_version="1", partitions=4, tzdata_version="2025b")
+    entries = (
+        entry(1, (Run(topic="requests", from_=10, to=13),), results=2, impressions=3, costs=2, dead_letters=1),
+        entry(2, (Run(topic="campaign-updates", from_=4, to=5),), dead_letters=1),
+        entry(3, (Run(topic="requests", from_=13, to=17),), results=3, impressions=1, costs=1),
+    )
+    asked = [(9, b'{"id":"r9"}'), (10, b'{"id":"r10"}'), (11, b"?"), (12, b'{"id":"r12"}')]
+    asked += [(13, b'{"id":"r13"}'), (15, b'{"id":"r15"}'), (16, b'{"id":"r16"}'), (17, b'{"id":"r17"}')]
+    answered = [(10, ("impression", "click")), (12, ("impression",)), (13, ()), (15, ()), (16, ("impression",))]
+    served = [(10, 0, "impression"), (10, 1, "click"), (12, 0, "impression"), (16, 0, "impression")]
+    charged = [(10, 0), (12, 0), (16, 0)]
+    return {
+        "journal": [Written(at, value) for at, value in enumerate((encode(genesis), encode(fence), *entries))],
+        "requests": [Written(at, value) for at, value in asked],
+        "results": [Written(2 * at, result(request, events)) for at, (request, events) in enumerate(answered)],
+        "impressions": [Written(at, impression(*which)) for at, which in enumerate(served)],
+        "costs": [Written(at, cost(*which)) for at, which in enumerate(charged)],
+        "dead-letters": [Written(0, b"?", letter("requests", 11)), Written(1, b"{", letter("campaign-updates", 4))],
+    }
+
+
+def audited(log: Log, order: tuple[str, ...] = TOPICS, complete_from: int = 0) -> ShardAudit:
+    audit = ShardAudit(SHARD, complete_from=complete_from)
+    for topic in order:
+        for written in log[topic]:
+            audit.add(topic, written.offset, value=written.value, headers=written.headers)
+        audit.close(topic)
+    audit.finish()
+    return audit
+
+
+def changed(written: Written, **fields: object) -> None:
+    """Replace fields of a record's JSON."""
+    written.value = msgspec.json.encode({**msgspec.json.decode(written.value), **fields})
+
+
+@pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
+def test_a_sound_log_passes_in_whatever_order_its_topics_are_read(order: tuple[str, ...]) -> None:
+    audit = audited(sound_log(), order)
+    assert audit.violations == []
+    totals = audit.totals
+    assert (totals.entries, totals.requests, totals.results, totals.no_bids) == (3, 5, 5, 2)
+    assert (totals.impressions, totals.costs, totals.dead_letters) == (4, 3, 2)
+    assert totals.revenue_nanos == {"USD": 6_000_000}
+    assert totals.expected_revenue_nanos == {"USD": 6_500_000}
+    assert all(audit.backlog(topic) == 0 for topic in TOPICS if topic != "requests")
+
+
+def test_records_behind_the_last_entry_are_not_judged() -> None:
+    log = sound_log()
+    log["results"].append(Written(20, result(17, ("impression",))))
+    assert audited(log).violations == []
+
+
+def test_entries_whose_requests_are_no_longer_kept_are_held_to_the_chain_only() -> None:
+    log = sound_log()
+    log["requests"] = log["requests"][3:]
+    assert audited(log).violations
+    audit = audited(log, complete_from=12)
+    assert audit.violations == []
+    assert audit.totals.results == 3
+
+
+TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
+    "a result is lost": (lambda log: log["results"].pop(1), "result", "requests", 12),
+    "a result is written twice": (
+        lambda log: log["results"].insert(1, Written(1, log["results"][0].value)),
+        "unique",
+        "results",
+        1,
+    ),
+    "results are swapped": (lambda log: _swap(log["results"][0], log["results"][1]), "order", "results", 2),
+    "a result answers another request": (lambda log: changed(log["results"][0], id="r9"), "result", "results", 0),
+    "a result answers no request": (lambda log: _result_of(log, 14), "result", "results", 5),
+    "an unreadable record is answered": (lambda log: _result_of(log, 11), "result", "results", 1),
+    "a result is of another log": (
+        lambda log: changed(log["results"][2], bidid=f"e-2-{SHARD}-13"),
+        "result",
+        "results",
+        4,
+    ),
+    "a result has neither bids nor nbr": (lambda log: changed(log["results"][2], nbr=None), "result", "results", 4),
+    "a result cannot be read": (lambda log: _spoil(log["results"][2]), "unreadable", "results", 4),
+    "an impression is lost": (lambda log: log["impressions"].pop(3), "impression", "results", 8),
+    "an impression is written twice": (
+        lambda log: log["impressions"].insert(1, Written(9, log["impressions"][0].value)),
+        "unique",
+        "impressions",
+        9,
+    ),
+    "an impression has another ad": (
+        lambda log: changed(log["impressions"][0], ad_id="ad9"),
+        "impression",
+        "impressions",
+        0,
+    ),
+    "an impression belongs to no slot": (
+        lambda log: changed(log["impressions"][0], impression_id="x"),
+        "impression",
+        "impressions",
+        0,
+    ),
+    "an impression expects more than its result": (
+        lambda log: changed(log["impressions"][0], expected_revenue_nanos=2_000_001),
+        "revenue",
+        "impressions",
+        0,
+    ),
+    "an impression's probability does not give its revenue": (
+        lambda log: changed(log["impressions"][1], p_ppb=20_000_099),
+        "revenue",
+        "impressions",
+        1,
+    ),
+    "an impression's price is not the result's": (
+        lambda log: changed(log["impressions"][2], price_nanos=2_000_001),
+        "impression",
+        "impressions",
+        2,
+    ),
+    "a cost is lost": (lambda log: log["costs"].pop(0), "cost", "impressions", 0),
+    "a cost is written twice": (
+        lambda log: log["costs"].insert(1, Written(9, log["costs"][0].value)),
+        "cost",
+        "costs",
+        9,
+    ),
+    "a cost belongs to no impression": (lambda log: changed(log["costs"][1], impression_id="x"), "cost", "costs", 1),
+    "a cost charges more than its price": (
+        lambda log: changed(log["costs"][1], charged_nanos=2_000_001),
+        "cost",
+        "costs",
+        1,
+    ),
+    "a cost has another price": (
+        lambda log: changed(log["costs"][1], price_nanos=3, charged_nanos=3),
+        "cost",
+        "costs",
+        1,
+    ),
+    "a cost has another currency": (lambda log: changed(log["costs"][1], currency="EUR"), "cost", "costs", 1),
+    "a test is charged": (lambda log: changed(log["impressions"][0], test=True), "cost", "costs", 0),
+    "a click is charged as served": (
+        lambda log: log["costs"].insert(1, Written(9, cost(10, 1))),
+        "cost",
+        "costs",
+        9,
+    ),
+    "a dead letter is lost": (lambda log: log["dead-letters"].pop(0), "dead_letter", "requests", 11),
+    "a rejected entity's dead letter is lost": (lambda log: log["dead-letters"].pop(1), "dead_letter", "journal", 3),
+    "a rejected entity is written off twice": (
+        lambda log: log["dead-letters"].append(Written(2, b"{", letter("campaign-updates", 4))),
+        "unique",
+        "dead-letters",
+        2,
+    ),
+    "an entity is written off that no entry names": (
+        lambda log: log["dead-letters"].append(Written(2, b"{", letter("controls", 1))),
+        "dead_letter",
+        "dead-letters",
+        2,
+    ),
+    "a dead letter does not name its origin": (
+        lambda log: log["dead-letters"].append(Written(2, b"{")),
+        "unreadable",
+        "dead-letters",
+        2,
+    ),
+    "an entry is lost": (lambda log: log["journal"].pop(3), "sequence", "journal", 4),
+    "the first entry is lost": (lambda log: log["journal"].pop(2), "sequence", "journal", 3),
+    "a digest does not chain": (
+        lambda log: changed(log["journal"][4], digest_before="f" * 64),
+        "digest",
+        "journal",
+        4,
+    ),
+    "the first digest is not the genesis's": (
+        lambda log: changed(log["journal"][2], digest_before="f" * 64),
+        "digest",
+        "journal",
+        2,
+    ),
+    "an entry is of a former owner": (lambda log: changed(log["journal"][4], fence=6), "fence", "journal", 4),
+    "a fence does not rise": (
+        lambda log: log["journal"].append(Written(5, log["journal"][1].value)),
+        "fence",
+        "journal",
+        5,
+    ),
+    "a second genesis": (
+        lambda log: log["journal"].append(Written(5, log["journal"][0].value)),
+        "genesis",
+        "journal",
+        5,
+    ),
+    "a genesis of another shard": (lambda log: changed(log["journal"][0], shard=1), "shard", "journal", 0),
+    "time goes back": (lambda log: changed(log["journal"][4], clock_ms=5), "clock", "journal", 4),
+    "a range leaves a gap": (lambda log: _runs(log["journal"][4], 14, 17), "run", "journal", 4),
+    "a range overlaps": (lambda log: _runs(log["journal"][4], 12, 17), "run", "journal", 4),
+    "a range is empty": (lambda log: _runs(log["journal"][4], 13, 13), "run", "journal", 4),
+    "an entity is taken twice": (
+        lambda log: changed(log["journal"][4], runs=[*_run("campaign-updates", 4, 5), *_run("requests", 13, 17)]),
+        "run",
+        "journal",
+        4,
+    ),
+    "an entry counts wrongly": (
+        lambda log: changed(log["journal"][2], counts={"results": 2, "impressions": 2, "costs": 2, "dead_letters": 1}),
+        "counts",
+        "journal",
+        2,
+    ),
+}
+
+
+def _swap(one: Written, other: Written) -> None:
+    one.value, other.value = other.value, one.value
+
+
+def _spoil(written: Written) -> None:
+    written.value = b"{"
+
+
+def _result_of(log: Log, request: int) -> None:
+    """Slip in a result, where order wants it, for a request that should have none."""
+    place = next(index for index, (asked, _) in enumerate([(10, 0), (12, 1), (13, 2), (15, 3)]) if asked > request)
+    log["results"].insert(place, Written(2 * place - 1, result(request, ())))
+
+
+def _run(topic: str, start: int, end: int) -> list[dict[str, object]]:
+    return [{"topic": topic, "from": start, "to": end}]
+
+
+def _runs(written: Written, start: int, end: int) -> None:
+    changed(written, runs=_run("requests", start, end))
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampering_is_found_where_it_was_done(name: str) -> None:
+    tamper, rule, topic, offset = TAMPERINGS[name]
+    log = sound_log()
+    tamper(log)
+    found = [(each.rule, each.topic, each.partition, each.offset) for each in audited(log).violations]
+    assert (rule, topic, SHARD, offset) in found
+
+
+def test_a_lost_record_is_one_finding_and_not_a_cascade() -> None:
+    log = sound_log()
+    log["results"].pop(1)
+    later = [each for each in audited(log).violations if each.offset > 12 and each.topic != "journal"]
+    assert later == []
