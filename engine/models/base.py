@@ -1,0 +1,99 @@
+"""The contract of all models: a batch of rows in, int64 out; no I/O, no state that a score changes, no floats.
+
+A model predicts one of: the probability of a billing event given an impression in the first slot (``viewable``,
+``click``, ``video_complete``, ``conversion``: ppb), ``quality`` (ppm) or ``user_value`` (ppm, may be negative). The
+three are never mixed (auctions.md). A row's score is the same bits alone and in any batch, on any machine (D6):
+integers are summed, and every function of them is a table. ``tests/conformance/test_models.py`` holds every model to
+all of this. A new model is one file here and one line in ``default.py``.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
+from schemas.limits import USER_VALUE_PPM_MAX
+
+PROBABILITIES: Final = ("viewable", "click", "video_complete", "conversion")
+PREDICTIONS: Final = (*PROBABILITIES, "quality", "user_value")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RowFacts:
+    """What a model may know of a candidate: who it belongs to and what it is, never what it bids."""
+
+    ad_id: str
+    line_item_id: str
+    campaign_id: str
+    advertiser_id: str
+    creative_id: str
+    tier: str
+    event: str
+    cat: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+class Prepared(Protocol):
+    """A model's columns over the rows of one segment, computed once."""
+
+    def caps(self) -> NDArray[np.int64]:
+        """Per row the most that any request can score; the tighter, the earlier retrieval may stop."""
+
+
+class Model(Protocol):
+    """One version of one prediction."""
+
+    @property
+    def name(self) -> str:
+        """The name of its control."""
+
+    @property
+    def version(self) -> int:
+        """The version of its control; 0 is built in."""
+
+    @property
+    def predicts(self) -> str:
+        """One of PREDICTIONS."""
+
+    def bounds(self) -> tuple[int, int]:
+        """Least and greatest score over all requests and rows."""
+
+    def prepare(self, rows: Sequence[RowFacts]) -> Prepared:
+        """Everything about a segment's rows that no request changes."""
+
+    def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
+        """Scores of the rows at the given places of ``prepared`` (any order, any repetition), shape of ``rows``.
+
+        ``prepared`` comes from this model's own ``prepare``; ``request`` holds the attributes of one request.
+        """
+
+
+def output_range(predicts: str) -> tuple[int, int]:
+    """The least and greatest score that a prediction may have (auctions.md)."""
+    if predicts == "quality":
+        return QUALITY_PPM_MIN, QUALITY_PPM_MAX
+    if predicts == "user_value":
+        return USER_VALUE_PPM_MIN, USER_VALUE_PPM_MAX
+    return 0, PPB
+
+
+def clip(predicts: str, cap_ppb: int | None, score: int) -> int:
+    """A score within its range; ``cap_ppb`` limits probabilities alone."""
+    low, high = output_range(predicts)
+    if cap_ppb is not None and predicts in PROBABILITIES:
+        high = min(high, cap_ppb)
+    return min(max(score, low), high)
+
+
+# What is predicted where no control says otherwise: ppb for probabilities, ppm for the others.
+NEUTRAL: Final[Mapping[str, int]] = {
+    "viewable": 500_000_000,
+    "click": 10_000_000,
+    "video_complete": 300_000_000,
+    "conversion": 1_000_000,
+    "quality": PPM,
+    "user_value": 0,
+}

@@ -1,0 +1,36 @@
+"""The model that a control asks for, and the ones in force where no control asks."""
+
+from engine.models.base import NEUTRAL, Model
+from engine.models.constant import ConstantModel
+from engine.models.features import read_weights
+from engine.models.logistic import LogisticModel
+from schemas.controls import ModelControl
+
+
+def build(control: ModelControl) -> Model:
+    """The model of a control. Raises SchemaError that names the weight which cannot be read."""
+    if control.algorithm == "logistic":
+        return LogisticModel(
+            name=control.name,
+            version=control.version,
+            predicts=control.predicts,
+            bias=control.bias,
+            weights=read_weights(control.weights),
+            cap_ppb=control.cap_ppb,
+        )
+    return ConstantModel(
+        name=control.name,
+        version=control.version,
+        predicts=control.predicts,
+        value=NEUTRAL[control.predicts] if control.value is None else control.value,
+        values=control.values,
+        cap_ppb=control.cap_ppb,
+    )
+
+
+def default_models() -> dict[str, Model]:
+    """A constant model for each prediction, by what it predicts."""
+    return {
+        predicts: ConstantModel(name="built-in", version=0, predicts=predicts, value=value)
+        for predicts, value in NEUTRAL.items()
+    }

@@ -1,0 +1,121 @@
+"""A generalised linear model in quantised numbers: micro-logits are summed, a table turns the sum into a score.
+
+With z the sum of the weights of all features that hold, and s = 1 / (1 + exp(-z)):
+probabilities are s; quality is 2 s, so that no evidence means 1.0; user value is 2 s - 1, so that none means 0.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.limits import PPB, PPM
+from engine.models.base import Prepared, RowFacts, clip
+from engine.models.features import Weights, row_features, values_at
+from engine.models.sigmoid import sigmoid_ppb
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LogisticColumns:
+    """``base``: int64[rows], bias and row weights. ``crossed``: int32[rows, most], places of the row's features
+    among those that crosses name, filled up with the place after the last, whose weight is always 0.
+    """
+
+    base: NDArray[np.int64]
+    crossed: NDArray[np.int32]
+    row_caps: NDArray[np.int64]
+
+    def caps(self) -> NDArray[np.int64]:
+        """See ``Prepared``."""
+        return self.row_caps
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogisticModel:
+    """See the module. ``cap_ppb`` limits probabilities: bounds by the weights alone are wide."""
+
+    name: str
+    version: int
+    predicts: str
+    bias: int
+    weights: Weights
+    cap_ppb: int | None = None
+
+    @functools.cached_property
+    def _crossed(self) -> Mapping[str, int]:
+        """The row features that crosses name, each with its place."""
+        named = {row for values in self.weights.cross.values() for rows in values.values() for row in rows}
+        return {row: place for place, row in enumerate(sorted(named))}
+
+    def bounds(self) -> tuple[int, int]:
+        """See ``Model``: all weights of one sign together, whether or not they can meet."""
+        weights = [*self.weights.row.values(), *self._request_weights(), *self._cross_weights()]
+        ends = (self.bias + sum(min(w, 0) for w in weights), self.bias + sum(max(w, 0) for w in weights))
+        low, high = self._output(np.array(ends, dtype=np.int64)).tolist()
+        return low, high
+
+    def _request_weights(self) -> list[int]:
+        return [weight for values in self.weights.request.values() for weight in values.values()]
+
+    def _cross_weights(self) -> list[int]:
+        return [w for values in self.weights.cross.values() for rows in values.values() for w in rows.values()]
+
+    def prepare(self, rows: Sequence[RowFacts]) -> LogisticColumns:
+        """See ``Model``."""
+        base, places = [], []
+        for row in rows:
+            features = list(row_features(row))
+            base.append(self.bias + sum(self.weights.row.get(feature, 0) for feature in features))
+            places.append([self._crossed[feature] for feature in features if feature in self._crossed])
+        most = max(map(len, places), default=0)
+        crossed = np.full((len(rows), most), len(self._crossed), dtype=np.int32)
+        for number, own in enumerate(places):
+            crossed[number, : len(own)] = own
+        base_column = np.array(base, dtype=np.int64)
+        best = self._zero_weights()
+        for values in self.weights.cross.values():
+            for named in values.values():
+                for row_feature, weight in named.items():
+                    best[self._crossed[row_feature]] += max(weight, 0)
+        reachable = base_column + sum(max(w, 0) for w in self._request_weights()) + best[crossed].sum(axis=1)
+        caps = self._output(reachable)
+        for column in (base_column, crossed, caps):
+            column.setflags(write=False)
+        return LogisticColumns(base=base_column, crossed=crossed, row_caps=caps)
+
+    def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
+        """See ``Model``."""
+        if not isinstance(prepared, LogisticColumns):
+            raise TypeError("the columns were prepared by another model")
+        shared = 0
+        for path, weights in self.weights.request.items():
+            shared += sum(weights.get(value, 0) for value in values_at(request, path))
+        total = prepared.base[rows] + shared
+        crosses = self._crosses_of(request)
+        if crosses is not None:
+            total = total + crosses[prepared.crossed[rows]].sum(axis=1)
+        return self._output(total)
+
+    def _crosses_of(self, request: Mapping[str, object]) -> NDArray[np.int64] | None:
+        """The weight that a request gives to each crossed row feature; None when to none."""
+        weights: NDArray[np.int64] | None = None
+        for path, values in self.weights.cross.items():
+            for value in values_at(request, path):
+                for row_feature, weight in values.get(value, {}).items():
+                    weights = self._zero_weights() if weights is None else weights
+                    weights[self._crossed[row_feature]] += weight
+        return weights
+
+    def _zero_weights(self) -> NDArray[np.int64]:
+        return np.zeros(len(self._crossed) + 1, dtype=np.int64)
+
+    def _output(self, micro_logits: NDArray[np.int64]) -> NDArray[np.int64]:
+        share = sigmoid_ppb(micro_logits)
+        if self.predicts == "quality":
+            share = share * (2 * PPM) // PPB
+        elif self.predicts == "user_value":
+            share = share * (2 * PPM) // PPB - PPM
+        low, high = clip(self.predicts, self.cap_ppb, -PPB), clip(self.predicts, self.cap_ppb, 10 * PPB)
+        return np.clip(share, low, high)

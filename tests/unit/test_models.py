@@ -1,0 +1,164 @@
+"""What the models compute: names, weights, the table of the logistic function."""
+
+import decimal
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from engine.limits import PPB
+from engine.models.base import Model, RowFacts
+from engine.models.default import build, default_models
+from engine.models.features import read_weights, value_text
+from engine.models.sigmoid import sigmoid_ppb
+from schemas.controls import ModelControl
+from schemas.errors import SchemaError
+
+ROW = RowFacts(
+    ad_id="ad1",
+    line_item_id="l1",
+    campaign_id="c1",
+    advertiser_id="a1",
+    creative_id="cr1",
+    tier="standard",
+    event="click",
+    cat=("IAB1", "IAB2"),
+    labels=("auto",),
+)
+OTHER = RowFacts(
+    ad_id="ad2",
+    line_item_id="l2",
+    campaign_id="c2",
+    advertiser_id="a2",
+    creative_id="cr2",
+    tier="house",
+    event="viewable",
+    cat=(),
+    labels=(),
+)
+LOGIT = 1_000_000
+
+
+def model(**fields: Any) -> Model:
+    control = {"kind": "model", "name": "m", "version": 3, "predicts": "click", "algorithm": "logistic"}
+    return build(msgspec.convert({**control, **fields}, ModelControl))
+
+
+def score(one: Model, request: dict[str, object] | None = None) -> list[int]:
+    found: list[int] = one.score(one.prepare([ROW, OTHER]), np.array([0, 1]), request or {}).tolist()
+    return found
+
+
+def sigmoid(logits: float) -> int:
+    return round(PPB / (1 + math.exp(-logits)))
+
+
+def test_constant_takes_the_nearest_owner() -> None:
+    values = {"advertiser:a1": 1, "campaign:c1": 2, "line_item:l1": 3, "ad:ad1": 4, "advertiser:a2": 5}
+    for named, expected in (("ad:ad1", 4), ("line_item:l1", 3), ("campaign:c1", 2), ("advertiser:a1", 1)):
+        one = model(algorithm="constant", value=9, values=values)
+        assert score(one) == [expected, 5]
+        del values[named]
+    assert score(model(algorithm="constant", value=9)) == [9, 9]
+
+
+def test_cap_limits_probabilities_alone() -> None:
+    assert score(model(algorithm="constant", value=500, cap_ppb=100)) == [100, 100]
+    assert score(model(predicts="quality", algorithm="constant", value=2_000_000, cap_ppb=100)) == [2_000_000] * 2
+
+
+def test_defaults() -> None:
+    neutral = {predicts: score(one)[0] for predicts, one in default_models().items()}
+    assert neutral == {
+        "viewable": 500_000_000,
+        "click": 10_000_000,
+        "video_complete": 300_000_000,
+        "conversion": 1_000_000,
+        "quality": 1_000_000,
+        "user_value": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("feature", "request_fields", "held"),
+    [
+        ("ad=ad1", {}, (True, False)),
+        ("line_item=l1", {}, (True, False)),
+        ("campaign=c1", {}, (True, False)),
+        ("advertiser=a1", {}, (True, False)),
+        ("creative=cr1", {}, (True, False)),
+        ("cat=IAB2", {}, (True, False)),
+        ("label=auto", {}, (True, False)),
+        ("tier=house", {}, (False, True)),
+        ("event=click", {}, (True, False)),
+        ("device.os=ios", {"device": {"os": "ios"}}, (True, True)),
+        ("device.os=ios", {"device": {"os": "iOS"}}, (False, False)),
+        ("device.os=ios", {"device": "ios"}, (False, False)),
+        ("device.devicetype=4", {"device": {"devicetype": 4}}, (True, True)),
+        ("adjudge.segments=s2", {"adjudge": {"segments": ["s1", "s2", "s2"]}}, (True, True)),
+        ("adjudge.hour=7*cat=IAB1", {"adjudge": {"hour": 7}}, (True, False)),
+        ("adjudge.hour=7*cat=IAB1", {"adjudge": {"hour": 8}}, (False, False)),
+        ("site.page=a*b=c*d*label=auto", {"site": {"page": "a*b=c*d"}}, (True, False)),
+        ("site.page=a*b=c", {"site": {"page": "a*b=c"}}, (True, True)),
+    ],
+)
+def test_feature_adds_its_weight_where_it_holds(
+    feature: str, request_fields: dict[str, object], held: tuple[bool, bool]
+) -> None:
+    one = model(bias=-LOGIT, weights={feature: 3 * LOGIT})
+    assert score(one, request_fields) == [sigmoid(2) if holds else sigmoid(-1) for holds in held]
+
+
+def test_weights_of_all_features_are_summed() -> None:
+    weights = {"ad=ad1": 1, "cat=IAB1": 2, "cat=IAB2": 4, "device.os=ios": 8, "device.os=ios*ad=ad1": 16,
+               "adjudge.segments=a*ad=ad1": 32, "adjudge.segments=b*cat=IAB1": 64, "label=none": 128}  # fmt: skip
+    one = model(weights={name: weight * 10_000 for name, weight in weights.items()})
+    request: dict[str, object] = {"device": {"os": "ios"}, "adjudge": {"segments": ["a", "b"]}}
+    assert score(one, request) == [sigmoid(1.27), sigmoid(0.08)]
+
+
+def test_no_evidence_is_neutral() -> None:
+    assert score(model(predicts="click")) == [PPB // 2, PPB // 2]
+    assert score(model(predicts="quality")) == [1_000_000, 1_000_000]
+    assert score(model(predicts="user_value")) == [0, 0]
+
+
+def test_evidence_without_end_stays_in_range() -> None:
+    assert score(model(predicts="quality", bias=-50 * LOGIT)) == [100_000, 100_000]
+    assert score(model(predicts="user_value", bias=-50 * LOGIT)) == [-1_000_000, -1_000_000]
+    assert score(model(bias=900 * LOGIT, cap_ppb=20_000_000)) == [20_000_000, 20_000_000]
+
+
+@pytest.mark.parametrize("feature", ["", "os", "=x", ".os=x", "device..os=x", "ad*tier=house", "cat=IAB1*tier=house"])
+def test_what_is_no_feature_is_named(feature: str) -> None:
+    with pytest.raises(SchemaError, match="not a feature"):
+        read_weights({feature: 1})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a", "a"), (4, "4"), (4.0, "4"), (0.5, "0.5"), (True, "true"), (False, "false"), (None, None), ({}, None)],
+)
+def test_text_of_a_value(value: object, text: str | None) -> None:
+    assert value_text(value) == text
+
+
+def test_sigmoid_is_the_nearest_ppb_of_the_nearest_step() -> None:
+    steps = np.arange(-20_000, 20_001, 7, dtype=np.int64)
+    with decimal.localcontext(prec=60):
+        exact = [decimal.Decimal(PPB) / (1 + (decimal.Decimal(-step) / 1_000).exp()) for step in steps.tolist()]
+        nearest = [int(value.to_integral_value(decimal.ROUND_HALF_EVEN)) for value in exact]
+    assert sigmoid_ppb(steps * 1_000).tolist() == nearest
+    assert sigmoid_ppb(steps * 1_000 - 500).tolist() == nearest
+    assert sigmoid_ppb(np.minimum(steps * 1_000 + 499, 20 * LOGIT)).tolist() == nearest
+
+
+def test_sigmoid_is_monotone_symmetric_and_total() -> None:
+    line = sigmoid_ppb(np.arange(-21 * LOGIT, 21 * LOGIT, 997, dtype=np.int64))
+    assert (np.diff(line) >= 0).all()
+    whole = np.arange(-20 * LOGIT, 20 * LOGIT + 1, 1_000, dtype=np.int64)
+    assert (sigmoid_ppb(whole) + sigmoid_ppb(-whole) == PPB).all()
+    extremes = np.array([-(2**63), 2**63 - 1, 0], dtype=np.int64)
+    assert sigmoid_ppb(extremes).tolist() == [2, PPB - 2, PPB // 2]
