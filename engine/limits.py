@@ -49,6 +49,7 @@ PLACED_KEY_BYTES_MAX = 128  # longer keys are hashed each time
 CHECKPOINT_AGE_MS_MAX = 6 * 3_600_000  # logical time after which an entry carries the state, however few came between
 REPLY_TOPIC_CHARS_MAX = 249  # Kafka's own limit of a topic name
 REPLY_PARTITION_MAX = 99_999
+PROBLEM_CHARS_MAX = 1_000  # of what a refused request is told about its fault
 CHECKPOINT_ENTRIES = 1_000  # every so many journal entries carry the whole state
 DEAD_LETTER_BYTES_MAX = 900_000  # a larger value is written off as hash and origin
 BATCH_RECORDS_MAX = 2_000

@@ -1,0 +1,183 @@
+"""One request: read it, have it decided, and write down what came of it. Nothing is changed here (D1).
+
+Whatever goes wrong ends as an answer too: a result with ``nbr`` when the request id can be read, and a dead letter.
+"""
+
+import types
+from collections.abc import Mapping
+from typing import Final, Self
+
+import msgspec
+
+from engine.dead_letter import Reason, dead_letter
+from engine.decision import Decide, Decision, Place
+from engine.digest import packed
+from engine.effects import COSTS, IMPRESSIONS, REPLIES, RESULTS, Headers, Input, Record, Reply
+from engine.limits import PROBLEM_CHARS_MAX
+from engine.outcome import refuse
+from engine.partitioning import partition_of
+from engine.replies import reply_address
+from engine.window import Window, id_hash
+from engine.world import World
+from schemas.codes import Nbr
+from schemas.errors import SchemaError, TooLargeError, UnsupportedError
+from schemas.limits import REQUEST_BYTES_MAX
+from schemas.openrtb import read_request, readable_id
+from schemas.wire import encode, schema_header
+
+_RESULT: Final[Headers] = (schema_header("result"),)
+_IMPRESSION: Final[Headers] = (schema_header("impression"),)
+_COST: Final[Headers] = (schema_header("cost"),)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request led to.
+
+    ``outcome``: as the digest takes it. ``remembered``: the hash of the request id, when it was decided and is new.
+    ``counts`` go into the shard's state, ``why`` only to metrics. ``error``: what deciding raised.
+    """
+
+    records: tuple[Record, ...]
+    outcome: bytes
+    counts: Mapping[str, int]
+    nbr: int | None = None
+    why: Mapping[str, int] = {}
+    reply: Reply | None = None
+    remembered: bytes = b""
+    decision_id: str | None = None
+    error: Exception | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, where it stands, and all that its answer may depend on."""
+
+    given: Input
+    place: Place
+    world: World
+    partitions: int
+    seen: Window
+    decide: Decide
+
+
+class Attempt:
+    """``with attempt:`` keeps what its block raises in ``error``; but want of memory, which no request is to blame for."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> bool:
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            self.error = error
+            return True
+        return False
+
+
+def answer(asked: Asked) -> Answer:
+    """Answer a request. A function of its argument that never raises for anything the request holds."""
+    attempt = Attempt()
+    with attempt:
+        return _answer(asked)
+    return _defect(asked, attempt.error)
+
+
+def _answer(asked: Asked) -> Answer:
+    given, shard = asked.given, asked.place.shard
+    misplaced = given.key is not None and partition_of(given.key, asked.partitions) != shard
+    counts = {"misplaced": 1} if misplaced else {}
+    if misplaced and asked.world.controls.limits.misplaced == "refuse":
+        return _refused(asked, Nbr.MISPLACED, counts=counts)
+    try:
+        request = read_request(_value(given))
+    except SchemaError as error:
+        nbr, reason = _kind(error)
+        letter = dead_letter(given, partition=shard, reason=reason, field=error.field, problem=error.problem)
+        return _refused(asked, nbr, counts=counts, why=str(error)[:PROBLEM_CHARS_MAX], letters=(letter,))
+    hashed = id_hash(request.typed.id)
+    repeated = hashed in asked.seen
+    decision = asked.decide(request, asked.world, asked.place, duplicate=repeated)
+    counts["requests"] = 1
+    if repeated:
+        counts["repeated"] = 1
+    return _answered(given, decision, counts=counts, remembered=b"" if repeated else hashed)
+
+
+def _value(given: Input) -> bytes:
+    """The bytes to read. Raises SchemaError when there are none, or too many with the key."""
+    if given.value is None:
+        raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
+    if len(given.value) + len(given.key or b"") > REQUEST_BYTES_MAX:
+        raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
+    return given.value
+
+
+def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
+    if isinstance(error, TooLargeError):
+        return Nbr.TOO_LARGE, "too_large"
+    if isinstance(error, UnsupportedError):
+        return Nbr.UNSUPPORTED_FIELD, "unsupported"
+    return Nbr.UNREADABLE, "unreadable"
+
+
+def _answered(given: Input, decision: Decision, *, counts: Mapping[str, int], remembered: bytes = b"") -> Answer:
+    """The answer that a decision is: all its records, the result first."""
+    key, result = decision.key, encode(decision.result)
+    records = [Record(topic=RESULTS, key=key, value=result, headers=_RESULT)]
+    records.extend(
+        Record(topic=IMPRESSIONS, key=key, value=encode(impression), headers=_IMPRESSION)
+        for impression in decision.impressions
+    )
+    records.extend(Record(topic=COSTS, key=key, value=encode(cost), headers=_COST) for cost in decision.costs)
+    return Answer(
+        records=tuple(records),
+        outcome=packed(decision.outcome),
+        counts=counts,
+        nbr=decision.result.nbr,
+        why=decision.result.ext.adjudge.why,
+        reply=_reply(given, decision.result.id, result) if given.headers else None,
+        remembered=remembered,
+        decision_id=decision.result.bidid,
+    )
+
+
+def _reply(given: Input, request_id: str, result: bytes) -> Reply | None:
+    address = reply_address(given.headers)
+    if address is None:
+        return None
+    topic, partition = address
+    record = Record(topic=REPLIES, key=request_id.encode(), value=result, headers=_RESULT)
+    return Reply(topic=topic, partition=partition, record=record)
+
+
+def _refused(
+    asked: Asked, nbr: Nbr, *, counts: Mapping[str, int], why: str = "", letters: tuple[Record, ...] = ()
+) -> Answer:
+    """A result with ``nbr`` when the request id can be read, then what is written off."""
+    counted = {**counts, nbr.label: 1}
+    request_id = readable_id(asked.given.value or b"")
+    if request_id is None:
+        return Answer(records=letters, outcome=packed((nbr,)), counts={**counted, "unanswered": 1}, nbr=nbr)
+    decision = refuse(request_id, nbr, asked.world, asked.place, why or nbr.label)
+    answered = _answered(asked.given, decision, counts=counted)
+    return msgspec.structs.replace(answered, records=answered.records + letters)
+
+
+def _defect(asked: Asked, error: Exception | None) -> Answer:
+    """A request that cannot be decided for a fault of ours: it is answered, written off and passed (D1).
+
+    The problem names the kind of exception only: its text may hold addresses, which differ between runs.
+    """
+    letter = dead_letter(
+        asked.given, partition=asked.place.shard, reason="internal_error", field="", problem=type(error).__name__
+    )
+    attempt = Attempt()
+    with attempt:
+        refused = _refused(asked, Nbr.INTERNAL_ERROR, counts={}, letters=(letter,))
+        return msgspec.structs.replace(refused, error=error)
+    counts = {Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1}
+    outcome = packed((Nbr.INTERNAL_ERROR,))
+    return Answer(records=(letter,), outcome=outcome, counts=counts, nbr=Nbr.INTERNAL_ERROR, error=error)
