@@ -15,13 +15,15 @@ Group offsets are never part of a transaction: they carry no generation, and err
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, MessageSizeTooLargeError, ProducerFenced
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionState
+
+from engine.effects import Record
 
 CLIENT_BACKOFF_S: Final = 0.0005  # the client's own is 0.02: between transactions it sleeps that long, every time
 RETRY_BACKOFF_MS: Final = 3  # the broker is soon done with the former transaction: p99 130 -> 32 ms (trap 15)
@@ -49,19 +51,6 @@ class DoubtfulError(TransactionError):
 
 class TooLargeError(TransactionError):
     """A record that the topic does not take; nothing was committed."""
-
-
-class Record(Protocol):
-    """What is sent: engine/shard.py's Record."""
-
-    @property
-    def topic(self) -> str: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes: ...  # noqa: D102
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 def lower_client_backoff() -> None:
@@ -218,7 +207,7 @@ class TransactionalProducer:
         by_topic: dict[str, list[Any]] = {}
         for record in records:
             builders = by_topic.setdefault(self._topics[record.topic], [producer.create_batch()])
-            fields = {"timestamp": None, "key": record.key, "value": record.value, "headers": record.headers}
+            fields = {"timestamp": None, "key": record.key, "value": record.value, "headers": list(record.headers)}
             if builders[-1].append(**fields) is None:
                 builders.append(producer.create_batch())
                 builders[-1].append(**fields)

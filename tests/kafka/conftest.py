@@ -1,21 +1,32 @@
-"""One local Kafka for the whole session; each test has topics of its own by prefix."""
+"""One real Kafka for all tests of this folder, and the small things that they say about it."""
 
+import asyncio
+import pathlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from scripts.local_kafka import LocalKafka
+from tests.kafka.cluster import Cluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.kafka)
 
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[LocalKafka]:
-    """A running broker. Tests that stop or break a broker start one of their own."""
-    with LocalKafka() as broker:
-        yield broker
+    with LocalKafka(jvm_options=["-XX:TieredStopAtLevel=1"]) as running:
+        yield running
 
 
 @pytest.fixture
-def prefix() -> str:
-    """A topic prefix that no other test has."""
-    return f"t{uuid.uuid4().hex[:12]}."
+async def cluster(kafka: LocalKafka, tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
+    """A prefix of its own for each test, with no topics yet; every client that a test opens is closed."""
+    async with Cluster(bootstrap=kafka.bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", folder=tmp_path) as one:
+        yield one
+    await asyncio.sleep(0)

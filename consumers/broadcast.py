@@ -1,0 +1,185 @@
+"""The catalog and the controls of this process: every process reads both topics whole (D13, D14).
+
+Controls are applied first and published at once, so that an emergency stop does not wait for a load of
+campaigns. The topics are read committed: what a writer aborted is not part of them.
+"""
+
+import asyncio
+import collections
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from engine.catalog import Catalog
+from engine.controls import Controls, ControlsView
+from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
+from engine.rejection import Rejection
+from engine.snapshot import Snapshot
+from engine.world import World
+from schemas.topics import BY_NAME
+
+SLICE_S: Final = 0.01  # of applying records between two turns of the event loop
+POLL_MS: Final = 100
+POLL_RECORDS_MAX: Final = 500
+FETCH_WAIT_MS: Final = 50
+FETCH_BYTES_MAX: Final = 4_194_304
+BACKOFF_S: Final = 0.2
+REJECTIONS_BYTES_MAX: Final = 67_108_864  # of refused records held for the owner of shard 0
+
+log = structlog.get_logger(__name__)
+
+
+class Broadcast:
+    """Follows both topics and publishes an immutable ``world`` between batches; None until both were read to their ends."""
+
+    def __init__(self, topics: Mapping[str, str], arguments: Mapping[str, Any], *, token_key: bytes) -> None:
+        self._places = {name: TopicPartition(topics[name], 0) for name in (CONTROLS, CAMPAIGN_UPDATES)}
+        self._arguments = arguments
+        self._token_key = token_key
+        self._catalog = Catalog()
+        self._controls = Controls()
+        self._snapshot: Snapshot | None = None
+        self._ends: dict[str, int] = {}
+        self._positions = dict.fromkeys(self._places, 0)
+        self._rejected: collections.deque[Input] = collections.deque()
+        self._rejected_bytes = 0
+        self._last_rejected: dict[str, int] = {}
+        self._changed = asyncio.Condition()
+        self.world: World | None = None
+        self.rejections_dropped = 0
+        self.listener: asyncio.Event | None = None  # set when there are new rejections: the buffer of shard 0
+
+    def behind(self) -> dict[str, int]:
+        """Records still to be read before the first decision, for each topic that is not there yet."""
+        if not self._ends:
+            return dict.fromkeys(self._places, -1)
+        return {name: end - self._positions[name] for name, end in self._ends.items() if self._positions[name] < end}
+
+    def rejections(self, below: Mapping[str, int]) -> list[Input]:
+        """Refused records that are held, in the order of each topic; those below the marks are written off already."""
+        if all(last < below.get(name, 0) for name, last in self._last_rejected.items()):
+            return []
+        return [one for one in self._rejected if one.offset >= below.get(one.topic, 0)]
+
+    async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
+        """The world, once it is complete and no older than a journal's offsets (D13)."""
+        async with self._changed:
+            while (
+                self.world is None
+                or self.world.catalog.offset < catalog_offset
+                or self.world.controls.offset < controls_offset
+            ):
+                await self._changed.wait()
+            return self.world
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        consumer = AIOKafkaConsumer(
+            **self._arguments,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=BY_NAME[CAMPAIGN_UPDATES].bytes_max,
+        )
+        await consumer.start()
+        try:
+            places = list(self._places.values())
+            consumer.assign(places)
+            begins = await consumer.beginning_offsets(places)
+            for place in places:
+                consumer.seek(place, begins[place])
+            ends = await consumer.end_offsets(places)
+            self._ends = {name: ends[place] for name, place in self._places.items()}
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow(consumer, CONTROLS))
+                tasks.create_task(self._follow(consumer, CAMPAIGN_UPDATES))
+        finally:
+            await consumer.stop()
+
+    async def _follow(self, consumer: AIOKafkaConsumer, name: str) -> None:
+        """Apply what each poll of one topic gives, and publish."""
+        place = self._places[name]
+        while True:
+            try:
+                batches = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+            except KafkaError as error:
+                log.warning("a broadcast topic cannot be read", topic=name, error=repr(error))
+                await asyncio.sleep(BACKOFF_S)
+                continue
+            await self._apply(name, batches.get(place, ()))
+            # A trailing marker may not be reported as passed (trap 8): an empty poll one before the end is the end.
+            position = await consumer.position(place)
+            marker = not batches and position == self._ends[name] - 1
+            self._positions[name] = max(self._positions[name], position + marker)
+            if name == CAMPAIGN_UPDATES and self._positions[name] >= self._ends[name]:
+                await self._take_snapshot()
+            await self._publish()
+
+    async def _apply(self, name: str, records: Any) -> None:
+        machine = self._catalog if name == CAMPAIGN_UPDATES else self._controls
+        started = time.monotonic()
+        for record in records:
+            for rejection in machine.apply(offset=record.offset, key=record.key, value=record.value):
+                self._hold(name, record, rejection)
+            if time.monotonic() - started > SLICE_S:
+                await asyncio.sleep(0)
+                started = time.monotonic()
+
+    def _hold(self, name: str, record: ConsumerRecord, rejection: Rejection) -> None:
+        """Keep a refused record for the owner of shard 0; beyond the limit the oldest go, counted."""
+        log.warning(
+            "a record was refused", topic=name, offset=record.offset, field=rejection.field, problem=rejection.problem
+        )
+        headers = (("adjudge-field", rejection.field.encode()), ("adjudge-problem", rejection.problem.encode()))
+        self._rejected.append(
+            Input(
+                topic=name,
+                offset=record.offset,
+                timestamp_ms=record.timestamp,
+                key=record.key,
+                value=record.value,
+                headers=headers,
+            )
+        )
+        self._rejected_bytes += len(record.value or b"")
+        self._last_rejected[name] = record.offset
+        while self._rejected_bytes > REJECTIONS_BYTES_MAX and len(self._rejected) > 1:
+            self._rejected_bytes -= len(self._rejected.popleft().value or b"")
+            self.rejections_dropped += 1
+        if self.listener is not None:
+            self.listener.set()
+
+    async def _take_snapshot(self) -> None:
+        """The catalog as it is, once its slices of work are done: a half-applied one is never shown."""
+        while True:
+            if not self._catalog.maintain():
+                break
+            await asyncio.sleep(0)
+        snapshot = self._catalog.snapshot()
+        offset = max(snapshot.offset, self._positions[CAMPAIGN_UPDATES])
+        self._snapshot = snapshot if offset == snapshot.offset else dataclasses.replace(snapshot, offset=offset)
+
+    async def _publish(self) -> None:
+        """Make what is applied the world of the batches to come."""
+        if self._snapshot is None or self.behind():
+            return
+        controls = self._controls.view()
+        controls = dataclasses.replace(controls, offset=max(controls.offset, self._positions[CONTROLS]))
+        if self.world is not None and _mark(self.world.catalog, self.world.controls) == _mark(self._snapshot, controls):
+            return
+        async with self._changed:
+            self.world = World(catalog=self._snapshot, controls=controls, token_key=self._token_key)
+            self._changed.notify_all()
+
+
+def _mark(catalog: Snapshot, controls: ControlsView) -> tuple[int, int, tuple[int, ...]]:
+    """What tells two worlds apart; merging makes new parts at the same offset, which decide the same, but faster."""
+    return catalog.offset, controls.offset, tuple(id(part) for part in catalog.parts)

@@ -1,0 +1,44 @@
+"""/livez, /readyz and /metrics: plain HTTP for probes and Prometheus; nothing can be changed through it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from consumers.metrics import Metrics
+
+
+def make_app(metrics: Metrics, reasons: Callable[[], list[str]], refresh: Callable[[], None]) -> web.Application:
+    """``reasons``: why the process is not ready, none when it is. ``refresh`` brings gauges up to date."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        unready = reasons()
+        return web.json_response({"ready": not unready, "reasons": unready}, status=503 if unready else 200)
+
+    async def metricsz(_: web.Request) -> web.Response:
+        refresh()
+        return web.Response(
+            body=metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metricsz)])
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
+    """Listen at ``host:port`` (port 0: a free one); gives the address that was taken. Raises OSError when it is in use."""
+    host, _, port = address.rpartition(":")
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, int(port), shutdown_timeout=1.0)
+        await site.start()
+        bound_host, bound_port = runner.addresses[0][:2]
+        yield f"{bound_host}:{bound_port}"
+    finally:
+        await runner.cleanup()

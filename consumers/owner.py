@@ -1,0 +1,348 @@
+"""One shard in this process: taking it over, deciding, committing, and giving it up (D1-D4).
+
+Taking over: initialise the shard's transactional id, which fences the former owner and settles what it left
+open; commit a fence record; read the journal back up to that own fence; wait until the catalog and the controls
+have reached the journal's offsets; let requests come from the journal's position on. While batch n commits, batch
+n+1 is decided, and sent only when n is acknowledged. On doubt both are thrown away and the shard is restored.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from consumers.buffers import Buffer, fitting
+from consumers.journal_reader import JournalReader
+from consumers.metrics import Metrics
+from consumers.settings import Settings
+from consumers.transactions import FencedError, TransactionalProducer, TransactionError
+from engine.effects import TICK, Effects, Input, Record, Reply
+from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
+from engine.shard import Shard
+from engine.version import ENGINE_VERSION
+from engine.world import World
+from engine.zones import tzdata_version
+from schemas.errors import SchemaError
+
+RESTORES_MAX: Final = 3  # at the same offset; then the shard stops
+BACKOFF_S: Final = 0.5
+DECISION_IDS_LOGGED: Final = 3
+
+log = structlog.get_logger(__name__)
+
+
+class ShardFailedError(Exception):
+    """A batch that the shard could not decide at all: an error of ours, since requests that fail are answered."""
+
+
+class Requests(Protocol):
+    """Where a shard's input comes from: consumers/requests_consumer.py."""
+
+    def open(self, partition: int, offset: int) -> Buffer:
+        """Let input come, from an offset on."""
+
+    def close(self, partition: int) -> None:
+        """No more input."""
+
+    def decided(self, partition: int, offset: int) -> None:
+        """For lag tools."""
+
+    async def first_offset(self, partition: int) -> int:
+        """First request that is kept."""
+
+    async def confirmed(self, partition: int) -> bool:
+        """Whether the group holds this process to be the owner."""
+
+
+class Worlds(Protocol):
+    """The catalog and the controls: consumers/broadcast.py."""
+
+    world: World | None
+    listener: asyncio.Event | None  # set when there is something refused
+
+    async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
+        """The world, once it is no older than these offsets."""
+
+    def rejections(self, below: dict[str, int]) -> list[Input]:
+        """Refused broadcast records."""
+
+
+class ReplyQueue(Protocol):
+    """consumers/replies.py."""
+
+    def offer(self, replies: Sequence[Reply]) -> None:
+        """Never waits."""
+
+
+class Journals(Protocol):
+    """Opens a shard's journal partition and makes producers: consumers/shards.py."""
+
+    def reader(self, partition: int) -> contextlib.AbstractAsyncContextManager[JournalReader]:
+        """A reader, closed at the end."""
+
+    def producer(self, partition: int) -> TransactionalProducer:
+        """A producer with the shard's id, not started."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Edges:
+    """All that an owner works with. ``partitions``: shards of the system."""
+
+    settings: Settings
+    requests: Requests
+    worlds: Worlds
+    journals: Journals
+    replies: ReplyQueue
+    metrics: Metrics
+    partitions: int
+
+
+class Owner:
+    """``run`` returns when the shard was given up. ``phase`` is for /readyz: "deciding" is the good one."""
+
+    def __init__(self, partition: int, edges: Edges) -> None:
+        self.partition = partition
+        self.phase = "waiting"
+        self._edges = edges
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._producer: TransactionalProducer | None = None
+        self._restored_at = -1
+        self._failed_at = -1
+        self._failures = 0
+        self._log = log.bind(shard=partition)
+
+    @property
+    def deciding(self) -> bool:
+        """Whether requests are being decided."""
+        return self.phase == "deciding"
+
+    def stop(self) -> None:
+        """Finish the batches that are begun, then give the shard up."""
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Own the shard until told to stop, or until it cannot go on."""
+        try:
+            while not self._stop.is_set():
+                await self._own()
+        except (JournalError, SchemaError) as error:
+            await self._stand_still(f"its journal cannot be read back: {error}")
+        finally:
+            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
+            self._edges.requests.close(self.partition)
+            await self._discard()
+            self.phase = "given up"
+
+    async def _own(self) -> None:
+        """Take over once and decide until something fails; then see to it that the next attempt is right."""
+        try:
+            shard = await self._take_over()
+        except FencedError:
+            await self._await_confirmation()
+            return
+        except (TransactionError, KafkaError, IllegalStateError, TimeoutError, OSError) as error:
+            self._log.warning("the shard could not be taken over; trying again", error=repr(error))
+            await self._pause(BACKOFF_S)
+            return
+        if self._failures >= RESTORES_MAX and shard.position == self._failed_at:
+            await self._stand_still(f"{RESTORES_MAX} restores at request offset {shard.position} did not help")
+            return
+        try:
+            await self._decide_until_told(shard)
+        except FencedError:
+            await self._await_confirmation()
+        except (TransactionError, ShardFailedError, LookupError) as error:
+            self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        where = self._restored_at
+        self._failures = self._failures + 1 if where == self._failed_at else 1
+        self._failed_at = where
+        self._edges.metrics.restores.labels(type(error).__name__).inc()
+        self._log.error(
+            "the shard is restored from its journal",
+            offset=where,
+            attempt=self._failures,
+            error=repr(error),
+            cause=repr(error.__cause__),
+        )
+
+    async def _take_over(self) -> Shard:
+        """Fence the former owner, read the journal back, and wait for the world to be no older than it."""
+        self.phase = "taking over"
+        await self._discard()
+        producer = self._producer = self._edges.journals.producer(self.partition)
+        await producer.start()
+        async with self._edges.journals.reader(self.partition) as journal:
+            _, end = await journal.bounds()
+            opening = [*await self._genesis(journal), self._fence(end)]
+            fence_offset = await producer.send(opening)
+            await producer.commit()
+            self.phase = "reading the journal"
+            fold = Fold(self.partition, partitions=self._edges.partitions)
+            await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
+        shard = fold.finish()
+        self.phase = "waiting for the catalog"
+        await self._edges.worlds.reached(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
+        self._log.info("took the shard over", offset=shard.position, sequence=shard.sequence, fence=end)
+        return shard
+
+    async def _genesis(self, journal: JournalReader) -> list[Record]:
+        if not await journal.is_unborn():
+            return []
+        start = await self._edges.requests.first_offset(self.partition)
+        created_ms = _now_ms()
+        return [
+            new_genesis(
+                shard=self.partition,
+                partitions=self._edges.partitions,
+                epoch=f"{created_ms:x}",
+                position=start,
+                engine_version=ENGINE_VERSION,
+                created_ms=created_ms,
+            )
+        ]
+
+    def _fence(self, end: int) -> Record:
+        """The journal's end after initialising: no number is used twice, and each is above the former."""
+        return new_fence(
+            number=end,
+            owner=self._edges.settings.instance,
+            engine_version=ENGINE_VERSION,
+            partitions=self._edges.partitions,
+            tzdata_version=tzdata_version(),
+        )
+
+    async def _decide_until_told(self, shard: Shard) -> None:
+        """The main loop. A failure of the commit in flight ends it at once."""
+        self._restored_at = shard.position
+        buffer = self._edges.requests.open(self.partition, shard.position)
+        self._wake = buffer.wake
+        if self.partition == 0:
+            self._edges.worlds.listener = buffer.wake
+        if self._stop.is_set():
+            return
+        self.phase = "deciding"
+        self._edges.metrics.shard_deciding.labels(self.partition).set(1)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                committing: asyncio.Task[None] | None = None
+                while (batch := await self._gather(shard, buffer)) is not None:
+                    effects = self._handle(shard, batch)
+                    if committing is not None:
+                        await committing
+                    if effects.entry is not None:
+                        committing = tasks.create_task(self._commit(shard, effects, shard.position))
+        except BaseExceptionGroup as group:
+            raise _one_of(group) from group
+        finally:
+            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
+            self._edges.requests.close(self.partition)
+
+    async def _gather(self, shard: Shard, buffer: Buffer) -> list[Input] | None:
+        """The next batch; a tick when the shard is idle; None when told to stop."""
+        settings = self._edges.settings
+        # After a failure at an offset a single input goes alone, so that one that fails costs no other.
+        records_max = 1 if self._failures and shard.position == self._failed_at else settings.batch_records
+        while not self._stop.is_set():
+            if buffer.error is not None:
+                raise ShardFailedError(str(buffer.error))
+            buffer.wake.clear()
+            refused = self._edges.worlds.rejections(dict(shard.rejections_below)) if self.partition == 0 else []
+            batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms)
+            if batch:
+                return batch[: fitting(batch, records_max)]
+            if self._stop.is_set():
+                break
+            try:
+                async with asyncio.timeout(settings.tick_ms / 1000):
+                    await buffer.wake.wait()
+            except TimeoutError:
+                return [Input(topic=TICK, offset=-1, timestamp_ms=_now_ms())]
+        return None
+
+    def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
+        world = self._edges.worlds.world
+        if world is None:
+            raise ShardFailedError("there is no catalog")
+        started = time.perf_counter()
+        try:
+            effects = shard.handle(batch, world)
+        except Exception as error:
+            raise ShardFailedError(f"deciding failed: {error!r}") from error
+        metrics = self._edges.metrics
+        metrics.decide_us.observe((time.perf_counter() - started) * 1e6 / len(batch))
+        metrics.batch_records.observe(len(batch))
+        for offset, problem in effects.errors:
+            self._log.error("a request failed and was written off", offset=offset, exc_info=problem)
+        return effects
+
+    async def _commit(self, shard: Shard, effects: Effects, position: int) -> None:
+        """Send and commit one batch, then tell who waits for it."""
+        if self._producer is None or effects.entry is None:
+            raise ShardFailedError("there is nothing to commit, or nothing to commit with")
+        started = time.perf_counter()
+        offset = await self._producer.send([*effects.records, effects.entry])
+        await self._producer.commit()
+        shard.committed(sequence=effects.sequence, journal_offset=offset)
+        metrics = self._edges.metrics
+        metrics.commit_ms.observe((time.perf_counter() - started) * 1_000)
+        metrics.count(effects.stats)
+        self._edges.requests.decided(self.partition, position)
+        self._edges.replies.offer(effects.replies)
+        self._log.debug("committed", sequence=effects.sequence, decisions=effects.decision_ids[:DECISION_IDS_LOGGED])
+
+    async def _await_confirmation(self) -> None:
+        """Fenced: whether the shard is still ours is for the group to say, at its current generation."""
+        self.phase = "fenced; waiting for the group"
+        self._edges.metrics.restores.labels("fenced").inc()
+        self._log.warning("another process fenced the shard")
+        self._edges.requests.close(self.partition)
+        await self._discard()
+        while not self._stop.is_set() and not await self._edges.requests.confirmed(self.partition):
+            await self._pause(BACKOFF_S)
+
+    async def _stand_still(self, reason: str) -> None:
+        """Decide nothing and skip nothing: people must look. Others may take the shard and will stop there too."""
+        self.phase = f"stopped: {reason}"
+        self._log.error("the shard is stopped", reason=reason)
+        await self._discard()
+        while not self._stop.is_set():
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        if self._stop.is_set():
+            return
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _discard(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.discard()
+
+
+def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure that explains the rest: of a batch in flight, deciding the next one may have failed too."""
+    leaves = list(_leaves(group))
+    return next((leaf for leaf in leaves if isinstance(leaf, FencedError)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    return [
+        leaf for one in group.exceptions for leaf in (_leaves(one) if isinstance(one, BaseExceptionGroup) else [one])
+    ]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

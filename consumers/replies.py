@@ -1,0 +1,82 @@
+"""Replies: the result once more, to the feed instance that asked (D15).
+
+They repeat a committed fact, so they go out plainly after the commit, from a bounded queue; what cannot be sent is
+counted and forgotten. Within a transaction, one frozen engine would hold back every other shard's replies (trap 14).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from consumers.metrics import Metrics
+from engine.effects import Reply
+
+QUEUE_MAX: Final = 20_000
+IN_FLIGHT_MAX: Final = 2_000
+REQUEST_TIMEOUT_MS: Final = 5_000
+DRAIN_S_MAX: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Replies:
+    """Sends to the topics that the settings allow, and to none other."""
+
+    def __init__(self, allowed: Iterable[str], arguments: Mapping[str, Any], metrics: Metrics) -> None:
+        self._allowed = frozenset(allowed)
+        self._arguments = arguments
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Reply] = asyncio.Queue(QUEUE_MAX)
+        self._in_flight: set[asyncio.Future[Any]] = set()
+
+    def offer(self, replies: Iterable[Reply]) -> None:
+        """Queue the replies of a committed batch; never waits."""
+        for reply in replies:
+            if reply.topic not in self._allowed:
+                self._metrics.replies.labels("not_allowed").inc()
+                continue
+            try:
+                self._queue.put_nowait(reply)
+            except asyncio.QueueFull:
+                self._metrics.replies.labels("queue_full").inc()
+
+    async def run(self) -> None:
+        """Send until cancelled; what is under way then gets a moment."""
+        if not self._allowed:
+            return
+        producer = AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
+        await producer.start()
+        try:
+            while True:
+                await self._send(producer, await self._queue.get())
+        finally:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=DRAIN_S_MAX)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S_MAX):
+                    await producer.stop()
+
+    async def _send(self, producer: AIOKafkaProducer, reply: Reply) -> None:
+        if len(self._in_flight) >= IN_FLIGHT_MAX:
+            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+        record = reply.record
+        try:
+            delivery = await producer.send(
+                reply.topic, record.value, key=record.key, partition=reply.partition, headers=list(record.headers)
+            )
+        except (KafkaError, AssertionError) as error:  # it asserts that the partition exists
+            self._metrics.replies.labels("failed").inc()
+            log.debug("a reply could not be sent", topic=reply.topic, error=repr(error))
+            return
+        self._in_flight.add(delivery)
+        delivery.add_done_callback(self._done)
+
+    def _done(self, delivery: asyncio.Future[Any]) -> None:
+        self._in_flight.discard(delivery)
+        failed = delivery.cancelled() or delivery.exception() is not None
+        self._metrics.replies.labels("failed" if failed else "sent").inc()

@@ -1,0 +1,205 @@
+"""The group's consumer: its partitions of ``requests`` are the shards of this process (D14).
+
+It subscribes to that topic alone, as the range assignor goes by topic and a rolling upgrade that changes the
+subscription would split a shard (trap 13). Where reading goes on is said by the journal, never by the group's
+offsets, which are committed for lag tools and to have the group confirm its generation.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+
+from consumers.buffers import Buffer
+from consumers.settings import Settings
+from engine.effects import REQUESTS, Input
+
+POLL_MS: Final = 200
+FETCH_WAIT_MS: Final = 100  # a resumed partition waits so long for the fetch that is on its way (trap 11)
+FETCH_BYTES_MAX: Final = 8_388_608
+BACKOFF_S: Final = 0.2
+LAG_COMMIT_S: Final = 5.0
+CONFIRM_S_MAX: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Shards(Protocol):
+    """Who takes shards over and gives them up: consumers/shards.py."""
+
+    async def release_all(self) -> None:
+        """Finish what is begun and give every shard up, within bounds."""
+
+    def take(self, partitions: frozenset[int]) -> None:
+        """Begin to take these shards over; returns at once."""
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Runs with heartbeats stopped and its errors swallowed (trap 5): it pauses, seeks, says so and returns."""
+
+    def __init__(self, consumer: "RequestsConsumer", shards: Shards) -> None:
+        self._consumer = consumer
+        self._shards = shards
+
+    async def on_partitions_revoked(self, _revoked: object) -> None:
+        self._consumer.drop_all()
+        await self._shards.release_all()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._consumer.hold(assigned)
+        self._shards.take(frozenset(where.partition for where in assigned))
+
+
+class RequestsConsumer:
+    """Fetches for all shards of the process into their buffers."""
+
+    def __init__(self, settings: Settings, topic: str, arguments: Mapping[str, Any]) -> None:
+        self._topic = topic
+        self._settings = settings
+        self._buffers: dict[int, Buffer] = {}
+        self._positions: dict[int, int] = {}
+        self.joined = False
+        self._consumer = AIOKafkaConsumer(
+            **arguments,
+            group_id=settings.group,
+            client_id=settings.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=max(100, settings.session_timeout_ms // 5),
+            rebalance_timeout_ms=max(settings.session_timeout_ms, 10_000),
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=FETCH_BYTES_MAX // 2,
+        )
+
+    async def run(self, shards: Shards) -> None:
+        """Join the group and fetch until cancelled."""
+        await self._consumer.start()
+        try:
+            self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._fetch())
+                tasks.create_task(self._report_positions())
+        finally:
+            await self._consumer.stop()
+
+    async def _fetch(self) -> None:
+        while True:
+            try:
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+            except OffsetOutOfRangeError as error:
+                self._out_of_range(error)
+                continue
+            except NoOffsetForPartitionError:
+                continue  # assigned a moment ago; its placeholder is about to be set (trap 12)
+            except KafkaError as error:
+                log.warning("requests cannot be fetched", error=repr(error))
+                await asyncio.sleep(BACKOFF_S)
+                continue
+            for where, records in batches.items():
+                buffer = self._buffers.get(where.partition)
+                if buffer is not None:
+                    buffer.put(list(map(_input, records)))
+                await asyncio.sleep(0)
+
+    def _out_of_range(self, error: Any) -> None:
+        for where, offset in error.args[0].items():
+            buffer = self._buffers.get(where.partition)
+            if buffer is not None:
+                buffer.fail(
+                    LookupError(f"offset {offset} of {where.topic}/{where.partition} is not in the log any more")
+                )
+
+    def hold(self, assigned: set[TopicPartition]) -> None:
+        """Pause, and seek to a placeholder, so that nothing comes and nothing fails until the shard is restored."""
+        for where in assigned:
+            self._consumer.pause(where)
+            self._consumer.seek(where, 0)
+        self.joined = True
+
+    def drop_all(self) -> None:
+        """The partitions are revoked: what is buffered belongs to nobody here."""
+        self._buffers.clear()
+        self.joined = False
+
+    def open(self, partition: int, offset: int) -> Buffer:
+        """Let a shard's input come, from ``offset`` on. Raises IllegalStateError when it was revoked meanwhile."""
+        where = TopicPartition(self._topic, partition)
+        if where not in self._consumer.assignment():
+            raise IllegalStateError(f"{where} is not assigned")
+        self._consumer.pause(where)
+        self._consumer.seek(where, offset)
+        buffer = Buffer(
+            records_max=self._settings.buffer_records,
+            pause=lambda: self._if_assigned(self._consumer.pause, where),
+            resume=lambda: self._if_assigned(self._consumer.resume, where),
+        )
+        self._buffers[partition] = buffer
+        self._positions[partition] = offset
+        buffer.open()
+        return buffer
+
+    def close(self, partition: int) -> None:
+        """No input for this shard for now."""
+        self._buffers.pop(partition, None)
+        where = TopicPartition(self._topic, partition)
+        self._if_assigned(self._consumer.pause, where)
+
+    def decided(self, partition: int, offset: int) -> None:
+        """Requests below ``offset`` are decided, for lag tools."""
+        self._positions[partition] = offset
+
+    def lag(self, partition: int) -> int | None:
+        """Requests of the shard that are written and not decided, as the last fetch told; None before it."""
+        where = TopicPartition(self._topic, partition)
+        if where not in self._consumer.assignment():
+            return None
+        end = self._consumer.highwater(where)
+        return None if end is None else max(0, end - self._positions.get(partition, 0))
+
+    async def first_offset(self, partition: int) -> int:
+        """First request that is kept."""
+        where = TopicPartition(self._topic, partition)
+        begins = await self._consumer.beginning_offsets([where])
+        return int(begins[where])
+
+    async def confirmed(self, partition: int) -> bool:
+        """Whether the group holds this process to be the partition's owner: it takes a commit of its generation."""
+        where = TopicPartition(self._topic, partition)
+        if where not in self._consumer.assignment():
+            return False
+        position = self._positions.get(partition)
+        try:
+            async with asyncio.timeout(CONFIRM_S_MAX):
+                offset = await self.first_offset(partition) if position is None else position
+                await self._consumer.commit({where: OffsetAndMetadata(offset, "")})
+        except (KafkaError, TimeoutError, ValueError):
+            return False
+        return where in self._consumer.assignment()
+
+    async def _report_positions(self) -> None:
+        while True:
+            await asyncio.sleep(LAG_COMMIT_S)
+            for partition in sorted(self._buffers):
+                await self.confirmed(partition)
+
+    def _if_assigned(self, act: Any, where: TopicPartition) -> None:
+        if where in self._consumer.assignment():
+            act(where)
+
+
+def _input(record: ConsumerRecord) -> Input:
+    return Input(
+        topic=REQUESTS,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )

@@ -1,0 +1,121 @@
+"""One process of the engine: checks, tasks and their order of starting and ending.
+
+``run_service`` owns every task through one group; when any of them fails, all end and the error is raised.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+
+from consumers.broadcast import Broadcast
+from consumers.connection import client_arguments
+from consumers.http import make_app, serve_http
+from consumers.metrics import Metrics
+from consumers.owner import Edges
+from consumers.replies import Replies
+from consumers.requests_consumer import RequestsConsumer
+from consumers.settings import Settings
+from consumers.shards import OwnedShards, ShardJournals
+from consumers.token_key import load_token_key
+from consumers.topic_check import TopicsError, check_topics
+from schemas.topics import TOPICS, topic_name
+
+REQUEST_TIMEOUT_MS: Final = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Service:
+    """What runs in the process, and what it can say about itself."""
+
+    def __init__(self, settings: Settings, *, partitions: int, tasks: asyncio.TaskGroup) -> None:
+        arguments = client_arguments(settings)
+        topics = {topic.name: topic_name(settings.topic_prefix, topic.name) for topic in TOPICS}
+        self.metrics = Metrics()
+        self.broadcast = Broadcast(topics, arguments, token_key=load_token_key(settings))
+        self.requests = RequestsConsumer(settings, topics["requests"], arguments)
+        self.replies = Replies(settings.reply_topics, arguments, self.metrics)
+        edges = Edges(
+            settings=settings,
+            requests=self.requests,
+            worlds=self.broadcast,
+            journals=ShardJournals(settings.topic_prefix, arguments),
+            replies=self.replies,
+            metrics=self.metrics,
+            partitions=partitions,
+        )
+        self.shards = OwnedShards(edges, tasks)
+        self.draining = False
+
+    def unready(self) -> list[str]:
+        """Why requests are not all being decided here; none when they are. A process without shards stands by, ready."""
+        if self.draining:
+            return ["the process is ending"]
+        reasons = [
+            f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
+            for topic, behind in self.broadcast.behind().items()
+        ]
+        if not self.requests.joined:
+            reasons.append("the group has not assigned shards yet")
+        return reasons + [
+            f"shard {shard}: {phase}" for shard, phase in self.shards.phases().items() if phase != "deciding"
+        ]
+
+    def refresh_gauges(self) -> None:
+        """Bring the gauges that nobody pushes up to date."""
+        for shard in self.shards.phases():
+            lag = self.requests.lag(shard)
+            if lag is not None:
+                self.metrics.lag.labels(shard).set(lag)
+        if self.broadcast.world is not None:
+            self.metrics.catalog_offset.set(self.broadcast.world.catalog.offset)
+            self.metrics.controls_offset.set(self.broadcast.world.controls.offset)
+        self.metrics.rejections_dropped.set(self.broadcast.rejections_dropped)
+
+
+async def check_cluster(settings: Settings) -> int:
+    """Partitions of the requests topic. Raises TopicsError when the topics do not do, KafkaError without a cluster."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        findings = await check_topics(admin, settings.topic_prefix)
+        if findings:
+            raise TopicsError(findings)
+        (requests,) = await admin.describe_topics([topic_name(settings.topic_prefix, "requests")])
+        return len(requests["partitions"])
+    finally:
+        await admin.close()
+
+
+async def run_service(
+    settings: Settings, stop: asyncio.Event, *, started: Callable[[str, Service], None] | None = None
+) -> None:
+    """Decide requests until ``stop`` is set; then finish what is begun, within 10 s, and return.
+
+    ``started`` is called once with the HTTP address and the service. Raises TopicsError, SettingsError, KafkaError or
+    OSError when it cannot start.
+    """
+    partitions = await check_cluster(settings)
+    async with asyncio.TaskGroup() as tasks:
+        service = Service(settings, partitions=partitions, tasks=tasks)
+        app = make_app(service.metrics, service.unready, service.refresh_gauges)
+        async with serve_http(app, settings.http) as address:
+            edges = [
+                tasks.create_task(service.metrics.watch_stalls(), name="stalls"),
+                tasks.create_task(service.broadcast.run(), name="broadcast"),
+                tasks.create_task(service.replies.run(), name="replies"),
+                tasks.create_task(service.requests.run(service.shards), name="requests"),
+            ]
+            log.info("listening", http=address, partitions=partitions, group=settings.group)
+            if started is not None:
+                started(address, service)
+            await stop.wait()
+            log.info("draining")
+            service.draining = True
+            await service.shards.close()
+            for task in edges:
+                task.cancel()
+    log.info("ended")
