@@ -1,0 +1,120 @@
+"""What a feed needs to show a winning ad: markup or native JSON, trackers and landing page, macros replaced."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from engine.formats import need_of, part_of, satisfies
+from engine.macros import MacroFacts, macro_values, substitute
+from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat
+from schemas.native import NativeAsset, NativeRequest
+from schemas.native_response import (
+    DataValue,
+    EventTracker,
+    ImageUrl,
+    NativeLink,
+    NativeResponse,
+    ResponseAsset,
+    TitleText,
+)
+
+_IMPRESSION_EVENT: Final = 1  # Native 1.2, 7.6
+_IMAGE_METHOD: Final = 1  # Native 1.2, 7.7
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """``markup``: for ``bid.adm``. The others are for feeds that fire trackers themselves; in native ads they also
+    stand inside the markup, in banners they do not.
+    """
+
+    markup: str
+    landing_url: str | None
+    impression_trackers: tuple[str, ...]
+    click_trackers: tuple[str, ...]
+
+
+def render(form: Format, ad: Ad, facts: MacroFacts, native: NativeRequest | None) -> Rendered:
+    """Render the chosen format of an ad. ``native``: the imp's native request, for a native format.
+
+    Raises ValueError for a format that no slot can have been given: a video, or a native ad without a request.
+    """
+    values = macro_values(facts)
+    landing_url = None if ad.landing_url is None else substitute(ad.landing_url, values)
+    values["CLICK_URL"] = landing_url or ""
+    impression_trackers = _all(ad.impression_trackers, values)
+    click_trackers = _all(ad.click_trackers, values)
+    if isinstance(form, BannerFormat):
+        markup = substitute(form.markup, values)
+    elif isinstance(form, NativeFormat) and native is not None:
+        link = NativeLink(url=landing_url or "", clicktrackers=click_trackers)
+        markup = _native(form, native, link, impression_trackers, values)
+    else:
+        raise ValueError(f"a format of type {form.type} cannot be rendered for this imp")
+    return Rendered(
+        markup=markup,
+        landing_url=landing_url,
+        impression_trackers=impression_trackers,
+        click_trackers=click_trackers,
+    )
+
+
+def _all(texts: Iterable[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(substitute(text, values) for text in texts)
+
+
+def _native(
+    form: NativeFormat,
+    native: NativeRequest,
+    link: NativeLink,
+    trackers: tuple[str, ...],
+    values: Mapping[str, str],
+) -> str:
+    """The response to a native request (Native 1.2, chapter 5) as JSON text.
+
+    Version 1.2 has ``eventtrackers``; earlier ones ``imptrackers``, never both, so that nothing counts twice. Before
+    1.1 the response stands inside ``{"native": ...}``.
+    """
+    version = _version(native.ver)
+    response = NativeResponse(
+        ver=native.ver or None,
+        assets=tuple(
+            _answer(wanted, asset, values)
+            for wanted, asset in ((wanted, _asset_for(wanted, form)) for wanted in native.assets)
+            if asset is not None
+        ),
+        link=link,
+        imptrackers=trackers if version < (1, 2) else (),
+        eventtrackers=()
+        if version < (1, 2)
+        else tuple(EventTracker(event=_IMPRESSION_EVENT, method=_IMAGE_METHOD, url=url) for url in trackers),
+    )
+    return msgspec.json.encode({"native": response} if version < (1, 1) else response).decode()
+
+
+def _version(ver: str) -> tuple[int, int]:
+    """Major and minor; what cannot be read is the current version."""
+    major, _, minor = ver.strip().partition(".")
+    if not (major.isascii() and major.isdigit()):
+        return 1, 2
+    return int(major[:4]), int(minor[:1]) if minor[:1].isascii() and minor[:1].isdigit() else 0
+
+
+def _asset_for(wanted: NativeAsset, form: NativeFormat) -> Asset | None:
+    """The creative's asset that is what was asked for; optional ones that are not there are left out."""
+    need = need_of(wanted)
+    return next((asset for asset in form.assets if satisfies(part_of(asset), need)), None)
+
+
+def _answer(wanted: NativeAsset, asset: Asset, values: Mapping[str, str]) -> ResponseAsset:
+    text = substitute(asset.text or "", values)
+    title = image = data = None
+    if wanted.title is not None:
+        title = TitleText(text=text)
+    elif wanted.img is not None:
+        image = ImageUrl(url=substitute(asset.url or "", values), type=wanted.img.type, w=asset.w, h=asset.h)
+    elif wanted.data is not None:
+        data = DataValue(value=text, type=wanted.data.type)
+    return ResponseAsset(id=wanted.id, required=wanted.required, title=title, img=image, data=data)

@@ -1,0 +1,69 @@
+"""Every macro of OpenRTB 2.6, 4.4, and ours; nothing from outside can break out of where it is put."""
+
+import pytest
+
+from engine.macros import MacroFacts, macro_values, substitute
+
+SIGNED = "aGk.c2ln"
+FACTS = MacroFacts(
+    request_id='r 1&x="><script>',
+    bid_id="e1-0-7",
+    imp_id="1",
+    seat="seat/1",
+    ad_id="ad:1",
+    price_nanos=2_500_000,
+    currency="USD",
+    impression_id="e1-0-7-0",
+    token=SIGNED,
+)  # fmt: skip
+VALUES = {**macro_values(FACTS), "CLICK_URL": "https://acme.example/?a=1&b=%20"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${AUCTION_ID}", "r%201%26x%3D%22%3E%3Cscript%3E"),
+        ("${AUCTION_BID_ID}", "e1-0-7"),
+        ("${AUCTION_IMP_ID}", "1"),
+        ("${AUCTION_SEAT_ID}", "seat%2F1"),
+        ("${AUCTION_AD_ID}", "ad:1"),
+        ("${AUCTION_PRICE}", "2.5"),
+        ("${AUCTION_CURRENCY}", "USD"),
+        ("${AUCTION_MULTIPLIER}", "1"),
+        ("[${AUCTION_MBR}${AUCTION_LOSS}${AUCTION_MIN_TO_WIN}${AUCTION_IMP_TS}]", "[]"),
+        ("${AUCTION_PRICE:B64}", "Mi41"),
+        ("${AUCTION_ID:B64}", "ciAxJng9Ij48c2NyaXB0Pg"),
+        ("${AUCTION_ID:URL}", "r%201%26x%3D%22%3E%3Cscript%3E"),
+        ("${IMPRESSION_ID}/${TOKEN}", "e1-0-7-0/aGk.c2ln"),
+        ("${CLICK_URL}", "https://acme.example/?a=1&b=%20"),
+        ("${CLICK_URL:URL}", "https%3A%2F%2Facme.example%2F%3Fa%3D1%26b%3D%2520"),
+        ("${CLICK_URL:B64}", "aHR0cHM6Ly9hY21lLmV4YW1wbGUvP2E9MSZiPSUyMA"),
+        ("a${AUCTION_IMP_ID}b${AUCTION_IMP_ID}c", "a1b1c"),
+    ],
+)
+def test_macro_is_replaced(text: str, expected: str) -> None:
+    assert substitute(text, VALUES) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "plain", "$ {AUCTION_ID}", "${auction_id}", "${AUCTION_ID", "${AUCTION_ID:ROT13}", "${UNKNOWN}", "${item.name}",
+        "`${price}`", "{AUCTION_ID}", "$AUCTION_ID", "${}", "${ AUCTION_ID }",
+    ],
+)  # fmt: skip
+def test_what_is_no_macro_of_ours_stays(text: str) -> None:
+    assert substitute(text, VALUES) == text
+
+
+def test_values_are_not_searched_for_macros() -> None:
+    values = {**VALUES, "CLICK_URL": "https://acme.example/${TOKEN}"}
+    assert substitute("${CLICK_URL}", values) == "https://acme.example/${TOKEN}"
+
+
+def test_no_seat_is_an_empty_value() -> None:
+    facts = MacroFacts(
+        request_id="r", bid_id="b", imp_id="i", seat=None, ad_id="a", price_nanos=0, currency="USD", impression_id="x",
+        token=SIGNED,
+    )  # fmt: skip
+    assert substitute("[${AUCTION_SEAT_ID}|${AUCTION_PRICE}|${CLICK_URL}]", macro_values(facts)) == "[|0|]"

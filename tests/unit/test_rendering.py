@@ -1,0 +1,136 @@
+"""What a feed gets to show: banner markup and native answers of each version."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from engine.formats import chosen_format, format_signature, imp_spec
+from engine.macros import MacroFacts
+from engine.rendering import Rendered, render
+from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat
+from schemas.native import NativeRequest, read_native
+from schemas.openrtb import read_request
+
+SIGNED = "tok.en"
+FACTS = MacroFacts(
+    request_id="r1",
+    bid_id="d1",
+    imp_id="1",
+    seat="s1",
+    ad_id="ad1",
+    price_nanos=1_500_000,
+    currency="USD",
+    impression_id="d1-0",
+    token=SIGNED,
+)
+AD = Ad(
+    id="ad1",
+    version=1,
+    line_item_id="l1",
+    creative_id="cr1",
+    status="active",
+    landing_url="https://acme.example/?i=${IMPRESSION_ID}",
+    impression_trackers=("https://t.example/i?p=${AUCTION_PRICE}", "https://t.example/2"),
+    click_trackers=("https://t.example/c?t=${TOKEN}",),
+)
+CARD = NativeFormat(
+    assets=(
+        Asset(role="title", text='Say "hi" to ${AUCTION_CURRENCY}'),
+        Asset(role="main_image", url="https://a.example/${AUCTION_AD_ID}.webp", mime="image/webp", w=1_200, h=628),
+        Asset(role="sponsored", text="Acme"),
+        Asset(role="desc", text="A long description"),
+    )
+)
+WANTED: list[dict[str, Any]] = [
+    {"id": 7, "required": 1, "title": {"len": 90}},
+    {"id": 3, "required": 1, "img": {"type": 3, "wmin": 300}},
+    {"id": 4, "data": {"type": 1, "len": 60}},
+    {"id": 5, "data": {"type": 2, "len": 5}},
+    {"id": 6, "img": {"type": 1}},
+    {"id": 8, "video": {"mimes": ["video/mp4"]}},
+]
+
+
+def show(form: Format, native: NativeRequest | None = None, ad: Ad = AD) -> Rendered:
+    return render(form, ad, FACTS, native)
+
+
+def answer(ver: str, ad: Ad = AD) -> dict[str, Any]:
+    request = read_native({"ver": ver, "assets": WANTED}, "imp[0].native.request")
+    found: dict[str, Any] = orjson.loads(show(CARD, request, ad).markup)
+    return found
+
+
+def test_banner_markup_with_its_landing_page() -> None:
+    shown = show(BannerFormat(w=300, h=250, markup='<a href="${CLICK_URL}">${AUCTION_PRICE}</a>'))
+    assert shown == Rendered(
+        markup='<a href="https://acme.example/?i=d1-0">1.5</a>',
+        landing_url="https://acme.example/?i=d1-0",
+        impression_trackers=("https://t.example/i?p=1.5", "https://t.example/2"),
+        click_trackers=("https://t.example/c?t=tok.en",),
+    )
+
+
+def test_landing_page_cannot_hold_itself() -> None:
+    ad = Ad(id="a", version=1, line_item_id="l", creative_id="c", status="active", landing_url="https://x/${CLICK_URL}")
+    assert show(BannerFormat(w=1, h=1, markup="${CLICK_URL}"), ad=ad).markup == "https://x/"
+
+
+def test_ad_without_landing_page_or_trackers() -> None:
+    ad = Ad(id="a", version=1, line_item_id="l", creative_id="c", status="active")
+    assert show(BannerFormat(w=1, h=1, markup="[${CLICK_URL}]"), ad=ad) == Rendered(
+        markup="[]", landing_url=None, impression_trackers=(), click_trackers=()
+    )
+    assert answer("1.2", ad)["link"] == {"url": ""}
+
+
+def test_native_answer_of_version_1_2() -> None:
+    assert answer("1.2") == {
+        "ver": "1.2",
+        "assets": [
+            {"id": 7, "required": 1, "title": {"text": 'Say "hi" to USD'}},
+            {"id": 3, "required": 1, "img": {"url": "https://a.example/ad1.webp", "type": 3, "w": 1_200, "h": 628}},
+            {"id": 4, "data": {"value": "Acme", "type": 1}},
+        ],
+        "link": {"url": "https://acme.example/?i=d1-0", "clicktrackers": ["https://t.example/c?t=tok.en"]},
+        "eventtrackers": [
+            {"event": 1, "method": 1, "url": "https://t.example/i?p=1.5"},
+            {"event": 1, "method": 1, "url": "https://t.example/2"},
+        ],
+    }
+
+
+@pytest.mark.parametrize("ver", ["1.1", "1.1.3"])
+def test_native_answer_of_version_1_1_counts_by_imptrackers(ver: str) -> None:
+    found = answer(ver)
+    assert found["imptrackers"] == ["https://t.example/i?p=1.5", "https://t.example/2"]
+    assert "eventtrackers" not in found
+
+
+@pytest.mark.parametrize("ver", ["1", "1.0"])
+def test_native_answer_of_version_1_0_stands_inside_native(ver: str) -> None:
+    found = answer(ver)
+    assert list(found) == ["native"]
+    assert "imptrackers" in found["native"]
+
+
+@pytest.mark.parametrize("ver", ["2.0", "1.2.1", "newest", "", "٣"])
+def test_other_versions_get_the_current_answer(ver: str) -> None:
+    assert "eventtrackers" in answer(ver)
+
+
+def test_chosen_format_can_always_be_rendered_with_all_that_is_required() -> None:
+    request = {"id": "r", "imp": [{"id": "1", "native": {"request": {"assets": WANTED}}}]}
+    spec = imp_spec(read_request(orjson.dumps(request)), 0)
+    forms: tuple[Format, ...] = (VideoFormat(duration_s=5), BannerFormat(w=1, h=1, markup=""), CARD)
+    index = chosen_format(spec, [format_signature(form) for form in forms])
+    assert index == 2
+    shown = orjson.loads(show(forms[index], spec.native).markup)
+    assert {7, 3} <= {asset["id"] for asset in shown["assets"]}
+
+
+@pytest.mark.parametrize("form", [VideoFormat(duration_s=5), CARD])
+def test_format_without_a_slot_for_it_is_refused(form: Format) -> None:
+    with pytest.raises(ValueError, match="cannot be rendered"):
+        show(form)
