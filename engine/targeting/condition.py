@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NoReturn
 
+import msgspec
+
 from engine.limits import CONDITION_DEPTH_MAX, CONDITION_TERMS_MAX, CONDITION_VALUES_MAX
 from engine.targeting.paths import split_path, warning_of
 from engine.targeting.patterns import compile_pattern
@@ -34,7 +36,7 @@ from engine.targeting.tree import (
     Version,
     Where,
 )
-from engine.targeting.values import Scalar, as_number, padded_version
+from engine.targeting.values import Scalar, as_number, key_of, padded_version
 from schemas.errors import SchemaError
 
 KINDS = ("string", "number", "boolean", "array", "object", "null")
@@ -63,8 +65,7 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     return Condition(root=root, paths=frozenset(reader.paths), warnings=tuple(dict.fromkeys(reader.warnings)))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where the reader is: in the text (``field``, ``depth``) and among the attributes (``path``, ``within``)."""
 
     field: str
@@ -81,11 +82,15 @@ class _Place:
         if self.depth > CONDITION_DEPTH_MAX:
             self.refuse("nested too deeply", f"at most {CONDITION_DEPTH_MAX} levels are read (CONDITION_DEPTH_MAX)")
         field = f"{self.field}.{step}" if self.field and step[:1] != "[" else f"{self.field}{step}"
-        return dataclasses.replace(self, field=field, depth=self.depth + 1)
+        return _Place(field=field, within=self.within, path=self.path, depth=self.depth + 1)
 
     def item(self, index: int) -> "_Place":
         """An element of the list that an operator takes: no level of its own."""
-        return dataclasses.replace(self, field=f"{self.field}[{index}]")
+        return _Place(field=f"{self.field}[{index}]", within=self.within, path=self.path, depth=self.depth)
+
+    def asking(self, path: str, *, within: str) -> "_Place":
+        """The same place of the text, where other attributes are asked."""
+        return _Place(field=self.field, within=within, path=path, depth=self.depth)
 
 
 class _Reader:
@@ -112,7 +117,7 @@ class _Reader:
             return self._group(key, operand, here)
         if key.startswith("$") and key != "$groups":
             _refuse_key(key, here)
-        return self._where(key, operand, dataclasses.replace(here, path=place.within + key))
+        return self._where(key, operand, here.asking(place.within + key, within=place.within))
 
     def _group(self, key: str, operand: object, place: _Place) -> Node:
         if key == "$not":
@@ -238,9 +243,9 @@ def _is_in(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> No
     values = _listed(reader, operand, place)
     if not values:
         reader.warnings.append(f"{place.field} lists no values")
-    scalars = [_scalar(value, place.item(i)) for i, value in enumerate(values)]
-    folded = [value.lower() if fold and isinstance(value, str) else value for value in scalars]
-    distinct = {(isinstance(value, bool), value): value for value in folded}
+    scalars = [value if isinstance(value, str) else _scalar(value, place.item(i)) for i, value in enumerate(values)]
+    folded = [value.lower() if isinstance(value, str) else value for value in scalars] if fold else scalars
+    distinct = {key_of(value): value for value in folded}
     return Member(values=tuple(distinct.values()), lookup=frozenset(distinct), fold=fold)
 
 
@@ -299,7 +304,7 @@ def _type(_: _Reader, operand: object, place: _Place) -> Node:
 def _size(reader: _Reader, operand: object, place: _Place) -> Node:
     if isinstance(operand, bool) or not isinstance(operand, int | float | dict):
         place.refuse(f"{_shown(operand)} is no length", 'write a number, or operators such as {"$gt": 2}')
-    return Size(length=reader.test(operand, dataclasses.replace(place, path="")))
+    return Size(length=reader.test(operand, place.asking("", within=place.within)))
 
 
 def _elem_match(reader: _Reader, operand: object, place: _Place) -> Node:
@@ -308,8 +313,7 @@ def _elem_match(reader: _Reader, operand: object, place: _Place) -> Node:
     on_value = all(isinstance(key, str) and key.startswith("$") for key in operand)
     if on_value and not any(key in ("$and", "$or", "$nor") for key in operand):
         return ElemMatch(element=reader.test(operand, place))
-    inside = dataclasses.replace(place, within=f"{place.path}.", path="")
-    return ElemMatch(element=reader.condition(operand, inside))
+    return ElemMatch(element=reader.condition(operand, place.asking("", within=f"{place.path}.")))
 
 
 def _contains_all(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> Node:

@@ -66,12 +66,12 @@ class MembershipDraft:
         yield
         return MembershipLane(
             asks=self._asks,
+            clauses=clauses,
             slots=self._slots,
             unlisted=unlisted,
             rows=(yield from _finished_rows(owners, counts, unlisted, clauses)),
             starts=starts,
-            octets=_frozen(owners >> 3),
-            bits=_frozen(np.left_shift(1, owners & 7).astype(np.uint8)),
+            owners=_frozen(owners),
         )
 
     def _owners_by_slot(self) -> Generator[None, None, tuple[NDArray[np.int64], NDArray[np.int64]]]:

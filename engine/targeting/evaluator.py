@@ -23,7 +23,16 @@ from engine.targeting.tree import (
     Version,
     Where,
 )
-from engine.targeting.values import SCALARS, as_number, at_path, kind_of, padded_version, same_scalar, utf16_order
+from engine.targeting.values import (
+    SCALARS,
+    as_number,
+    at_path,
+    key_of,
+    kind_of,
+    padded_version,
+    same_scalar,
+    utf16_order,
+)
 
 
 def matches(condition: Condition, attributes: Attributes) -> bool:
@@ -64,7 +73,7 @@ def _is_one_of(node: Member, value: object) -> bool:
         return False
     if node.fold and isinstance(value, str):
         value = value.lower()
-    return (isinstance(value, bool), value) in node.lookup
+    return key_of(value) in node.lookup
 
 
 def _order(node: Order, value: object) -> bool:

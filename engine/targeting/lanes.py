@@ -24,59 +24,54 @@ class MembershipLane:
     """Constraints "is (not) one of these values".
 
     ``unlisted`` is the row of the clauses that a value named by no constraint passes. A value that is named turns
-    over the bits of the clauses that name it. A value named by many clauses has its finished row in ``rows``; of the
-    others, the bits lie in ``octets`` (which byte of the row) and ``bits`` from ``starts[slot]`` to
-    ``starts[slot + 1]``.
+    over the bits of the clauses that name it: they are ``owners`` from ``starts[slot]`` to ``starts[slot + 1]``. A
+    value named by many clauses has its finished row in ``rows``.
     """
 
     asks: Asks
+    clauses: int
     slots: Mapping[type, Mapping[object, int]]
     unlisted: Words
     rows: Mapping[int, Words]
     starts: Sequence[int]
-    octets: NDArray[np.int64]
-    bits: NDArray[np.uint8]
+    owners: NDArray[np.int64]
 
     def narrow(self, alive: Words, value: object) -> None:
         """Clear in ``alive`` the clauses whose constraint the value fails."""
-        if isinstance(value, list):
-            self._narrow_by_array(alive, value)
-            return
-        slot = self._slot(value)
-        if slot is None:
+        slots = self._slots_of(value)
+        if not slots:
             alive &= self.unlisted
-        elif slot in self.rows:
-            alive &= self.rows[slot]
+        elif len(slots) == 1 and slots[0] in self.rows:
+            alive &= self.rows[slots[0]]
         else:
-            row = self.unlisted.copy()
-            start, stop = self.starts[slot], self.starts[slot + 1]
-            np.bitwise_xor.at(row.view(np.uint8), self.octets[start:stop], self.bits[start:stop])
-            alive &= row
+            alive &= self._passed(slots)
 
-    def _narrow_by_array(self, alive: Words, array: list[object]) -> None:
-        """An array passes "is one of" by any element and "is not" by all; it never equals a value."""
-        if self.asks is Asks.EQUAL:
-            alive &= self.unlisted
-            return
-        turned = np.zeros_like(self.unlisted)
-        for slot in map(self._slot, array):
-            if slot is None:
-                continue
+    def _slots_of(self, value: object) -> list[int]:
+        """The slots of the value, or of an array's elements, that some constraint names."""
+        values = value if isinstance(value, list) else (value,)
+        if self.asks is Asks.EQUAL and isinstance(value, list):
+            return []  # an array never equals a value
+        if self.asks is Asks.ANY_OF_FOLDED:
+            values = [one.lower() if isinstance(one, str) else one for one in values]
+        tables = self.slots
+        return [
+            slot
+            for one in values
+            if (table := tables.get(type(one))) is not None and (slot := table.get(one)) is not None
+        ]
+
+    def _passed(self, slots: Sequence[int]) -> Words:
+        """The row of the clauses that values of these slots pass: "is one of" by any, "is not" by all."""
+        named = np.zeros(self.clauses, dtype=np.bool_)
+        for slot in slots:
+            if slot not in self.rows:
+                named[self.owners[self.starts[slot] : self.starts[slot + 1]]] = True
+        turned = pack(named)
+        for slot in slots:
             if slot in self.rows:
                 turned |= self.rows[slot] ^ self.unlisted
-            else:
-                start, stop = self.starts[slot], self.starts[slot + 1]
-                np.bitwise_or.at(turned.view(np.uint8), self.octets[start:stop], self.bits[start:stop])
         turned ^= self.unlisted
-        alive &= turned
-
-    def _slot(self, value: object) -> int | None:
-        table = self.slots.get(type(value))
-        if table is None:
-            return None
-        if self.asks is Asks.ANY_OF_FOLDED and isinstance(value, str):
-            value = value.lower()
-        return table.get(value)
+        return turned
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

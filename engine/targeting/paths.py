@@ -4,6 +4,8 @@ Only warnings come of it: a feed may send fields of its own, and ``ext`` holds a
 apart, because a path does not search their elements.
 """
 
+import functools
+
 from engine.limits import CONDITION_PATH_CHARS_MAX
 from schemas.errors import SchemaError
 
@@ -51,6 +53,7 @@ def split_path(path: str, field: str) -> tuple[str, ...]:
     return tuple(path.split("."))
 
 
+@functools.lru_cache(maxsize=1024)
 def warning_of(parts: tuple[str, ...]) -> str | None:
     """What is odd about a path that a condition reads; None when it is a known one."""
     path = ".".join(parts)

@@ -34,11 +34,11 @@ class Equal:
 class Member:
     """The value, or any element of it if it is an array, is one of ``values``. ``fold``: strings in any case.
 
-    ``values`` are distinct (and lower-case if ``fold``); ``lookup`` holds (is a boolean, value) of each.
+    ``values`` are distinct (and lower-case if ``fold``); ``lookup`` holds ``key_of`` each.
     """
 
     values: tuple[Scalar, ...]
-    lookup: frozenset[tuple[bool, Scalar]]
+    lookup: frozenset[Scalar | tuple[bool]]
     fold: bool
 
 

@@ -66,6 +66,11 @@ def same_scalar(one: Scalar, other: object) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
+def key_of(value: Scalar) -> Scalar | tuple[bool]:
+    """A key under which scalars meet exactly when ``same_scalar`` says so."""
+    return (value,) if isinstance(value, bool) else value
+
+
 def utf16_order(one: str, other: str) -> int:
     """-1, 0 or 1: the order of two strings by UTF-16 code units."""
     if one.isascii() and other.isascii():
@@ -86,7 +91,7 @@ def as_number(value: object) -> int | float | None:
         return _spelled(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return None if math.isnan(value) else value
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _spelled(text: str) -> float | None:
