@@ -8,22 +8,23 @@ import msgspec
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
 from schemas.repair import repair
+from schemas.shapes import Integer
 
 
 class NativeTitle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.3: ``len`` is the most characters."""
 
-    len: int | None = None
+    len: Integer | None = None
 
 
 class NativeImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.4: ``type`` 1 icon, 3 main; exact size in ``w`` and ``h`` or least size in ``wmin`` and ``hmin``, pixels."""
 
-    type: int | None = None
-    w: int | None = None
-    h: int | None = None
-    wmin: int | None = None
-    hmin: int | None = None
+    type: Integer | None = None
+    w: Integer | None = None
+    h: Integer | None = None
+    wmin: Integer | None = None
+    hmin: Integer | None = None
     mimes: tuple[str, ...] = ()
 
 
@@ -31,23 +32,23 @@ class NativeVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.5."""
 
     mimes: tuple[str, ...] = ()
-    minduration: int | None = None
-    maxduration: int | None = None
-    protocols: tuple[int, ...] = ()
+    minduration: Integer | None = None
+    maxduration: Integer | None = None
+    protocols: tuple[Integer, ...] = ()
 
 
 class NativeData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.6: ``type`` by the list of data asset types; ``len`` is the most characters."""
 
-    type: int
-    len: int | None = None
+    type: Integer
+    len: Integer | None = None
 
 
 class NativeAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.2: one of title, img, video and data."""
 
-    id: int
-    required: int = 0
+    id: Integer
+    required: Integer = 0
     title: NativeTitle | None = None
     img: NativeImage | None = None
     video: NativeVideo | None = None
@@ -59,7 +60,7 @@ class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ver: str = "1.2"
     assets: tuple[NativeAsset, ...] = ()
-    plcmtcnt: int = 1
+    plcmtcnt: Integer = 1
 
 
 _TEXT: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)

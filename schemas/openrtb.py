@@ -18,6 +18,7 @@ from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import FLOOR_CPM_MICROS_MAX, IMPS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
 from schemas.native import NativeRequest, read_native
 from schemas.repair import repaired
+from schemas.shapes import Integer
 
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // 1_000_000
 Key = Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_CHARS_MAX)]
@@ -30,39 +31,48 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Size(Part, frozen=True, kw_only=True):
     """An allowed size in device-independent pixels (3.2.10 Format)."""
 
-    w: int | None = None
-    h: int | None = None
+    w: Integer | None = None
+    h: Integer | None = None
 
 
 class Banner(Part, frozen=True, kw_only=True):
     """3.2.6: ``format`` has the allowed sizes; ``w`` and ``h`` stand for one more."""
 
     format: tuple[Size, ...] = ()
-    w: int | None = None
-    h: int | None = None
-    pos: int | None = None
-    btype: tuple[int, ...] = ()
-    battr: tuple[int, ...] = ()
+    w: Integer | None = None
+    h: Integer | None = None
+    pos: Integer | None = None
+    btype: tuple[Integer, ...] = ()
+    battr: tuple[Integer, ...] = ()
     mimes: tuple[str, ...] = ()
-    api: tuple[int, ...] = ()
+    api: tuple[Integer, ...] = ()
 
 
-class Video(Part, frozen=True, kw_only=True):
-    """3.2.7: decided by a later version; the fields that would make it a pod are refused."""
+class Pod(Part, frozen=True, kw_only=True):
+    """The fields that ask for several ads in one break (2.6, 7.6 Pod Bidding): refused."""
 
-    mimes: tuple[str, ...] = ()
-    w: int | None = None
-    h: int | None = None
-    minduration: int | None = None
-    maxduration: int | None = None
-    protocols: tuple[int, ...] = ()
-    battr: tuple[int, ...] = ()
-    api: tuple[int, ...] = ()
     podid: str | None = None
-    podseq: int | None = None
-    poddur: int | None = None
-    maxseq: int | None = None
-    rqddurs: tuple[int, ...] = ()
+    podseq: Integer | None = None
+    poddur: Integer | None = None
+    maxseq: Integer | None = None
+    rqddurs: tuple[Integer, ...] = ()
+
+
+class Audio(Pod, frozen=True, kw_only=True):
+    """3.2.8: no ad of ours is heard."""
+
+
+class Video(Pod, frozen=True, kw_only=True):
+    """3.2.7: decided by a later version."""
+
+    mimes: tuple[str, ...] = ()
+    w: Integer | None = None
+    h: Integer | None = None
+    minduration: Integer | None = None
+    maxduration: Integer | None = None
+    protocols: tuple[Integer, ...] = ()
+    battr: tuple[Integer, ...] = ()
+    api: tuple[Integer, ...] = ()
 
 
 class Native(Part, frozen=True, kw_only=True):
@@ -70,8 +80,8 @@ class Native(Part, frozen=True, kw_only=True):
 
     request: str | dict[str, object] | None = None
     ver: str | None = None
-    api: tuple[int, ...] = ()
-    battr: tuple[int, ...] = ()
+    api: tuple[Integer, ...] = ()
+    battr: tuple[Integer, ...] = ()
 
 
 class RequestDeal(Part, frozen=True, kw_only=True):
@@ -80,7 +90,7 @@ class RequestDeal(Part, frozen=True, kw_only=True):
     id: Key
     bidfloor: decimal.Decimal = decimal.Decimal(0)
     bidfloorcur: str = "USD"
-    at: int | None = None
+    at: Integer | None = None
     wseat: tuple[str, ...] = ()
     wadomain: tuple[str, ...] = ()
 
@@ -88,7 +98,7 @@ class RequestDeal(Part, frozen=True, kw_only=True):
 class Pmp(Part, frozen=True, kw_only=True):
     """3.2.11: the deals of an imp."""
 
-    private_auction: int = 0
+    private_auction: Integer = 0
     deals: tuple[RequestDeal, ...] = ()
 
 
@@ -117,14 +127,14 @@ class Imp(Part, frozen=True, kw_only=True):
     id: Key
     banner: Banner | None = None
     video: Video | None = None
-    audio: dict[str, object] | None = None
+    audio: Audio | None = None
     native: Native | None = None
     pmp: Pmp | None = None
-    instl: int = 0
+    instl: Integer = 0
     tagid: str | None = None
     bidfloor: decimal.Decimal = decimal.Decimal(0)
     bidfloorcur: str = "USD"
-    secure: int | None = None
+    secure: Integer | None = None
     qty: Qty | None = None
     ext: ImpExt = ImpExt()
 
@@ -134,8 +144,8 @@ class Device(Part, frozen=True, kw_only=True):
 
     ifa: str | None = None
     language: str | None = None
-    dnt: int | None = None
-    lmt: int | None = None
+    dnt: Integer | None = None
+    lmt: Integer | None = None
 
 
 class User(Part, frozen=True, kw_only=True):
@@ -150,8 +160,8 @@ class RequestAdjudge(Part, frozen=True, kw_only=True):
 
     session_id: str | None = None
     page: str | None = None
-    last_ad_position: int | None = None
-    session_ads: int | None = None
+    last_ad_position: Integer | None = None
+    session_ads: Integer | None = None
 
 
 class RequestExt(Part, frozen=True, kw_only=True):
@@ -167,16 +177,16 @@ class BidRequest(Part, frozen=True, kw_only=True):
     imp: Annotated[tuple[Imp, ...], Meta(min_length=1, max_length=IMPS_MAX)]
     device: Device = Device()
     user: User = User()
-    test: int = 0
-    at: int = 2
-    tmax: int | None = None
+    test: Integer = 0
+    at: Integer = 2
+    tmax: Integer | None = None
     wseat: tuple[str, ...] = ()
     bseat: tuple[str, ...] = ()
     cur: tuple[str, ...] = ()
     wlang: tuple[str, ...] = ()
     wlangb: tuple[str, ...] = ()
     bcat: tuple[str, ...] = ()
-    cattax: int = 1
+    cattax: Integer = 1
     badv: tuple[str, ...] = ()
     ext: RequestExt = RequestExt()
 
@@ -250,18 +260,12 @@ def _check_floor(floor: decimal.Decimal, field: str) -> None:
 
 
 def _check_supported(imp: Imp, field: str) -> None:
-    video = imp.video or Video()
-    asked = {
-        "qty": imp.qty is not None and imp.qty.multiplier != 1,
-        "video.podid": video.podid is not None,
-        "video.podseq": bool(video.podseq),
-        "video.poddur": video.poddur is not None,
-        "video.maxseq": video.maxseq is not None,
-        "video.rqddurs": bool(video.rqddurs),
-    }
-    for name, present in asked.items():
-        if present:
-            raise UnsupportedError(f"{field}.{name}", "asks for more than one ad in a slot", "one imp is one ad")
+    if imp.qty is not None and not (imp.qty.multiplier.is_finite() and imp.qty.multiplier == 1):
+        raise UnsupportedError(f"{field}.qty", "asks for more than one impression", "one imp is one impression")
+    for kind, pod in (("video", imp.video), ("audio", imp.audio)):
+        for name in Pod.__struct_fields__ if pod is not None else ():
+            if getattr(pod, name):
+                raise UnsupportedError(f"{field}.{kind}.{name}", "asks for a pod of ads", "one imp is one ad")
 
 
 def readable_id(value: bytes) -> str | None:
@@ -276,6 +280,8 @@ def readable_id(value: bytes) -> str | None:
         token = match[0]
         if token == b'"':
             return None  # a text that never ends
+        if depth == 0 and token != b"{":
+            return None
         if depth == 1 and waiting and key == b'"id"' and token[:1] not in b"{[":
             return _id_text(token)
         if token in b"{[":

@@ -15,6 +15,8 @@ from schemas.decoding import alternatives, as_schema_error, convert
 
 T = TypeVar("T")
 
+INTEGER_MAX: Final = 2**63  # larger ones are no field's value, and building them would take long
+
 _ANY: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 
 
@@ -35,16 +37,18 @@ def repair(obj: object, model: Any) -> object:
 def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
     if isinstance(obj, dict):
         struct = next((kind for kind in kinds if hasattr(kind, "__struct_fields__")), None)
-        plan = {} if struct is None else _plan(struct)
-        return {key: _repair(inner, plan.get(key, ())) for key, inner in obj.items() if inner is not None}
+        if struct is None:
+            return obj
+        plan = _plan(struct)
+        return {key: _repair(inner, plan[key]) for key, inner in obj.items() if key in plan and inner is not None}
     if isinstance(obj, list):
-        items = _item_kinds(kinds)
-        return [_repair(inner, items) for inner in obj if inner is not None]
+        items = next((alternatives(get_args(kind)[0]) for kind in kinds if get_origin(kind) is tuple), None)
+        return obj if items is None else [_repair(inner, items) for inner in obj if inner is not None]
     if isinstance(obj, bool):
         return int(obj) if int in kinds else obj
-    if isinstance(obj, int | decimal.Decimal) and str in kinds:
+    if isinstance(obj, int | float | decimal.Decimal) and str in kinds:
         return str(obj)
-    if isinstance(obj, decimal.Decimal) and int in kinds and obj == obj.to_integral_value():
+    if isinstance(obj, decimal.Decimal) and int in kinds and -INTEGER_MAX < obj < INTEGER_MAX and obj == int(obj):
         return int(obj)
     return obj
 
@@ -53,7 +57,3 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
 def _plan(struct: Any) -> dict[str, tuple[Any, ...]]:
     """What each field of a struct may be."""
     return {field.encode_name: alternatives(field.type) for field in msgspec.structs.fields(struct)}
-
-
-def _item_kinds(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    return next((alternatives(get_args(kind)[0]) for kind in kinds if get_origin(kind) is tuple), ())

@@ -76,6 +76,7 @@ RatePpb = Annotated[int, Meta(ge=1, le=RATE_PPB_MAX)]
 Share = Annotated[int, Meta(ge=0, le=PPM)]  # ppm, at most all of it
 WindowS = Annotated[int, Meta(ge=1, le=WINDOW_S_MAX)]
 Pixels = Annotated[int, Meta(ge=1, le=100_000)]
+Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # any that traffic sends
 Offset = Annotated[int, Meta(ge=0)]
 
 PricingEvent = Literal["impression", "viewable", "click", "video_complete", "conversion"]

@@ -1,0 +1,224 @@
+"""Ad requests: lenient where traffic is, strict where money is, and always by the field's name."""
+
+import decimal
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.errors import SchemaError, TooLargeError, UnsupportedError
+from schemas.limits import IMPS_MAX, REQUEST_BYTES_MAX
+from schemas.openrtb import BidRequest, Imp, position, read_request, readable_id
+
+
+def request(*imps: dict[str, Any], **fields: Any) -> bytes:
+    return orjson.dumps({"id": "r-1", "imp": list(imps) or [{"id": "1"}], **fields})
+
+
+def typed(*imps: dict[str, Any], **fields: Any) -> BidRequest:
+    return read_request(request(*imps, **fields)).typed
+
+
+def imp(**fields: Any) -> Imp:
+    return typed({"id": "1", **fields}).imp[0]
+
+
+def refusal(value: bytes) -> SchemaError:
+    with pytest.raises(SchemaError) as caught:
+        read_request(value)
+    return caught.value
+
+
+def test_numbers_stand_for_texts_and_texts_for_numbers() -> None:
+    read = typed(
+        {"id": 1, "tagid": 17, "secure": "1", "banner": {"w": "300", "h": 250.0}}, bcat=[25, "IAB7"], test=True
+    )
+    assert (read.imp[0].id, read.imp[0].tagid, read.imp[0].secure) == ("1", "17", 1)
+    assert read.imp[0].banner is not None
+    assert (read.imp[0].banner.w, read.imp[0].banner.h) == (300, 250)
+    assert (read.bcat, read.test) == (("25", "IAB7"), 1)
+
+
+def test_null_is_absent_everywhere() -> None:
+    nulls = {"user": None, "device": {"language": None}, "bcat": None, "badv": ["a.example", None], "ext": None}
+    read = typed({"id": "1", "banner": None, "bidfloor": None, "ext": {"adjudge": None}}, **nulls)
+    assert read == typed({"id": "1"}, badv=["a.example"])
+
+
+def test_fields_that_no_decision_reads_may_be_anything_and_stay_for_targeting() -> None:
+    read = read_request(request(app={"ver": {"odd": [1]}}, device={"geo": "here"}, regs=7))
+    assert read.fields["app"] == {"ver": {"odd": [1]}}
+    assert read.fields["regs"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "floor"),
+    [
+        ("0.1", "0.1"),
+        ("0.12345678901234567890123456789012345", "0.12345678901234567890123456789012345"),
+        ('"2.50"', "2.50"),
+        ("1e-7", "1E-7"),
+        ("9000", "9000"),
+    ],
+)
+@pytest.mark.parametrize("messy", ["[]", "[7]"])  # the second is read by way of schemas/repair.py
+def test_a_floor_is_exactly_what_was_written(text: str, floor: str, messy: str) -> None:
+    value = f'{{"id":"r","bcat":{messy},"imp":[{{"id":"1","bidfloor":{text}}}]}}'
+    assert str(read_request(value.encode()).typed.imp[0].bidfloor) == floor
+
+
+@pytest.mark.parametrize(
+    "text", ["-0.01", "9000.000001", '"NaN"', '"sNaN"', '"Infinity"', '""', '"free"', "true", "{}"]
+)
+@pytest.mark.parametrize("messy", ["[]", "[7]"])
+def test_what_is_no_floor_is_refused_by_its_name(text: str, messy: str) -> None:
+    floor = f'{{"id":"r","bcat":{messy},"imp":[{{"id":"1"}},{{"id":"2","bidfloor":{text}}}]}}'
+    assert refusal(floor.encode()).field == "imp[1].bidfloor"
+    deal = f'{{"id":"r","bcat":{messy},"imp":[{{"id":"1","pmp":{{"deals":[{{"id":"d","bidfloor":{text}}}]}}}}]}}'
+    assert refusal(deal.encode()).field == "imp[0].pmp.deals[0].bidfloor"
+
+
+NATIVE_COUNT = "imp[0].native.request.plcmtcnt"
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "problem"),
+    [
+        (b"", "", "the message is not readable JSON"),
+        (b"[]", "", "must be an object, not a list"),
+        (b'{"imp":[{"id":"1"}]}', "id", "is required and missing"),
+        (b'{"id":null,"imp":[{"id":"1"}]}', "id", "is required and missing"),
+        (b'{"id":"","imp":[{"id":"1"}]}', "id", "length >= 1"),
+        (b'{"id":"r"}', "imp", "is required and missing"),
+        (b'{"id":"r","imp":[]}', "imp", "length >= 1"),
+        (b'{"id":"r","imp":[{}]}', "imp[0].id", "is required and missing"),
+        (b'{"id":"r","imp":[{"id":"1"},{"id":1}]}', "imp[1].id", "'1' is that of imp[0] too"),
+        (b'{"id":"r","imp":[{"id":"1","banner":{"w":"wide"}}]}', "imp[0].banner.w", "must be an integer, not a text"),
+        (b'{"id":"r","imp":[{"id":"1","banner":{"w":2.5}}]}', "imp[0].banner.w", "must be an integer"),
+        (b'{"id":"r","imp":[{"id":"1","banner":{"w":1e300}}]}', "imp[0].banner.w", "must be an integer"),
+        (b'{"id":"r","imp":[{"id":"1","banner":{"w":3000000000}}]}', "imp[0].banner.w", "<= 2147483647"),
+        (b'{"id":"r","imp":[{"id":"1","native":{"request":"{\\"plcmtcnt\\":1e999999999}"}}]}', NATIVE_COUNT, ""),
+        (b'{"id":"r","bcat":"IAB25,IAB26","imp":[{"id":"1"}]}', "bcat", "must be a list, not a text"),
+        (b'{"id":"r","imp":[{"id":"1"}],"ext":{"adjudge":[]}}', "ext.adjudge", "must be an object, not a list"),
+        (b'{"id":"r","imp":[{"id":"1","ext":{"adjudge":{"position":-1}}}]}', "imp[0].ext.adjudge.position", ">= 0"),
+    ],
+)
+def test_a_broken_request_names_the_field_and_what_is_wrong(value: bytes, field: str, problem: str) -> None:
+    error = refusal(value)
+    assert error.field == field
+    assert problem in error.problem
+
+
+def test_positions_are_given_or_the_index_and_increase() -> None:
+    third = {"id": "3", "ext": {"adjudge": {"position": "7"}}}
+    read = typed({"id": "1"}, {"id": "2"}, third)
+    assert [position(slot, index) for index, slot in enumerate(read.imp)] == [0, 1, 7]
+    assert refusal(request({**third, "id": "0"}, {"id": "1"})).field == "imp[1].ext.adjudge.position"
+    assert refusal(request({**third, "id": "0"}, third)).field == "imp[1].ext.adjudge.position"
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"qty": {"multiplier": 2}}, "qty"),
+        ({"qty": {"multiplier": "1.5"}}, "qty"),
+        ({"qty": {"multiplier": "sNaN"}}, "qty"),
+        ({"video": {"podid": "p"}}, "video.podid"),
+        ({"video": {"podid": 7}}, "video.podid"),
+        ({"video": {"poddur": 60}}, "video.poddur"),
+        ({"video": {"maxseq": 2}}, "video.maxseq"),
+        ({"video": {"rqddurs": [15, 30]}}, "video.rqddurs"),
+        ({"audio": {"podid": "p"}}, "audio.podid"),
+        ({"audio": {"poddur": 60}}, "audio.poddur"),
+        ({"native": {"request": {"plcmtcnt": 2}}}, "native.request.plcmtcnt"),
+    ],
+)
+def test_what_asks_for_more_than_one_ad_in_a_slot_is_refused_by_its_name(fields: dict[str, Any], name: str) -> None:
+    error = refusal(request({"id": "1", **fields}))
+    assert isinstance(error, UnsupportedError)
+    assert error.field == f"imp[0].{name}"
+
+
+def test_one_of_what_could_be_many_is_accepted() -> None:
+    imp(qty={"multiplier": 1.0}, video={"podseq": 0}, native={"request": {"plcmtcnt": 1}})
+
+
+NATIVE = {"ver": "1.2", "assets": [{"id": 1, "required": 1, "title": {"len": 90}}]}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        NATIVE,
+        orjson.dumps(NATIVE).decode(),
+        {"native": NATIVE},
+        orjson.dumps({"native": NATIVE}).decode(),
+        {"ver": 1.2, "assets": [{"id": "1", "required": True, "title": {"len": 90.0}, "img": None}]},
+    ],
+)
+def test_a_native_request_is_an_object_or_the_text_of_one(sent: object) -> None:
+    read = read_request(request({"id": "0"}, {"id": "1", "native": {"request": sent}}))
+    assert read.natives[0] is None
+    assert read.natives[1] is not None
+    assert read.natives[1].ver == "1.2"
+    [asset] = read.natives[1].assets
+    assert (asset.id, asset.required) == (1, 1)
+    assert asset.title is not None
+    assert asset.title.len == 90
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ("{", "imp[0].native.request"),
+        ("[]", "imp[0].native.request"),
+        (None, "imp[0].native.request"),
+        ('{"assets":[{"required":1}]}', "imp[0].native.request.assets[0].id"),
+        ({"assets": [{"id": 1, "title": {"len": "long"}}]}, "imp[0].native.request.assets[0].title.len"),
+    ],
+)
+def test_a_broken_native_request_names_the_field_inside_it(sent: object, field: str) -> None:
+    assert refusal(request({"id": "1", "native": {"request": sent}})).field == field
+
+
+def test_sizes_are_bounded() -> None:
+    padding = "x" * (REQUEST_BYTES_MAX - len(request(pad="")))
+    read_request(request(pad=padding))
+    assert isinstance(refusal(request(pad=padding + "x")), TooLargeError)
+    assert refusal(request(*({"id": str(number)} for number in range(IMPS_MAX + 1)))).field == "imp"
+    assert "depth" in refusal(b'{"id":"r","imp":[{"id":"1"}],"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}").problem
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b'{"id":"r-1","imp":[]}', "r-1"),
+        (b'{"id":17,"imp"', "17"),
+        (b'{"imp":[{"id":"1"}],"id":"r-1"', "r-1"),
+        (b'{"id":"a\\"b\\u00e9","imp', 'a"b\u00e9'),
+        (b'{"x":"\xff","id":"r-1"}', "r-1"),
+        (b'{"id" : "r-1" ]', "r-1"),
+        (b'{"id":"r-1', None),
+        (b'{"id":1', None),
+        (b'{"id":null}', None),
+        (b'{"id":true}', None),
+        (b'{"id":""}', None),
+        (b'{"id":{"id":"inner"}}', None),
+        (b'{"user":{"id":"u"}}', None),
+        (b'{"x":"id","y":"never ends,\\"id\\":\\"z\\"', None),
+        (b'[{"id":"r-1"}]', None),
+        (b'["id":"r-1"]', None),
+        (b'{"id":"' + b"x" * 257 + b'"}', None),
+        (b"", None),
+    ],
+)
+def test_the_request_id_is_found_in_what_cannot_be_read(value: bytes, found: str | None) -> None:
+    assert readable_id(value) == found
+
+
+def test_every_readable_request_has_a_readable_id() -> None:
+    assert readable_id(request({"id": "1"}, id=17)) == read_request(request({"id": "1"}, id=17)).typed.id
+
+
+def test_floors_default_to_nothing_in_dollars() -> None:
+    assert (imp().bidfloor, imp().bidfloorcur) == (decimal.Decimal(0), "USD")
