@@ -80,29 +80,45 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
 def _field(candidates: Candidates, slot: int, reserve: int, ranking: Column, ads_max: int) -> Field:
     """The slot's short list, by the three rules above."""
     contenders = []
-    held: dict[int, list[int]] = {}  # labels of contenders by advertiser
+    crowds = _Crowds(ads_max)
     spread = _Spread(ads_max)
+    line = reserve
     for row in ranking.tolist():
         advertiser, labels = candidates.advertiser.item(row), candidates.labels.item(row)
-        own = held.setdefault(advertiser, [])
-        if _any_within(own, labels) or sum(_any_within(other, labels) for other in held.values()) > ads_max:
+        if crowds.hide(advertiser, labels):
             continue
-        own.append(labels)
         contenders.append(row)
+        crowds.add(advertiser, labels)
         spread.add(advertiser, labels)
         if spread.complete:
-            return Field(
-                slot=slot,
-                reserve=reserve,
-                ranking=ranking,
-                contenders=contenders,
-                line=candidates.v.item(row, slot),
-            )
-    return Field(slot=slot, reserve=reserve, ranking=ranking, contenders=contenders, line=reserve)
+            line = candidates.v.item(row, slot)
+            break
+    return Field(slot=slot, reserve=reserve, ranking=ranking, contenders=contenders, line=line)
 
 
-def _any_within(others: Sequence[int], labels: int) -> bool:
-    return any(not other & ~labels for other in others)
+class _Crowds:
+    """Rules 1 and 2: the advertisers of the contenders above, by the labels of their ads."""
+
+    def __init__(self, ads_max: int) -> None:
+        self._ads_max: Final = ads_max
+        self._advertisers: Final[dict[int, set[int]]] = {}
+        self._full: Final[set[int]] = set()  # labels that rule 2 hides, and goes on to hide further down
+
+    def add(self, advertiser: int, labels: int) -> None:
+        self._advertisers.setdefault(labels, set()).add(advertiser)
+
+    def hide(self, advertiser: int, labels: int) -> bool:
+        """Whether an ad below all those added can stand in no best assignment."""
+        if labels in self._full:
+            return True
+        above: set[int] = set()
+        for other, advertisers in self._advertisers.items():
+            if not other & ~labels:
+                above |= advertisers
+        if len(above) > self._ads_max:
+            self._full.add(labels)
+            return True
+        return advertiser in above
 
 
 class _Spread:
