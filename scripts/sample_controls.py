@@ -73,8 +73,6 @@ def policies() -> list[Control]:
         "rank": 20,
         "when": {"$or": [{"adjudge.community": "local-news"}, {"site.domain": "news.example"}]},
         "auction": "first_price",
-        "currency": "EUR",
-        "rate_ppb": {"USD": 910_000_000, "GBP": 1_170_000_000},
         "advertiser_once": False,
         "position_gap_min": 1,
         "ads_max": 4,

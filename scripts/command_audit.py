@@ -1,0 +1,147 @@
+"""``adjudge audit``: prove from the topics alone that what was decided, shown and charged agrees."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import ConsumerRecord
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from engine.audit import TOPICS, ShardAudit, Totals, Violation
+from engine.audit_facts import decision_place
+from schemas.errors import SchemaError
+from schemas.wire import decode_message
+from scripts.topic_reading import TopicReading
+
+BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
+BACKLOG_LOW: Final = 5_000
+VIOLATIONS_SHOWN: Final = 20
+OUTPUTS: Final = {"results": "result", "impressions": "impression", "costs": "cost"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What an audit found. ``cuts``: for each shard the sequence of the last journal entry it looked at."""
+
+    totals: Totals
+    cuts: Mapping[int, int | None]
+    violations: tuple[Violation, ...]
+    violations_found: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether every rule holds."""
+        return self.violations_found == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: counts, money by currency, cuts, and each violation with its place."""
+        totals = dataclasses.asdict(self.totals)
+        return {
+            "clean": self.clean,
+            **{name: dict(value) if isinstance(value, dict) else value for name, value in totals.items()},
+            "cuts": {str(shard): sequence for shard, sequence in self.cuts.items()},
+            "violations_found": self.violations_found,
+            "violations": [dataclasses.asdict(violation) for violation in self.violations],
+        }
+
+
+async def audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
+    """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
+    async with TopicReading(arguments, prefix, TOPICS) as reading:
+        shards = reading.partitions["requests"]
+        from_ = {shard: await _complete_from(arguments, prefix, reading, shard) for shard in shards}
+        audits = {shard: ShardAudit(shard, complete_from=from_[shard]) for shard in shards}
+        total = sum(end - reading.begins[where] for where, end in reading.ends.items())
+        bar = progress.add_task("Auditing", total=total) if progress else None
+        async for topic, shard, records in reading.batches():
+            _take(audits[shard], topic, records)
+            _balance(reading, audits[shard])
+            if progress and bar is not None:
+                progress.update(bar, advance=len(records))
+            await asyncio.sleep(0)
+        if progress and bar is not None:
+            progress.update(bar, completed=total)
+    return _together(audits)
+
+
+def _take(shard_audit: ShardAudit, topic: str, records: Sequence[ConsumerRecord]) -> None:
+    for record in records:
+        shard_audit.add(topic, record.offset, value=record.value, headers=tuple(record.headers))
+    if not records:
+        shard_audit.close(topic)
+
+
+def _balance(reading: TopicReading, shard_audit: ShardAudit) -> None:
+    """Hold back topics that are far ahead, so that memory stays bounded."""
+    for topic in TOPICS:
+        backlog = shard_audit.backlog(topic)
+        if backlog > BACKLOG_MAX:
+            reading.pause(topic, shard_audit.shard)
+        elif backlog < BACKLOG_LOW:
+            reading.resume(topic, shard_audit.shard)
+
+
+async def _complete_from(arguments: Mapping[str, Any], prefix: str, reading: TopicReading, shard: int) -> int:
+    """The first request of which every topic still has all records: topics lose their old ones at different times."""
+    complete = reading.begins[reading.place("requests", shard)]
+    for topic, message in OUTPUTS.items():
+        begin = reading.begins[reading.place(topic, shard)]
+        if begin:
+            async with TopicReading(arguments, prefix, (topic,)) as first:
+                async for _, partition, records in first.batches():
+                    if partition == shard and records:
+                        complete = max(complete, _request_offset(message, records[0].value) + 1)
+                        break
+    return complete
+
+
+def _request_offset(message: str, value: bytes) -> int:
+    try:
+        decoded = decode_message(message, value)
+        return decision_place(decoded.bidid if message == "result" else decoded.decision_id)[2]
+    except SchemaError:
+        return -1
+
+
+def _together(audits: Mapping[int, ShardAudit]) -> Audited:
+    totals = Totals()
+    violations: list[Violation] = []
+    for shard_audit in audits.values():
+        shard_audit.finish()
+        totals.add(shard_audit.totals)
+        violations.extend(shard_audit.violations)
+    return Audited(
+        totals=totals,
+        cuts={shard: shard_audit.chain.last_sequence for shard, shard_audit in audits.items()},
+        violations=tuple(violations),
+        violations_found=sum(shard_audit.violations_found for shard_audit in audits.values()),
+    )
+
+
+def show(console: Console, audited: Audited) -> None:
+    """For people: what was found, and every violation by its place."""
+    table = Table(title="Audit", show_header=False)
+    totals = audited.totals
+    for name in ("requests", "results", "no_bids", "impressions", "costs", "dead_letters", "entries"):
+        table.add_row(name.replace("_", " "), f"{getattr(totals, name):,}")
+    for name in ("expected_revenue_nanos", "revenue_nanos"):
+        for currency, nanos in sorted(getattr(totals, name).items()):
+            table.add_row(name.removesuffix("_nanos").replace("_", " "), f"{nanos / 1e9:,.6f} {currency}")
+    cuts = ", ".join(f"{shard}: {sequence}" for shard, sequence in audited.cuts.items())
+    table.add_row("cut at entry, by shard", cuts)
+    console.print(table)
+    for violation in audited.violations[:VIOLATIONS_SHOWN]:
+        console.print(f"[red]{violation}[/red]", highlight=False)
+    if audited.clean:
+        console.print("[green]Clean: every result, impression and cost is accounted for.[/green]")
+    else:
+        console.print(f"[red]{audited.violations_found} violations; --json lists them.[/red]")
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """One JSON object on one line."""
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,156 @@
+"""The demo's feed: writes requests and changes, reads results, and never has more than a window of them open.
+
+A closed loop: the next request waits until fewer than ``window`` are unanswered, so that figures show how fast the
+engine answers rather than how long a queue is.
+"""
+
+import asyncio
+import collections
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas.topics import topic_name
+from scripts.demo_results import Results
+from scripts.feed_simulation import Sent
+from scripts.sample_updates import Change
+
+LINGER_MS: Final = 2
+BATCH_BYTES: Final = 262_144
+POLL_MS: Final = 100
+FETCH_WAIT_MS: Final = 20
+STALL_S_MAX: Final = 60.0
+
+
+class FeedError(Exception):
+    """Results did not come."""
+
+
+class Feed:
+    """A producer of requests and a reader of results on one cluster."""
+
+    def __init__(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, prefix: str) -> None:
+        self._producer = producer
+        self._consumer = consumer
+        self._prefix = prefix
+        self._sent = 0
+        self._room = asyncio.Event()
+        self.results = Results()
+
+    async def load(self, topic: str, records: Iterable[tuple[bytes, bytes | None]]) -> int:
+        """Write records to a broadcast topic and wait until all are there."""
+        name = topic_name(self._prefix, topic)
+        sends = [await self._producer.send(name, value, key, partition=0) for key, value in records]
+        await asyncio.gather(*sends)
+        return len(sends)
+
+    async def run(
+        self,
+        traffic: Iterable[Sent],
+        *,
+        requests: int,
+        changes: Sequence[Change] = (),
+        window: int,
+        progress: Callable[[int], None],
+    ) -> float:
+        """Send all of the traffic with the changes between; seconds from the first send to the last result."""
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read(progress))
+            started = time.monotonic()
+            await self._write(traffic, requests, collections.deque(changes), window)
+            await self._answered(requests)
+            seconds = time.monotonic() - started
+            reading.cancel()
+        return seconds
+
+    async def _write(
+        self, traffic: Iterable[Sent], requests: int, changes: collections.deque[Change], window: int
+    ) -> None:
+        name = topic_name(self._prefix, "requests")
+        for sent in traffic:
+            if changes and self._sent >= changes[0].share * requests:
+                await self._change(changes)
+            while self._sent - self.results.answered >= window:
+                await self._wait_for_room()
+            acknowledged = await self._producer.send(name, sent.value, sent.key)
+            if sent.counted:
+                self._sent += 1
+                acknowledged.add_done_callback(self._acknowledged)
+        for change in changes:
+            await self._apply(change)
+
+    async def _change(self, changes: collections.deque[Change]) -> None:
+        """Write what is due; the emergency stop is lifted only once a result has shown it in force."""
+        share = changes[0].share
+        while changes and changes[0].share == share and not (changes[0].lifts and self.results.stop_ms is None):
+            await self._apply(changes.popleft())
+
+    async def _apply(self, change: Change) -> None:
+        await self._producer.flush()
+        sent_s = time.monotonic()
+        await self._producer.send_and_wait(
+            topic_name(self._prefix, change.topic), change.value, change.key, partition=0
+        )
+        if change.stops:
+            self.results.stop_sent_s = sent_s
+
+    def _acknowledged(self, future: "asyncio.Future[Any]") -> None:
+        if not future.cancelled() and future.exception() is None:
+            written = future.result()
+            self.results.appended(written.partition, written.offset, written.timestamp)
+
+    async def _read(self, progress: Callable[[int], None]) -> None:
+        results = self.results
+        while True:
+            polled = await self._consumer.getmany(timeout_ms=POLL_MS)
+            for records in polled.values():
+                for record in records:
+                    results.read(record.value)
+                self._room.set()
+                await asyncio.sleep(0)
+            if polled:
+                progress(results.answered)
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        answered = self.results.answered
+        try:
+            async with asyncio.timeout(STALL_S_MAX):
+                await self._room.wait()
+        except TimeoutError:
+            raise FeedError(
+                f"{answered} of {self._sent} requests were answered, then none for {STALL_S_MAX:g} s"
+            ) from None
+
+    async def _answered(self, requests: int) -> None:
+        await self._producer.flush()
+        while self.results.answered < requests:
+            await self._wait_for_room()
+
+
+@contextlib.asynccontextmanager
+async def open_feed(arguments: Mapping[str, Any], prefix: str, *, partitions: int) -> AsyncIterator[Feed]:
+    """A feed that reads results written from now on."""
+    places = [TopicPartition(topic_name(prefix, "results"), partition) for partition in range(partitions)]
+    producer = AIOKafkaProducer(
+        **arguments, linger_ms=LINGER_MS, max_batch_size=BATCH_BYTES, acks="all", enable_idempotence=True
+    )
+    consumer = AIOKafkaConsumer(
+        **arguments,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+    )
+    async with contextlib.AsyncExitStack() as closing:
+        for client in (producer, consumer):
+            await client.start()
+            closing.push_async_callback(client.stop)
+        consumer.assign(places)
+        for where, end in (await consumer.end_offsets(places)).items():
+            consumer.seek(where, end)
+        yield Feed(producer, consumer, prefix)

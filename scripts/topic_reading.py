@@ -1,0 +1,139 @@
+"""Read committed records of topics up to where they ended when reading began.
+
+How far that is, is asked at the level of uncommitted reads: markers of a transaction reach its partitions one after
+the other, so that of two topics of one transaction the second may become visible a moment later than the first.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from schemas.topics import TOPICS, logical_name, topic_name
+
+POLL_MS: Final = 250
+FETCH_WAIT_MS: Final = 50
+STALL_S_MAX: Final = 30.0  # a transaction that nobody ends holds readers back for its time-out
+FETCH_BYTES_MAX: Final = 16_777_216
+
+
+class ReadingError(Exception):
+    """A topic that is not there, or that cannot be read to its end."""
+
+
+class TopicReading:
+    """Records of some topics (logical names), each partition to its end; an async context manager.
+
+    ``partitions``: those of a topic by its logical name. ``begins`` and ``ends``: offsets when reading began; ends are
+    asked for in the order of ``topics``, so that what the first shows as committed is below the ends of the others.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any], prefix: str, topics: Sequence[str]) -> None:
+        self._arguments = dict(arguments)
+        self._prefix = prefix
+        self._topics = tuple(topics)
+        self._closing = contextlib.AsyncExitStack()
+        self._client: AIOKafkaConsumer | None = None
+        self.partitions: dict[str, list[int]] = {}
+        self.begins: dict[TopicPartition, int] = {}
+        self.ends: dict[TopicPartition, int] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._client = await self._consumer("read_committed")
+            probe = await self._consumer("read_uncommitted")
+            await self._find(self._client)
+            places = [self.place(topic, partition) for topic in self._topics for partition in self.partitions[topic]]
+            self._client.assign(places)
+            self.begins = await self._client.beginning_offsets(places)
+            for topic in self._topics:
+                asked = self._client if topic == self._topics[0] else probe
+                self.ends |= await asked.end_offsets([where for where in places if self._named(where, ())[0] == topic])
+            for where in places:
+                self._client.seek(where, self.begins[where])
+        except BaseException:
+            await self._closing.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    def place(self, topic: str, partition: int) -> TopicPartition:
+        """The partition on the cluster."""
+        return TopicPartition(topic_name(self._prefix, topic), partition)
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Begin later than at the beginning."""
+        self._consuming.seek(self.place(topic, partition), offset)
+
+    def pause(self, topic: str, partition: int) -> None:
+        """Let nothing come of a partition until ``resume``."""
+        self._consuming.pause(self.place(topic, partition))
+
+    def resume(self, topic: str, partition: int) -> None:
+        """Let records come again."""
+        self._consuming.resume(self.place(topic, partition))
+
+    async def batches(self) -> AsyncIterator[tuple[str, int, Sequence[ConsumerRecord]]]:
+        """Topic, partition and records, as they come; no records: the partition is read to its end."""
+        client = self._consuming
+        unread = set(self.ends)
+        last = asyncio.get_running_loop().time()
+        while unread:
+            polled = await client.getmany(timeout_ms=POLL_MS)
+            for where, records in polled.items():
+                last = asyncio.get_running_loop().time()
+                below = [record for record in records if record.offset < self.ends[where]]
+                if where in unread and below:
+                    yield self._named(where, below)
+            for where in sorted(unread - client.paused()):
+                # When nothing at all came, what is left before the end is a marker, whose passing the client may not
+                # report (trap 8): a record would have been there within two waits of the broker.
+                if await client.position(where) >= self.ends[where] - (not polled):
+                    unread.discard(where)
+                    client.pause(where)
+                    yield self._named(where, ())
+            if asyncio.get_running_loop().time() - last > STALL_S_MAX and unread:
+                raise ReadingError(f"nothing came for {STALL_S_MAX:g} s of {_listed(unread)}: is a transaction open?")
+
+    def _named(
+        self, where: TopicPartition, records: Sequence[ConsumerRecord]
+    ) -> tuple[str, int, Sequence[ConsumerRecord]]:
+        return logical_name(self._prefix, where.topic) or where.topic, where.partition, records
+
+    @property
+    def _consuming(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            raise ReadingError("reading has not begun: use `async with`")
+        return self._client
+
+    async def _consumer(self, isolation: str) -> AIOKafkaConsumer:
+        made = AIOKafkaConsumer(
+            **self._arguments,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level=isolation,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=max(topic.bytes_max for topic in TOPICS),
+        )
+        await made.start()
+        self._closing.push_async_callback(made.stop)
+        return made
+
+    async def _find(self, client: AIOKafkaConsumer) -> None:
+        await client.topics()
+        for topic in self._topics:
+            found = client.partitions_for_topic(topic_name(self._prefix, topic))
+            if not found:
+                name = topic_name(self._prefix, topic)
+                raise ReadingError(f"topic {name} does not exist: `adjudge topics create` makes it")
+            self.partitions[topic] = sorted(found)
+
+
+def _listed(places: Iterable[TopicPartition]) -> str:
+    return ", ".join(f"{where.topic}[{where.partition}]" for where in sorted(places))
