@@ -1,0 +1,147 @@
+"""The controls: policies, seed, limits and models that operators put in force (design, D6).
+
+A state machine like the catalog. The topic is kept for ever, so a fold is enough; an invalid control leaves the
+former one of its key in force: a typing error must not lift an emergency stop.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Final
+
+from engine.limits import PPB
+from engine.models.base import Model
+from engine.models.default import build, default_models
+from engine.rejection import Rejection
+from engine.targeting.condition import Condition, parse_condition
+from engine.targeting.evaluator import matches
+from schemas.controls import Control, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
+from schemas.errors import SchemaError
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInForce:
+    """A policy with its conditions read. ``offset``: of its record, -1 for the built-in default."""
+
+    policy: Policy
+    offset: int
+    when: Condition | None
+    floors: tuple[tuple[Condition | None, int], ...]  # condition, nanos of an impression in the policy's currency
+
+    def applies(self, attributes: Mapping[str, object]) -> bool:
+        """Whether the policy may decide a request with these attributes."""
+        return self.when is None or matches(self.when, attributes)
+
+    def floor_nanos(self, attributes: Mapping[str, object]) -> int:
+        """The greatest of the policy's floors that hold for a request: nanos of an impression."""
+        held = [nanos for when, nanos in self.floors if when is None or matches(when, attributes)]
+        return max(self.policy.floor_cpm_micros, *held, 0)
+
+    def rate_ppb(self, currency: str) -> int | None:
+        """Units of the policy's currency for one of ``currency``, ppb; None when the policy names no rate."""
+        return PPB if currency == self.policy.currency else self.policy.rate_ppb.get(currency)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ControlsView:
+    """The controls at one offset, immutable. ``models``: by what they predict; all of them, defaults included.
+
+    ``models_offset`` changes when any model does: columns computed with a model are kept under it.
+    """
+
+    offset: int
+    policies: tuple[PolicyInForce, ...]  # in the order in which they are asked
+    seed: bytes
+    limits: Limits
+    models: Mapping[str, Model]
+    models_offset: int
+
+    @property
+    def model_versions(self) -> dict[str, int]:
+        """Versions of the models in force by name, as outputs carry them."""
+        return {model.name: model.version for model in self.models.values()}
+
+    def policy_for(self, attributes: Mapping[str, object]) -> PolicyInForce:
+        """The policy of highest rank whose ``when`` holds; equal ranks go by name."""
+        return next(held for held in self.policies if held.applies(attributes))
+
+
+BUILT_IN: Final = Policy(name="default", version=0)
+
+
+class Controls:
+    """Every control in force. ``apply`` is the only door through which they change."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self._policies: dict[str, PolicyInForce] = {}
+        self._models: dict[str, Model] = {}
+        self._seeds: dict[str, Seed] = {}
+        self._limits: dict[str, Limits] = {}
+        self._models_offset = -1
+        self._view: ControlsView | None = None
+
+    def apply(self, *, offset: int, key: bytes | None, value: bytes | None) -> tuple[Rejection, ...]:
+        """Take in the record at ``offset``; a null value removes. What is wrong with it is returned, never raised."""
+        if offset < self.offset:
+            raise ValueError(f"record {offset} of the controls comes after {self.offset}")
+        self.offset = offset + 1
+        self._view = None
+        try:
+            kind, name = parse_control_key(key or b"")
+            if value is None:
+                self._remove(kind, name, offset)
+            else:
+                self._put(decode_control(key or b"", value), offset)
+        except SchemaError as error:
+            return (Rejection(offset=offset, field=error.field, problem=str(error)),)
+        return ()
+
+    def view(self) -> ControlsView:
+        """The controls as they are now."""
+        if self._view is None:
+            in_force = {"default": compile_policy(BUILT_IN, -1), **self._policies}
+            self._view = ControlsView(
+                offset=self.offset,
+                policies=tuple(sorted(in_force.values(), key=lambda held: (-held.policy.rank, held.policy.name))),
+                seed=self._seeds["default"].value.encode() if "default" in self._seeds else b"",
+                limits=self._limits.get("default", Limits(name="default")),
+                models=self._models_by_prediction(),
+                models_offset=self._models_offset,
+            )
+        return self._view
+
+    def _models_by_prediction(self) -> dict[str, Model]:
+        """For each prediction the model whose name sorts first; the built-in constant where there is none."""
+        named = {self._models[name].predicts: self._models[name] for name in sorted(self._models, reverse=True)}
+        return {**default_models(), **named}
+
+    def _remove(self, kind: str, name: str, offset: int) -> None:
+        match kind:
+            case "policy":
+                self._policies.pop(name, None)
+            case "model":
+                self._models.pop(name, None)
+                self._models_offset = offset
+            case "seed":
+                self._seeds.pop(name, None)
+            case _:
+                self._limits.pop(name, None)
+
+    def _put(self, control: Control, offset: int) -> None:
+        match control:
+            case Policy():
+                self._policies[control.name] = compile_policy(control, offset)
+            case ModelControl():
+                self._models[control.name] = build(control)
+                self._models_offset = offset
+            case Seed():
+                self._seeds[control.name] = control
+            case Limits():
+                self._limits[control.name] = control
+
+
+def compile_policy(policy: Policy, offset: int) -> PolicyInForce:
+    """Read a policy's conditions. Raises SchemaError that names the one that cannot be read."""
+    when = parse_condition(policy.when) if policy.when else None
+    floors = tuple((parse_condition(floor.when) if floor.when else None, floor.cpm_micros) for floor in policy.floors)
+    return PolicyInForce(policy=policy, offset=offset, when=when, floors=floors)

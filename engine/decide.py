@@ -1,0 +1,98 @@
+"""The whole journey of an ad request, from its fields to a result, impressions and costs.
+
+``decide`` reads top to bottom: privacy, policy, slots, auctions, reasons, outcome. It is a pure function of the
+request, the world in force and the place in the log; it keeps nothing and changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from engine.attributes import attributes
+from engine.auctions.base import Rules
+from engine.decision import Decision, Place
+from engine.imps import slots_of
+from engine.limits import VCG_NODES_MAX
+from engine.outcome import Asked, filled, refuse, unfilled
+from engine.privacy import basis, known_adult
+from engine.question import Question
+from engine.reading import items
+from engine.reasons import Reason
+from engine.settlement import TierResult, settle
+from engine.why import count_reasons
+from engine.world import World
+from schemas.codes import Nbr
+from schemas.openrtb import AdRequest
+
+__all__ = ["ask", "decide", "refuse", "run_auctions"]
+
+CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
+TOO_LOW = (Reason.BELOW_FLOOR, Reason.OUTBID_UNSCORED)
+
+
+def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
+    """Decide one request. ``duplicate``: its id was seen before by this shard; it is decided all the same."""
+    asked = ask(request, world, place, duplicate=duplicate)
+    policy = asked.policy.policy
+    if policy.blocked.everything:
+        return unfilled(asked, Nbr.EVERYTHING_BLOCKED)
+    if request.typed.cur and policy.currency not in request.typed.cur:
+        return unfilled(asked, Nbr.CURRENCY)
+    if not asked.imps.slots:
+        return unfilled(asked, Nbr.NO_DECIDABLE_IMP)
+    results = run_auctions(asked)
+    why = count_reasons(results, world.catalog)
+    if not any(result.outcome.awards for result in results):
+        return unfilled(asked, _no_bid(why), results, why)
+    return filled(asked, results, why)
+
+
+def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Asked:
+    """What is known of a request before any ad is looked at."""
+    privacy = basis(request.fields)
+    seen = attributes(request.fields, event_time_ms=place.event_time_ms, personalised=privacy.personalised)
+    # A policy's conditions read request fields and the first imp (data-model.md, Policy).
+    page = {**seen, "imp": next(iter(items(seen.get("imp"))), None)}
+    policy = world.controls.policy_for(page)
+    return Asked(
+        request=request,
+        world=world,
+        place=place,
+        duplicate=duplicate,
+        privacy=privacy,
+        attributes=seen,
+        policy=policy,
+        imps=slots_of(request, policy, policy.floor_nanos(page)),
+    )
+
+
+def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResult]:
+    """Put the question to the catalog and settle it; ``exhaustive``: score every eligible row, for explanations."""
+    typed, policy, limits = asked.request.typed, asked.policy.policy, asked.world.controls.limits
+    question = Question(
+        request_id=typed.id,
+        attributes=asked.attributes,
+        now_ms=asked.place.event_time_ms,
+        policy=asked.policy,
+        controls=asked.world.controls,
+        personalised=asked.privacy.personalised,
+        adult=known_adult(asked.attributes, event_time_ms=asked.place.event_time_ms),
+        slots=asked.imps.slots,
+        cattax=typed.cattax,
+        bcat=tuple(sorted(set(typed.bcat))),
+        badv=tuple(sorted({domain.lower() for domain in typed.badv})),
+        languages=tuple(sorted({language.lower().split("-")[0] for language in typed.wlang})),
+    )
+    rules = Rules(
+        ads_max=len(asked.imps.slots) if policy.ads_max is None else policy.ads_max,
+        position_gap_min=policy.position_gap_min,
+        last_ad_position=typed.ext.adjudge.last_ad_position,
+        advertiser_once=policy.advertiser_once,
+        vcg_nodes_max=VCG_NODES_MAX if limits.vcg_nodes_max is None else limits.vcg_nodes_max,
+    )
+    return settle(question, asked.world.catalog, rules, exhaustive=exhaustive)
+
+
+def _no_bid(why: Mapping[str, int]) -> Nbr:
+    """The code that tells most: how far the ad that came furthest had come."""
+    if any(reason.label in why for reason in CONSTRAINED):
+        return Nbr.CONSTRAINED
+    return Nbr.BELOW_FLOOR if any(reason.label in why for reason in TOO_LOW) else Nbr.NOTHING_ELIGIBLE

@@ -1,0 +1,382 @@
+"""From awards to what is written: the result for the feed, an impression for each slot filled, and its costs.
+
+Every fact here was decided before; this module only names it (data-model.md, Events and The OpenRTB boundary).
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from engine.auctions.base import Award
+from engine.controls import PolicyInForce
+from engine.decision import Decision, Place
+from engine.formats import chosen_format
+from engine.hashing import ad_key, hashed_id
+from engine.imps import Imps
+from engine.limits import PPB
+from engine.macros import MacroFacts
+from engine.money import nanos_to_cpm_decimal
+from engine.privacy import Privacy
+from engine.question import Slot
+from engine.rendering import render
+from engine.rows import EVENTS, Row
+from engine.settlement import TierResult
+from engine.tokens import Claim, sign
+from engine.version import ENGINE_VERSION
+from engine.world import World
+from schemas.codes import Nbr
+from schemas.entities import Advertiser, BannerFormat, Campaign, Creative, Format, LineItem
+from schemas.events import AuctionRun, Cost, ImpOutcome, Impression, Problem, ResultAdjudge, RunnerUp, Setter
+from schemas.openrtb import AdRequest, position
+from schemas.openrtb_response import Bid, BidAdjudge, BidExt, BidResponse, ResultExt, SeatBid
+
+MTYPES: Final = {"banner": 1, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
+NOT_FILLED: Final = "no_candidate"  # of an imp that took part
+NOT_RUN: Final = "request_not_decided"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request and all that is known of it before any ad is looked at."""
+
+    request: AdRequest
+    world: World
+    place: Place
+    duplicate: bool
+    privacy: Privacy
+    attributes: Mapping[str, object]
+    policy: PolicyInForce
+    imps: Imps
+
+    @property
+    def decision_id(self) -> str:
+        """Shard, offset and the log's epoch (data-model.md, Ids)."""
+        return f"{self.place.epoch}-{self.place.shard}-{self.place.offset}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Winner:
+    """An award with all it refers to."""
+
+    asked: Asked
+    result: TierResult
+    award: Award
+    slot: Slot
+    row: Row
+    impression_id: str
+    format_index: int
+
+    @property
+    def owners(self) -> tuple[LineItem, Campaign, Advertiser, Creative]:
+        """The parents, all there: nothing else is eligible."""
+        join = self.row.join
+        if join.line_item is None or join.campaign is None or join.advertiser is None or join.creative is None:
+            raise ValueError(f"the ad {join.ad.id} won without its parents")
+        return join.line_item, join.campaign, join.advertiser, join.creative
+
+    @property
+    def form(self) -> Format:
+        """The creative's format that is shown."""
+        return self.owners[3].formats[self.format_index]
+
+
+def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) -> Decision:
+    """The decision of a request with at least one slot filled."""
+    winners = sorted(
+        (_winner(asked, result, award) for result in results for award in result.outcome.awards),
+        key=lambda winner: winner.slot.imp,
+    )
+    impressions = tuple(_impression(winner) for winner in winners)
+    test = asked.request.typed.test == 1
+    costs = tuple(
+        _cost(winner, impression)
+        for winner, impression in zip(winners, impressions, strict=True)
+        if impression.pricing_event == "impression" and not test
+    )
+    seats: dict[str | None, list[Bid]] = {}
+    for winner, impression in zip(winners, impressions, strict=True):
+        seats.setdefault(winner.owners[2].seat, []).append(_bid(winner, impression))
+    taken = {winner.slot.imp: winner for winner in winners}
+    response = BidResponse(
+        id=asked.request.typed.id,
+        bidid=asked.decision_id,
+        seatbid=tuple(SeatBid(seat=seat, bid=tuple(bids)) for seat, bids in seats.items()),
+        cur=asked.policy.policy.currency,
+        ext=ResultExt(adjudge=_facts_of_result(asked, taken, results, why)),
+    )
+    return Decision(
+        key=record_key(asked),
+        result=response,
+        impressions=impressions,
+        costs=costs,
+        outcome=tuple(
+            number for winner, made in zip(winners, impressions, strict=True) for number in _digest(winner, made)
+        ),
+    )
+
+
+def unfilled(
+    asked: Asked, nbr: Nbr, results: Sequence[TierResult] = (), why: Mapping[str, int] | None = None
+) -> Decision:
+    """The decision of a request without any slot filled."""
+    response = BidResponse(
+        id=asked.request.typed.id,
+        bidid=asked.decision_id,
+        nbr=int(nbr),
+        ext=ResultExt(adjudge=_facts_of_result(asked, {}, results, why or {})),
+    )
+    return Decision(key=record_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
+
+
+def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str) -> Decision:
+    """A result without bids for a request that is not decided: unreadable, refused or failed."""
+    facts = ResultAdjudge(
+        decision_id=f"{place.epoch}-{place.shard}-{place.offset}",
+        request_id=request_id,
+        event_time_ms=place.event_time_ms,
+        engine_version=ENGINE_VERSION,
+        policy="",
+        policy_version=0,
+        catalog_offset=world.catalog.offset,
+        controls_offset=world.controls.offset,
+        privacy_basis="unknown",
+        problem=Problem(field="", problem=reason),
+    )
+    response = BidResponse(id=request_id, bidid=facts.decision_id, nbr=nbr, ext=ResultExt(adjudge=facts))
+    return Decision(key=request_id.encode(), result=response, impressions=(), costs=(), outcome=(-nbr,))
+
+
+def record_key(asked: Asked) -> bytes:
+    """User id, else device id, else session id, else request id; no personal id unless personalised."""
+    typed = asked.request.typed
+    personal = (typed.user.id, typed.device.ifa) if asked.privacy.personalised else ()
+    keys = (*personal, typed.ext.adjudge.session_id, typed.id)
+    return next((key for key in keys if key), "").encode()
+
+
+def _winner(asked: Asked, result: TierResult, award: Award) -> Winner:
+    slot = asked.imps.slots[award.slot]
+    row = result.row(award.candidate)
+    impression_id = f"{asked.decision_id}-{slot.imp}"
+    format_index = chosen_format(slot.spec, row.signature)
+    if format_index is None:
+        raise ValueError(f"the ad {row.join.ad.id} won imp[{slot.imp}] with no format that fits")
+    return Winner(
+        asked=asked,
+        result=result,
+        award=award,
+        slot=slot,
+        row=row,
+        impression_id=impression_id,
+        format_index=format_index,
+    )
+
+
+def _facts(asked: Asked) -> dict[str, Any]:
+    """What every output of a decision carries (schemas/events.py, DecisionFacts)."""
+    world, policy = asked.world, asked.policy.policy
+    return {
+        "decision_id": asked.decision_id,
+        "request_id": asked.request.typed.id,
+        "event_time_ms": asked.place.event_time_ms,
+        "engine_version": ENGINE_VERSION,
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "catalog_offset": world.catalog.offset,
+        "controls_offset": world.controls.offset,
+        "privacy_basis": asked.privacy.basis,
+        "models": world.controls.model_versions,
+        "test": asked.request.typed.test == 1,
+    }
+
+
+def _facts_of_result(
+    asked: Asked, taken: Mapping[int, Winner], results: Sequence[TierResult], why: Mapping[str, int]
+) -> ResultAdjudge:
+    reserves = {slot.imp: slot.reserve_nanos for slot in asked.imps.slots}
+    unfilled_reason = NOT_FILLED if results else NOT_RUN
+    imps = tuple(
+        ImpOutcome(
+            imp_id=imp.id,
+            position=position(imp, index),
+            filled=index in taken,
+            reason=None if index in taken else asked.imps.refused.get(index, unfilled_reason),
+            reserve_nanos=reserves.get(index),
+        )
+        for index, imp in enumerate(asked.request.typed.imp)
+    )
+    return ResultAdjudge(
+        **_facts(asked),
+        auction=cast("AuctionRun", results[0].outcome.auction) if results else None,
+        fallback=any(result.outcome.fallback for result in results),
+        currency=asked.policy.policy.currency,
+        imps=imps,
+        why=dict(why),
+        duplicate=asked.duplicate,
+    )
+
+
+def _impression(winner: Winner) -> Impression:
+    asked, award, slot = winner.asked, winner.award, winner.slot
+    line_item, campaign, advertiser, creative = winner.owners
+    ad, typed = winner.row.join.ad, asked.request.typed
+    scores, candidate = winner.result.pool.scores, award.candidate
+    pool = winner.result.pool.candidates
+    n = int(scores.n[candidate, award.slot])
+    personal = asked.privacy.personalised
+    session = typed.ext.adjudge.session_id
+    return Impression(
+        **_facts(asked),
+        impression_id=winner.impression_id,
+        imp_id=typed.imp[slot.imp].id,
+        slot=slot.imp,
+        position=slot.position,
+        advertiser_id=advertiser.id,
+        advertiser_version=advertiser.version,
+        campaign_id=campaign.id,
+        campaign_version=campaign.version,
+        line_item_id=line_item.id,
+        line_item_version=line_item.version,
+        ad_id=ad.id,
+        ad_version=ad.version,
+        creative_id=creative.id,
+        creative_version=creative.version,
+        format=winner.format_index,
+        format_type=winner.form.type,
+        tier=line_item.tier,
+        auction=cast("AuctionRun", winner.result.outcome.auction),
+        fallback=winner.result.outcome.fallback,
+        currency=asked.policy.policy.currency,
+        pricing_event=line_item.pricing.event,
+        bid_micros=line_item.pricing.amount_micros,
+        bid_currency=advertiser.currency,
+        rate_ppb=asked.policy.rate_ppb(advertiser.currency) or 0,
+        bid_nanos=int(pool.b[candidate]),
+        p_ppb=int(scores.p[candidate]),
+        p_raw_ppb=int(scores.raw_p[candidate]),
+        effect_ppm=slot.effects_ppm[EVENTS.index(line_item.pricing.event)],
+        quality_ppm=int(scores.q[candidate]),
+        user_value_ppm=int(scores.u_ppm[candidate]),
+        user_value_nanos=int(scores.u_nanos[candidate]),
+        rank_value_nanos=int(scores.v[candidate, award.slot]),
+        reserve_nanos=slot.reserve_nanos,
+        price_nanos=award.price_nanos,
+        expected_revenue_nanos=award.price_nanos * n // PPB,
+        price_setter=cast("Setter", award.setter),
+        price_setter_ad_id=None
+        if award.setter_candidate < 0
+        else winner.result.row(award.setter_candidate).facts.ad_id,
+        runners_up=tuple(_runner_up(winner.result, other, award.slot) for other in award.runners_up),
+        token=_token(winner),
+        page=typed.ext.adjudge.page,
+        placement=typed.imp[slot.imp].tagid,
+        user_hash=hashed_id(typed.user.id) if personal and typed.user.id else None,
+        session_hash=hashed_id(session) if session else None,
+    )
+
+
+def _token(winner: Winner) -> str:
+    """Signed, for engagements to bring back."""
+    line_item, asked = winner.owners[0], winner.asked
+    claim = Claim(
+        impression_id=winner.impression_id,
+        line_item_id=line_item.id,
+        ad_id=winner.row.facts.ad_id,
+        price_event=line_item.pricing.event,
+        price_nanos=winner.award.price_nanos,
+        currency=asked.policy.policy.currency,
+        event_time_ms=asked.place.event_time_ms,
+        test=asked.request.typed.test == 1,
+    )
+    return sign(asked.world.token_key, claim)
+
+
+def _runner_up(result: TierResult, candidate: int, slot: int) -> RunnerUp:
+    row = result.row(candidate)
+    return RunnerUp(
+        ad_id=row.facts.ad_id,
+        line_item_id=row.facts.line_item_id,
+        rank_value_nanos=int(result.pool.scores.v[candidate, slot]),
+    )
+
+
+def _cost(winner: Winner, impression: Impression) -> Cost:
+    """The charge for a served impression, one billing event at its price."""
+    asked = winner.asked
+    return Cost(
+        **_facts(asked),
+        cost_id=f"{impression.impression_id}-{impression.pricing_event}-0",
+        impression_id=impression.impression_id,
+        sequence=0,
+        advertiser_id=impression.advertiser_id,
+        campaign_id=impression.campaign_id,
+        line_item_id=impression.line_item_id,
+        ad_id=impression.ad_id,
+        billing_event=impression.pricing_event,
+        billing_time_ms=asked.place.event_time_ms,
+        currency=impression.currency,
+        advertiser_currency=impression.bid_currency,
+        rate_ppb=impression.rate_ppb,
+        price_nanos=impression.price_nanos,
+        charged_nanos=impression.price_nanos,
+        advertiser_charged_nanos=impression.price_nanos * PPB // impression.rate_ppb,
+    )
+
+
+def _bid(winner: Winner, impression: Impression) -> Bid:
+    _, _, advertiser, creative = winner.owners
+    form, ad = winner.form, winner.row.join.ad
+    facts = MacroFacts(
+        request_id=impression.request_id,
+        bid_id=impression.impression_id,
+        imp_id=impression.imp_id,
+        seat=advertiser.seat,
+        ad_id=ad.id,
+        price_nanos=impression.expected_revenue_nanos,
+        currency=impression.currency,
+        impression_id=impression.impression_id,
+        token=impression.token,
+    )
+    rendered = render(form, ad, facts, winner.slot.spec.native)
+    banner = form if isinstance(form, BannerFormat) else None
+    return Bid(
+        id=impression.impression_id,
+        impid=impression.imp_id,
+        price=nanos_to_cpm_decimal(impression.expected_revenue_nanos),
+        adid=ad.id,
+        crid=creative.id,
+        cid=impression.campaign_id,
+        adm=rendered.markup,
+        mtype=MTYPES[form.type],
+        adomain=creative.adomain or advertiser.adomain,
+        cat=creative.cat or advertiser.cat,
+        cattax=advertiser.cattax,
+        attr=creative.attr,
+        language=creative.language,
+        w=banner.w if banner else None,
+        h=banner.h if banner else None,
+        ext=BidExt(
+            adjudge=BidAdjudge(
+                impression_id=impression.impression_id,
+                token=impression.token,
+                position=impression.position,
+                price_event=impression.pricing_event,
+                price_nanos=impression.price_nanos,
+                currency=impression.currency,
+                impression_trackers=rendered.impression_trackers,
+                click_trackers=rendered.click_trackers,
+                landing_url=rendered.landing_url,
+            )
+        ),
+    )
+
+
+def _digest(winner: Winner, impression: Impression) -> tuple[int, ...]:
+    """The integers that name a winner and its money."""
+    return (
+        winner.slot.imp,
+        ad_key(impression.ad_id) - (1 << 63),
+        impression.price_nanos,
+        impression.rank_value_nanos,
+        impression.expected_revenue_nanos,
+    )

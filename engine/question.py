@@ -1,0 +1,39 @@
+"""An ad request as retrieval and settlement see it: who asks, which slots, under which policy."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from engine.controls import ControlsView, PolicyInForce
+from engine.formats import ImpSpec
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One decidable imp. ``reserve_nanos``: r_k; ``effects_ppm``: f_k for each of rows.EVENTS (auctions.md)."""
+
+    imp: int
+    spec: ImpSpec
+    reserve_nanos: int
+    position: int
+    effects_ppm: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
+
+    ``bcat``, ``badv``, ``languages``: sorted, lower-cased where case does not matter; no languages, no restriction.
+    """
+
+    request_id: str
+    attributes: Mapping[str, object]
+    now_ms: int
+    policy: PolicyInForce
+    controls: ControlsView
+    personalised: bool
+    adult: bool
+    slots: tuple[Slot, ...]
+    cattax: int
+    bcat: tuple[str, ...]
+    badv: tuple[str, ...]
+    languages: tuple[str, ...]

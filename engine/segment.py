@@ -1,0 +1,201 @@
+"""Rows as columns: an immutable segment of the catalog (D9).
+
+Rows lie in falling order of what they could be worth, tier group by tier group, so that the first to look at come
+first. An attribute that many rows share (formats, categories, schedules, conditions) is a facet: its distinct
+values once, and for each row which of them it has; a request is compared with the distinct values only.
+"""
+
+import collections
+import dataclasses
+from array import array
+from collections.abc import Callable, Generator, Hashable, Sequence
+from typing import Final, Generic, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bitmaps import Words, pack
+from engine.formats import Signature
+from engine.models.base import RowFacts
+from engine.rows import Row
+from engine.schedule import Schedule, Schedules
+from engine.targeting.condition import Condition
+from engine.targeting.index import TargetingIndex
+
+CACHED_MAX: Final = 512  # bitmaps and policy views a segment keeps
+BUILD_SLICE_ROWS: Final = 250
+
+V = TypeVar("V", bound=Hashable)
+Made = TypeVar("Made")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facet(Generic[V]):
+    """``values``: the distinct values; ``codes``: int32 of shape (rows,), which value each row has."""
+
+    values: tuple[V, ...]
+    codes: NDArray[np.int32]
+
+    def bitmap(self, passes: Callable[[V], bool]) -> Words:
+        """Rows whose value passes; asks once a distinct value."""
+        return self.gather(np.fromiter(map(passes, self.values), np.bool_, len(self.values)))
+
+    def gather(self, passes: NDArray[np.bool_]) -> Words:
+        """Rows whose value passes; ``passes`` has one bool for each distinct value."""
+        return pack(passes[self.codes])
+
+
+NUMBERS: Final = (
+    "line_item_key",
+    "advertiser_key",
+    "state",
+    "unsupported",
+    "tier_group",
+    "event",
+    "amount_nanos",
+)
+FLAGS: Final = ("personal", "restricted", "secure", "video")
+
+
+class Columns:
+    """The columns of a segment while it is built, in order of arrival."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.ad_keys = array("Q")
+        self.numbers = {name: array("q") for name in NUMBERS}
+        self.flags = {name: bytearray() for name in FLAGS}
+        self.conditions: list[Condition] = []  # told apart by identity: 1, 1.0 and True compare equal in Python
+        self._condition_codes: dict[int, int] = {}
+        self.condition_column = array("i")
+        self.facets: dict[str, tuple[dict[Hashable, int], array[int]]] = {name: ({}, array("i")) for name in FACETS}
+
+    def add(self, row: Row) -> None:
+        """One more row."""
+        self.rows.append(row)
+        self.ad_keys.append(row.ad_key)
+        for name, numbers in self.numbers.items():
+            numbers.append(getattr(row, name))
+        for name, flags in self.flags.items():
+            flags.append(getattr(row, name))
+        code = self._condition_codes.setdefault(id(row.condition), len(self.conditions))
+        if code == len(self.conditions):
+            self.conditions.append(row.condition)
+        self.condition_column.append(code)
+        for name, (codes, column) in self.facets.items():
+            column.append(codes.setdefault(FACETS[name](row), len(codes)))
+
+    def order(self) -> NDArray[np.int64]:
+        """Tier group by tier group, the highest bid for an impression first; ties by ad, so that arrival never shows."""
+        worth = np.frombuffer(self.numbers["amount_nanos"], np.int64) // NOMINAL_DIVISOR[self.number("event")]
+        return np.lexsort((np.frombuffer(self.ad_keys, np.uint64), -worth, self.number("tier_group")))
+
+    def number(self, name: str) -> NDArray[np.int64]:
+        """A numeric column in order of arrival."""
+        return np.frombuffer(self.numbers[name], np.int64)
+
+
+# A facet's value for a row.
+FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
+    "schedule": lambda row: row.schedule,
+    "formats": lambda row: row.signature,
+    "categories": lambda row: (row.cattax, row.categories),
+    "adomain": lambda row: row.adomain,
+    "attr": lambda row: row.attr,
+    "language": lambda row: row.language,
+    "currency": lambda row: row.currency,
+    "labels": lambda row: row.labels,
+    "advertiser": lambda row: row.facts.advertiser_id,
+    "line_item": lambda row: row.facts.line_item_id,
+}
+
+# Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
+NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)
+
+
+class Segment:
+    """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
+
+    def __init__(self, columns: Columns, order: NDArray[np.int64], index: TargetingIndex) -> None:
+        self.rows: Final = tuple(columns.rows[place] for place in order.tolist())
+        self.facts: Final[tuple[RowFacts, ...]] = tuple(row.facts for row in self.rows)
+        self.position: Final = {row.join.ad.id: place for place, row in enumerate(self.rows)}
+        self.index: Final = index  # over the distinct conditions
+        self.condition: Final = np.frombuffer(columns.condition_column, np.int32)[order]  # which of them a row has
+        self.ad_key: Final = np.frombuffer(columns.ad_keys, np.uint64)[order]
+        self.numbers: Final = {name: columns.number(name)[order] for name in NUMBERS}
+        self.flags: Final = {name: np.frombuffer(flags, np.bool_)[order] for name, flags in columns.flags.items()}
+        self._facets: Final = {
+            name: Facet(tuple(codes), np.frombuffer(column, np.int32)[order])
+            for name, (codes, column) in columns.facets.items()
+        }
+        self.schedules: Final = Schedules(self.schedule.values)
+        self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
+        self.schedule_cache: tuple[int, int, tuple[Words, Words]] | None = None  # [from, until) in ms and bitmaps
+        self._cache: collections.OrderedDict[Hashable, object] = collections.OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def schedule(self) -> Facet[Schedule]:
+        """Flights and dayparts; ``schedules`` is over its values."""
+        return cast("Facet[Schedule]", self._facets["schedule"])
+
+    @property
+    def formats(self) -> Facet[tuple[Signature, ...]]:
+        """The creative's formats, in its order."""
+        return cast("Facet[tuple[Signature, ...]]", self._facets["formats"])
+
+    @property
+    def categories(self) -> Facet[tuple[int, tuple[str, ...]]]:
+        """Taxonomy and categories of advertiser and creative."""
+        return cast("Facet[tuple[int, tuple[str, ...]]]", self._facets["categories"])
+
+    @property
+    def attr(self) -> Facet[tuple[int, ...]]:
+        """Creative attributes (AdCOM list)."""
+        return cast("Facet[tuple[int, ...]]", self._facets["attr"])
+
+    def names(self, name: str) -> Facet[tuple[str, ...]]:
+        """A facet of several texts a row: ``adomain`` or ``labels``."""
+        return cast("Facet[tuple[str, ...]]", self._facets[name])
+
+    def text(self, name: str) -> Facet[str]:
+        """A facet of one text a row: ``language``, ``currency``, ``advertiser`` or ``line_item``."""
+        return cast("Facet[str]", self._facets[name])
+
+    def cached(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, remembered under ``key`` until CACHED_MAX other keys were made."""
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return cast("Made", self._cache[key])
+        made = make()
+        self._cache[key] = made
+        if len(self._cache) > CACHED_MAX:
+            self._cache.popitem(last=False)
+        return made
+
+
+def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Generator[None, None, Segment]:
+    """Build a segment in slices, so that the caller's event loop is never held (D11); returns it at the end."""
+    columns = Columns()
+    for start in range(0, len(rows), slice_rows):
+        for row in rows[start : start + slice_rows]:
+            columns.add(row)
+        yield
+    order = columns.order()
+    yield
+    index = yield from TargetingIndex.build_sliced(columns.conditions, slice_rows)
+    yield
+    return Segment(columns, order, index)
+
+
+def build(rows: Sequence[Row]) -> Segment:
+    """Build a segment at once."""
+    slices = build_sliced(rows)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            return cast("Segment", end.value)

@@ -1,0 +1,143 @@
+"""The catalog joins what arrives in any order, and forgets nothing and remembers nothing too much."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from engine.reasons import Reason
+from engine.rows import ELIGIBLE
+from engine.snapshot import Snapshot
+from tests.builders import Stage, ad, advertiser, campaign, creative, line_item, one_ad
+
+
+def states(snapshot: Snapshot) -> dict[str, int]:
+    """State of each ad in force, by its id."""
+    found: dict[str, int] = {}
+    for part in snapshot.parts:
+        alive = np.unpackbits(part.alive.view(np.uint8), count=len(part.segment), bitorder="little")
+        for row, live in zip(part.segment.rows, alive, strict=True):
+            if live:
+                assert row.join.ad.id not in found
+                found[row.join.ad.id] = row.state
+    return found
+
+
+def test_an_ad_is_eligible_whatever_the_order_of_arrival() -> None:
+    for order in itertools.permutations(one_ad()):
+        assert states(Stage(*order).world().catalog) == {"ad1": ELIGIBLE}
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2, 4])
+def test_what_a_missing_parent_makes_ineligible_becomes_eligible_when_it_comes(missing: int) -> None:
+    entities = one_ad()
+    late = entities.pop(missing)
+    stage = Stage(*entities)
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+    stage.put(late)
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+def test_a_creative_of_another_advertiser_is_no_parent() -> None:
+    stage = Stage(*one_ad(), advertiser("a2"), creative("cr1", "a2"))
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+
+
+def test_deals_and_conversions_that_are_named_must_be_there() -> None:
+    stage = Stage(*one_ad(), line_item(deal_ids=["d1"]))
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+    stage.put({"kind": "deal", "id": "d1", "version": 1})
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+    pricing = {"event": "conversion", "amount_micros": 1_000_000, "conversion_id": "cv1"}
+    stage.put({**line_item(), "pricing": pricing})
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+    stage.put({"kind": "conversion", "id": "cv1", "version": 1, "advertiser_id": "a1", "event": "purchase"})
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+@pytest.mark.parametrize(
+    "entity", [advertiser(status="paused"), campaign(status="draft"), line_item(status="archived"), ad(status="paused")]
+)
+def test_every_owner_must_be_active(entity: dict[str, object]) -> None:
+    assert states(Stage(*one_ad(), entity).world().catalog) == {"ad1": Reason.STATUS_INACTIVE}
+
+
+def test_review_is_ours() -> None:
+    assert states(Stage(*one_ad(), creative(review="rejected")).world().catalog) == {"ad1": Reason.REVIEW_NOT_APPROVED}
+
+
+@pytest.mark.parametrize(
+    ("entity", "field"),
+    [
+        (line_item(amount_micros=-1), "pricing.amount_micros"),
+        (line_item(targeting={"device.os": {"$regex": "(a"}}), "targeting"),
+        (advertiser(timezone="Mars/Olympus"), "timezone"),
+        (campaign(flights=[{"start": "yesterday"}]), "flights[0].start"),
+    ],
+)
+def test_an_invalid_update_makes_its_entity_ineligible_until_a_valid_one_comes(
+    entity: dict[str, object], field: str
+) -> None:
+    stage = Stage(*one_ad())
+    (rejection,) = stage.put(entity)
+    assert rejection.field.startswith(field)
+    assert rejection.offset == 5
+    assert states(stage.world().catalog) == {"ad1": Reason.INVALID_UPDATE}
+    stage.put(*one_ad())
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+def test_a_key_that_names_nothing_is_rejected_and_changes_nothing() -> None:
+    stage = Stage(*one_ad())
+    (rejection,) = stage.catalog.apply(offset=5, key=b"ad", value=b"{}")
+    assert rejection.field == "key"
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+def test_a_null_value_removes_and_a_removed_ad_is_no_candidate() -> None:
+    stage = Stage(*one_ad())
+    stage.remove("ad/ad1")
+    assert states(stage.world().catalog) == {}
+    stage.put(ad())
+    stage.remove("campaign/c1")
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+
+
+def test_versions_that_do_not_grow_are_counted_and_applied() -> None:
+    stage = Stage(*one_ad(), ad(status="paused"))
+    assert stage.catalog.stale_versions == 1
+    assert states(stage.world().catalog) == {"ad1": Reason.STATUS_INACTIVE}
+
+
+def test_offsets_never_fall() -> None:
+    stage = Stage(*one_ad())
+    with pytest.raises(ValueError, match="comes after"):
+        stage.catalog.apply(offset=2, key=b"ad/x", value=None)
+
+
+def test_a_snapshot_never_changes_and_merging_shows_nowhere() -> None:
+    stage = Stage(advertiser(), campaign(), creative(), line_item())
+    stage.put(*(ad(f"ad{number}") for number in range(1_000)))
+    stage.merge()
+    before = stage.world().catalog
+    assert [len(part.segment) for part in before.parts] == [1_000]
+    stage.put(ad("ad7", status="paused"), ad("ad1000"))
+    after = stage.world().catalog
+    assert states(before) == {f"ad{number}": ELIGIBLE for number in range(1_000)}
+    assert states(after) == states(before) | {"ad7": Reason.STATUS_INACTIVE, "ad1000": ELIGIBLE}
+    assert [len(part.segment) for part in after.parts] == [1_000, 2]
+    stage.put(*(ad(f"ad{number}", version=2) for number in range(500)))
+    for number in range(20):
+        stage.catalog.maintain()
+        stage.put(ad(f"late{number}"))  # changes while merging are not lost, and never keep it from ending
+    late = {f"late{number}": ELIGIBLE for number in range(20)}
+    assert len(stage.world().catalog.parts[0].segment) > 1_000
+    assert states(stage.world().catalog) == {**states(after), "ad7": ELIGIBLE, **late}
+
+
+def test_two_conditions_that_python_calls_equal_stay_two() -> None:
+    entities = [advertiser(), campaign(), creative()]
+    for number, value in enumerate((1, True, 1.5)):
+        entities += [line_item(f"l{number}", targeting={"x": value}), ad(f"ad{number}", f"l{number}")]
+    (part,) = Stage(*entities).world().catalog.parts
+    assert len({row.condition for row in part.segment.rows}) <= len(part.segment.index) == 3
