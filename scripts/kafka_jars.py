@@ -7,7 +7,6 @@ resolves nothing. ``python -m scripts.kafka_jars`` resolves again and writes the
 import contextlib
 import dataclasses
 import hashlib
-import os
 import pathlib
 import shutil
 import tempfile
@@ -67,10 +66,8 @@ def locked_jars(text: str | None = None) -> tuple[Jar, ...]:
 
 
 def cache_folder() -> pathlib.Path:
-    """Where the jars are kept: ``ADJUDGE_CACHE`` or the user's cache folder."""
-    chosen = os.environ.get("ADJUDGE_CACHE")
-    base = pathlib.Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("adjudge", appauthor=False)
-    return base / f"kafka-{KAFKA_VERSION}"
+    """Where the jars are kept: in the user's cache folder (``XDG_CACHE_HOME`` moves it)."""
+    return platformdirs.user_cache_path("adjudge", appauthor=False) / f"kafka-{KAFKA_VERSION}"
 
 
 def ensure_jars(*, folder: pathlib.Path | None = None, progress: Progress | None = None) -> tuple[pathlib.Path, ...]:
@@ -80,7 +77,7 @@ def ensure_jars(*, folder: pathlib.Path | None = None, progress: Progress | None
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise JarError(f"cannot make the cache folder {target}: {error}; set ADJUDGE_CACHE to another one") from error
+        raise JarError(f"cannot make the cache folder {target}: {error}; set XDG_CACHE_HOME to another one") from error
     with futures.ThreadPoolExecutor(CONNECTIONS) as pool:
         intact = list(pool.map(lambda jar: jar.intact(target / jar.filename), jars))
         missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]

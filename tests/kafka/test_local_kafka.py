@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -76,8 +77,8 @@ async def first_value(bootstrap: str, topic: str) -> bytes | None:
     return value
 
 
-async def test_a_record_goes_through_in_a_transaction(kafka: LocalKafka, prefix: str) -> None:
-    assert await echo(kafka.bootstrap, f"{prefix}echo", b"hello") == b"hello"
+async def test_a_record_goes_through_in_a_transaction(kafka: LocalKafka) -> None:
+    assert await echo(kafka.bootstrap, f"echo-{uuid.uuid4().hex}", b"hello") == b"hello"
 
 
 async def test_data_that_is_kept_is_there_after_a_restart(tmp_path: pathlib.Path) -> None:
