@@ -33,10 +33,10 @@ def make_app(metrics: Metrics, reasons: Callable[[], list[str]], refresh: Callab
 async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
     """Listen at ``host:port`` (port 0: a free one); gives the address that was taken. Raises OSError when it is in use."""
     host, _, port = address.rpartition(":")
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, int(port), shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, int(port))
         await site.start()
         bound_host, bound_port = runner.addresses[0][:2]
         yield f"{bound_host}:{bound_port}"

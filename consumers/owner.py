@@ -280,8 +280,10 @@ class Owner:
         metrics = self._edges.metrics
         metrics.decide_us.observe((time.perf_counter() - started) * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
-        for offset, problem in effects.errors:
-            self._log.error("a request failed and was written off", offset=offset, exc_info=problem)
+        for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
+            self._log.error(
+                "a request failed and was written off", offset=offset, exc_info=problem, failed=len(effects.errors)
+            )
         return effects
 
     async def _commit(self, shard: Shard, effects: Effects, position: int) -> None:

@@ -63,23 +63,12 @@ class RequestsConsumer:
         self._buffers: dict[int, Buffer] = {}
         self._positions: dict[int, int] = {}
         self.joined = False
-        self._consumer = AIOKafkaConsumer(
-            **arguments,
-            group_id=settings.group,
-            client_id=settings.instance,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            session_timeout_ms=settings.session_timeout_ms,
-            heartbeat_interval_ms=max(100, settings.session_timeout_ms // 5),
-            rebalance_timeout_ms=max(settings.session_timeout_ms, 10_000),
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            fetch_max_bytes=FETCH_BYTES_MAX,
-            max_partition_fetch_bytes=FETCH_BYTES_MAX // 2,
-        )
+        self._arguments = arguments
+        self._consumer: AIOKafkaConsumer = None  # while ``run`` runs; owners exist only meanwhile
 
     async def run(self, shards: Shards) -> None:
         """Join the group and fetch until cancelled."""
+        self._consumer = self._make()
         await self._consumer.start()
         try:
             self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
@@ -88,6 +77,22 @@ class RequestsConsumer:
                 tasks.create_task(self._report_positions())
         finally:
             await self._consumer.stop()
+
+    def _make(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            **self._arguments,
+            group_id=self._settings.group,
+            client_id=self._settings.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=self._settings.session_timeout_ms,
+            heartbeat_interval_ms=max(100, self._settings.session_timeout_ms // 5),
+            rebalance_timeout_ms=max(self._settings.session_timeout_ms, 10_000),
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=FETCH_BYTES_MAX // 2,
+        )
 
     async def _fetch(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from consumers.logs import configure_logging
 from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster
 
@@ -16,6 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """Plain lines: without this structlog shows the locals of every traceback."""
+    configure_logging(log_format="console", level="info")
 
 
 @pytest.fixture(scope="session")

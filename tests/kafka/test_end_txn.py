@@ -1,0 +1,114 @@
+"""EndTxn that comes late, or whose answer does: the client's own retry would end the next transaction (trap 3)."""
+
+import asyncio
+import functools
+import pathlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from consumers.service import Service
+from consumers.transactions import COMMIT_S_MAX, DoubtfulError
+from scripts.local_kafka import LocalKafka
+from tests.kafka.cluster import Cluster, batch, until
+from tests.kafka.proxy import END_TXN, FrameProxy
+from tests.kafka.running import request_record, results_reach, running, write_campaign
+
+
+@pytest.fixture(scope="module")
+def proxied() -> Iterator[tuple[FrameProxy, LocalKafka]]:
+    with FrameProxy() as proxy:
+        kafka = LocalKafka(advertised_port=proxy.port, jvm_options=["-XX:TieredStopAtLevel=1"])
+        with kafka:
+            proxy.target = kafka.port
+            yield proxy, kafka
+
+
+@pytest.fixture
+def proxy(proxied: tuple[FrameProxy, LocalKafka]) -> Iterator[FrameProxy]:
+    yield proxied[0]
+    proxied[0].release(END_TXN)
+
+
+@pytest.fixture
+async def far(proxied: tuple[FrameProxy, LocalKafka], tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
+    """A prefix on a Kafka that is reached through the proxy only."""
+    async with Cluster(bootstrap=proxied[1].bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", folder=tmp_path) as one:
+        await one.create()
+        yield one
+
+
+async def test_a_late_end_cannot_end_the_next_transaction(far: Cluster, proxy: FrameProxy) -> None:
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    proxy.hold_requests(END_TXN)
+    with pytest.raises(DoubtfulError):
+        await owner.commit()
+    assert proxy.held(END_TXN) == 1
+    await owner.start()
+    await owner.send(batch("b"))
+    before = proxy.counts[END_TXN]
+    proxy.release(END_TXN)  # the late EndTxn of a's transaction reaches the broker within b's
+    await until(lambda: proxy.counts[END_TXN] > before)
+    assert await far.stable_end("results") < await far.log_end("results"), "b's transaction was ended for it"
+    await owner.commit()
+    assert await far.values("results") == [b"b"]
+    assert await far.values("journal") == [b"entry b"]
+
+
+async def test_an_end_whose_answer_is_lost_is_settled_by_initialising_again(far: Cluster, proxy: FrameProxy) -> None:
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    proxy.hold_answers(END_TXN)
+    with pytest.raises(DoubtfulError):
+        await owner.commit()
+    await owner.start()
+    await owner.send(batch("b"))
+    await owner.commit()
+    assert await far.values("results") == [b"a", b"b"]
+    assert await far.values("journal") == [b"entry a", b"entry b"]
+
+
+async def test_end_txn_is_sent_once_and_the_doubt_is_told_in_time(far: Cluster, proxy: FrameProxy) -> None:
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    proxy.hold_requests(END_TXN, count=10)
+    started = _now()
+    with pytest.raises(DoubtfulError):
+        await owner.commit()
+    assert _now() - started < COMMIT_S_MAX + 4
+    assert proxy.held(END_TXN) == 1
+
+
+@pytest.mark.parametrize("held", ["requests", "answers"])
+async def test_the_engine_answers_each_request_once_whatever_becomes_of_end_txn(
+    far: Cluster, proxy: FrameProxy, held: str
+) -> None:
+    await write_campaign(far)
+    async with running(far.settings()) as service:
+        await far.write("requests", [request_record(number) for number in range(20)])
+        await results_reach(far, 20)
+        for round_ in range(1, 3):
+            hold = proxy.hold_requests if held == "requests" else proxy.hold_answers
+            hold(END_TXN)
+            await far.write("requests", [request_record(round_ * 20 + number) for number in range(20)])
+            await until(lambda: proxy.held(END_TXN) == 1)
+            await until(functools.partial(restored_times, service, round_))
+            await results_reach(far, round_ * 20 + 20)
+            proxy.release(END_TXN)
+        found = await results_reach(far, 60)
+    assert found == [f"r{number}" for number in range(60)]
+    assert await results_reach(far, 60) == found
+
+
+def restored_times(service: Service, times: int) -> bool:
+    value = service.metrics.registry.get_sample_value("adjudge_restores_total", {"cause": "DoubtfulError"})
+    return value == times
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
