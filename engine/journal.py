@@ -4,6 +4,7 @@ The fold trusts nothing: what does not follow from the record before is refused,
 would go on behind a gap could decide a request twice, or never.
 """
 
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -127,20 +128,33 @@ class Fold:
                 self._go_on(offset, record)
         self._offset = offset
 
+    @property
+    def begun(self) -> bool:
+        """A whole state was read, or a genesis: what follows is folded."""
+        return self._state is not None
+
     def finish(self, *, decide: Decide = decide) -> Shard:
-        """The shard that the journal describes; it lives on, so fold no further.
+        """The shard that the journal describes, for its new owner; it lives on, so fold no further.
 
         Raises JournalError when the journal holds neither genesis nor checkpoint, or no fence.
         """
-        if self._log is None or self._state is None or self._checkpoint is None:
-            raise self._error(-1, "it holds neither a genesis nor an entry with the whole state")
+        shard = self._shard(lambda state, _: state, decide)
         if self.fence is None:
             raise self._error(-1, "it holds no fence")
+        return shard
+
+    def apart(self, *, decide: Decide = decide) -> Shard:
+        """A shard like the one that the journal describes so far, with a memory of its own. Raises JournalError."""
+        return self._shard(_copied, decide)
+
+    def _shard(self, take: Callable[[State, Log], State], decide: Decide) -> Shard:
+        if self._log is None or self._state is None or self._checkpoint is None:
+            raise self._error(-1, "it holds neither a genesis nor an entry with the whole state")
         return Shard(
             log=self._log,
-            state=self._state,
+            state=take(self._state, self._log),
             sequence=self._last.sequence if self._last else 0,
-            fence=self.fence,
+            fence=self.fence or 0,
             last_checkpoint=self._checkpoint,
             checkpoint_ms=self._checkpoint_ms,
             decide=decide,
@@ -255,3 +269,12 @@ class Fold:
 
     def _error(self, offset: int, problem: str, sequence: int | None = None) -> JournalError:
         return JournalError(problem, shard=self.shard, offset=offset, sequence=sequence)
+
+
+def _copied(state: State, log: Log) -> State:
+    return State.restored(
+        state.whole(log),
+        digest=state.digest,
+        catalog_offset=state.catalog_offset,
+        controls_offset=state.controls_offset,
+    )
