@@ -27,6 +27,7 @@ from schemas.limits import (
     USER_VALUE_PPM_MAX,
     VCG_NODES_SETTING_MAX,
 )
+from schemas.plain import check_plain
 from schemas.shapes import Currency, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
 
 Auction = Literal["first_price", "gsp", "vcg"]
@@ -184,6 +185,9 @@ def decode_control(key: bytes, value: bytes) -> Control:
 def _check_policy(policy: Policy) -> None:
     if policy.name == "default" and policy.when is not None:
         raise SchemaError("when", "the policy default decides what no other does", "leave out when, or take a name")
+    check_plain(policy.when, "when")
+    for number, floor in enumerate(policy.floors):
+        check_plain(floor.when, f"floors[{number}].when")
     if policy.auction == "vcg" and not policy.advertiser_once:
         raise SchemaError("advertiser_once", "VCG is defined with it only", "set it to true, or take gsp")
     if len(set(policy.exclusion_labels)) != len(policy.exclusion_labels):

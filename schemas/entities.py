@@ -24,6 +24,7 @@ from schemas.limits import (
     TRACKERS_MAX,
     WEIGHT_MAX,
 )
+from schemas.plain import check_plain
 from schemas.shapes import (
     AmountMicros,
     Attributes,
@@ -309,6 +310,8 @@ def _check(entity: Entity) -> None:
         for number, daypart in enumerate(entity.dayparts):
             if daypart.from_ == "24:00":
                 raise SchemaError(f"dayparts[{number}].from", "cannot be 24:00", "use 00:00 of the next day")
+    elif isinstance(entity, LineItem):
+        check_plain(entity.targeting, "targeting")
     elif isinstance(entity, Creative):
         for number, form in enumerate(entity.formats):
             if isinstance(form, NativeFormat):

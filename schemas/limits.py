@@ -20,6 +20,7 @@ USER_VALUE_PPM_MAX = 10 * PPM
 REQUEST_BYTES_MAX = 262_144
 ENTITY_BYTES_MAX = 1_048_576
 CONTROL_BYTES_MAX = 1_048_576
+PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine reads fewer
 
 # Requests.
 IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions
