@@ -38,13 +38,13 @@ class Priced:
     """Columns of shape (rows,) of one segment under one policy and one set of models.
 
     ``bid``: nanos of the policy's currency per billing event; ``cap``: pcap, ppb; ``bound``: nanos, no request's
-    money part is higher; ``bound_ahead``: the greatest bound from here to the end of the tier group.
+    money part is higher; ``order``: for each tier group its rows in falling order of their bound.
     """
 
     bid: Column
     cap: Column
     bound: Column
-    bound_ahead: Column
+    order: Sequence[Column]
     labels: Column
     priced: Words  # the policy has a rate for the row's currency
     allowed: Words  # not blocked by the policy
@@ -75,19 +75,21 @@ def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
 
 def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
     models = controls.models
-    prepared = {predicts: model.prepare(segment.facts) for predicts, model in models.items()}
+    prepared = segment.cached(
+        ("prepared", controls.models_offset),
+        lambda: {predicts: model.prepare(segment.facts) for predicts, model in models.items()},
+    )
     bid, convertible = _bids(segment, policy)
     cap = np.minimum(_probability_caps(segment, prepared), IMPRESSION_VALUE_NANOS_MAX * PPB // np.maximum(bid, 1))
-    quality_max = min(max(models["quality"].bounds()[1], QUALITY_PPM_MIN), QUALITY_PPM_MAX)
-    money = -(-bid * cap // PPB)
-    bound = -(-money * quality_max // PPM)
-    ahead = np.concatenate([np.maximum.accumulate(part[::-1])[::-1] for part in np.split(bound, [segment.house_from])])
+    quality = np.minimum(np.maximum(prepared["quality"].caps(), QUALITY_PPM_MIN), QUALITY_PPM_MAX)
+    bound = -(-(-(-bid * cap // PPB)) * quality // PPM)
+    order = np.lexsort((-bound, segment.numbers["tier_group"]))
     user_value = min(max(models["user_value"].bounds()[1], USER_VALUE_PPM_MIN), policy.policy.user_value_max_ppm)
     return Priced(
         bid=bid,
         cap=cap,
         bound=bound,
-        bound_ahead=ahead,
+        order=np.split(order, [segment.house_from]),
         labels=_label_bits(segment, policy.policy.exclusion_labels),
         priced=pack(convertible),
         allowed=_allowed(segment, policy),
@@ -192,9 +194,9 @@ def score(segment: Segment, columns: Priced, rows: Column, question: Question) -
             raw[here] = models[name].score(prepared[name], rows[here], question.attributes)
     p = np.minimum(raw, columns.cap[rows])
     quality = models["quality"].score(prepared["quality"], rows, question.attributes)
-    quality = np.clip(quality, QUALITY_PPM_MIN, QUALITY_PPM_MAX)
+    quality = np.minimum(np.maximum(quality, QUALITY_PPM_MIN), QUALITY_PPM_MAX)
     user_value = models["user_value"].score(prepared["user_value"], rows, question.attributes)
-    u_ppm = np.clip(user_value, USER_VALUE_PPM_MIN, policy.user_value_max_ppm)
+    u_ppm = np.minimum(np.maximum(user_value, USER_VALUE_PPM_MIN), policy.user_value_max_ppm)
     u_nanos = policy.user_value_cpm_micros * u_ppm // PPM
     effects = np.array([slot.effects_ppm for slot in question.slots], np.int64).T[event]
     n = p[:, None] * effects // PPM

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bitmaps import Words, none, pack, rows_of
+from engine.bitmaps import Words, none, pack, unpack
 from engine.formats import FITS, FORMAT_MISMATCH, fits
 from engine.pricing import Priced, Scores, category_blocked, domain_blocked, priced, score
 from engine.question import Question, Slot
@@ -103,10 +103,9 @@ class PartQuery:
         return score(self.segment, self.columns, rows, self.question)
 
     def candidate_rows(self, tier_group: int) -> Rows:
-        """Rows of a tier group that pass all but what is evaluated, the likeliest winners first."""
-        house = self.segment.house_from
-        rows = rows_of(self.candidates, len(self.segment))
-        return rows[rows < house] if tier_group == 0 else rows[rows >= house]
+        """Rows of a tier group that pass all but what is evaluated, the highest bound first."""
+        order = self.columns.order[tier_group]
+        return order[unpack(self.candidates, len(self.segment))[order]]
 
     def of_tier(self, tier_group: int) -> Words:
         """Rows in force of a tier group."""

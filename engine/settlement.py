@@ -39,7 +39,7 @@ class Cursor:
         if self._next >= len(self._rows):
             return INT64_MIN
         columns = self.query.columns
-        return int(columns.bound_ahead[self._rows[self._next]]) + columns.user_value_max_nanos
+        return int(columns.bound[self._rows[self._next]]) + columns.user_value_max_nanos
 
     def pull(self, rows: int) -> Rows:
         """The next rows whose targeting holds; fewer than asked for when some do not match."""
