@@ -82,7 +82,8 @@ def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
     bid, convertible = _bids(segment, policy)
     cap = np.minimum(_probability_caps(segment, prepared), IMPRESSION_VALUE_NANOS_MAX * PPB // np.maximum(bid, 1))
     quality = np.minimum(np.maximum(prepared["quality"].caps(), QUALITY_PPM_MIN), QUALITY_PPM_MAX)
-    bound = -(-(-(-bid * cap // PPB)) * quality // PPM)
+    money = -(-bid * cap // PPB)
+    bound = -(-money * quality // PPM)
     order = np.lexsort((-bound, segment.numbers["tier_group"]))
     user_value = min(max(models["user_value"].bounds()[1], USER_VALUE_PPM_MIN), policy.policy.user_value_max_ppm)
     return Priced(
