@@ -1,0 +1,69 @@
+"""What commands have in common: options, tables and bars for people, one JSON object for programs."""
+
+import functools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from consumers.settings import load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """``--json``: what people read goes to standard error, one JSON object to the last line of standard output."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on the last line.")(command)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, ``--kafka`` and ``--prefix``; the command gets ``settings``. Raises SettingsError."""
+
+    @functools.wraps(command)
+    def with_settings(*, config: str | None, kafka: str | None, prefix: str | None, **others: Any) -> Any:
+        told = {"kafka": kafka, "topic_prefix": prefix}
+        overrides = {name: text for name, text in told.items() if text is not None}
+        return command(settings=load_settings(os.environ, file=config, overrides=overrides), **others)
+
+    for option in (
+        click.option("--prefix", metavar="TEXT", help="Stands before every topic's name (ADJUDGE_TOPIC_PREFIX)."),
+        click.option("--kafka", metavar="HOST:PORT", help="Kafka's bootstrap servers (ADJUDGE_KAFKA)."),
+        click.option("--config", metavar="FILE", help="TOML file of settings (ADJUDGE_CONFIG)."),
+    ):
+        with_settings = option(with_settings)
+    return with_settings
+
+
+def console(*, as_json: bool) -> Console:
+    """Where people read."""
+    return Console(stderr=as_json, highlight=False)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """The one JSON object, on one line."""
+    click.echo(json.dumps(value, separators=(",", ":"), default=str))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table of texts; cells are shown as they are, without markup."""
+    made = Table(title=title, title_justify="left")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    return made
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("[", r"\[")
+
+
+def bar(shown: Console) -> Progress:
+    """A progress bar of counted things."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=shown, transient=True)

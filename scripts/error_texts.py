@@ -1,0 +1,36 @@
+"""What an error means to whoever ran a command, and what to do about it; imported only when one happens."""
+
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, for_code
+
+from consumers.settings import SettingsError
+from consumers.topic_check import TopicsError
+from schemas.errors import SchemaError
+from scripts.local_kafka import LocalKafkaError
+
+KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
+_OURS = (SettingsError, SchemaError, LocalKafkaError)
+_UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
+
+
+def explain(error: BaseException) -> str:
+    """One sentence, two at most. Errors that nobody foresaw are named with the way to see more."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    if isinstance(error, TopicsError):
+        return "; ".join(map(str, error.findings)) + ". `adjudge topics check` shows all that is wrong."
+    if isinstance(error, _OURS):
+        return str(error)
+    if isinstance(error, _UNREACHABLE):
+        return f"cannot reach Kafka ({_plain(error)}): {KAFKA_HINT}"
+    if isinstance(error, KafkaError):
+        return f"Kafka refused: {_plain(error)}"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return f"{type(error).__name__}: {error}. This should not happen; `adjudge --debug ...` shows where."
+
+
+def _plain(error: KafkaError) -> str:
+    """The client prefixes names of classes and codes; people need the words."""
+    known = for_code(error.errno).description if isinstance(error.errno, int) and error.errno > 0 else ""
+    return str(error.args[0]) if error.args else known or type(error).__name__
