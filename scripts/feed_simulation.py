@@ -111,14 +111,16 @@ def _slot(chance: Chance, identity: str, position: int) -> dict[str, Any]:
         "secure": 1,
         "ext": {"adjudge": {"position": position}},
     }
+    if chance.percent(4):  # a slot that is seldom clicked, or that opens collapsed
+        slot["ext"]["adjudge"]["effect_ppm"] = chance.pick((0, 300_000))
     kind = chance.fraction()
     if kind < 0.75:
         slot["native"] = {"request": NATIVE, "ver": "1.2"}
     if kind > 0.45:
         sizes = [SIZES.draw(chance), SIZES.draw(chance)]
         slot["banner"] = {"format": [{"w": width, "h": height} for width, height in sizes], "pos": 0}
-    if chance.percent(20):
-        slot["bidfloor"] = chance.between(2, 24) / 10
+    if chance.percent(28):
+        slot["bidfloor"] = chance.between(2, 160) / 10
         slot["bidfloorcur"] = chance.pick(("USD", "EUR", "GBP"))
     return slot
 

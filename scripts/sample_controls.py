@@ -65,6 +65,7 @@ def policies() -> list[Control]:
         "when": {"adjudge.community": {"$in": ["wine", "gardening"]}},
         "auction": "vcg",
         "rate_ppb": {"EUR": RATES_PPB["EUR"]},
+        "floor_cpm_micros": 0,
         "floors": [],
         "user_value_cpm_micros": 0,
     }
@@ -103,12 +104,11 @@ def models(seed: int) -> list[Control]:
     advertisers = [f"ad.advertiser_id=a{number}" for number in range(0, 240, 3)]
     weights |= {name: chance.between(-400_000, 400_000) for name in advertisers}
     click = {"algorithm": "logistic", "bias": -4_800_000, "weights": weights, "cap_ppb": 40_000_000}
-    never = {f"line_item:l-zero-{number}-0": 0 for number in range(8)}
     liked_ads = {f"line_item:l-{number}-0": chance.between(700_000, 1_400_000) for number in range(400)}
     annoying = {f"line_item:l-{number}-1": chance.between(-800_000, 300_000) for number in range(0, 500, 2)}
     return [
         {"kind": "model", "name": "click", "version": 3, "predicts": "click", **click},
-        _constant("conversion", 1_000_000, never),
+        _constant("conversion", 1_000_000, {}),
         _constant("quality", 1_000_000, liked_ads),
         _constant("user_value", 0, annoying),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from scripts.chance import Chance
 from scripts.sample_blocks import Block, Entity
+from scripts.sample_tables import BANNER_SIZES
 
 Quirk = Callable[[Chance, Block], None]
 VIDEO = {
@@ -16,6 +17,14 @@ VIDEO = {
     "h": 720,
     "duration_s": 15,
     "url": "https://video.example/a.mp4",
+}
+CARD = {
+    "type": "native",
+    "assets": [
+        {"role": "title", "text": "Hello"},
+        {"role": "main_image", "url": "https://cards.example/a.webp", "mime": "image/webp", "w": 1200, "h": 628},
+        {"role": "sponsored", "text": "Cards"},
+    ],
 }
 
 
@@ -95,24 +104,6 @@ def _frequency_cap(chance: Chance, block: Block) -> None:
     _each(chance.pick([block.campaigns, block.line_items]), frequency_caps=caps)
 
 
-def _zero_probability(_: Chance, block: Block) -> None:
-    """The sample's conversion model gives these line items no chance (``sample_controls``)."""
-    conversion = f"cv-{block.campaigns[0]['id'].removeprefix('c-')}"
-    block.others = [
-        {
-            "kind": "conversion",
-            "id": conversion,
-            "version": 1,
-            "advertiser_id": block.advertiser["id"],
-            "event": "purchase",
-            "click_window_s": 604_800,
-            "view_window_s": 86_400,
-        }
-    ]
-    for line_item in block.line_items:
-        line_item["pricing"] |= {"event": "conversion", "amount_micros": 9_000_000, "conversion_id": conversion}
-
-
 def _restricted(chance: Chance, block: Block) -> None:
     _each(block.creatives, policy_labels=[chance.pick(["alcohol", "gambling", "dating"])])
 
@@ -141,6 +132,19 @@ def _odd_size(_: Chance, block: Block) -> None:
     for creative in block.creatives:
         banners = [form for form in creative["formats"] if form["type"] == "banner"]
         creative["formats"] = [{**(banners or [{"type": "banner", "markup": "<b>Hello</b>"}])[0], "w": 970, "h": 250}]
+
+
+def _split(_: Chance, block: Block) -> None:
+    """One ad shows banners, the other cards: where one wins, the other may not follow in the next slot."""
+    first = block.creatives[0]
+    base = {**first, "formats": [form for form in first["formats"] if form["type"] == "native"] or [CARD]}
+    banners = [
+        {"type": "banner", "w": width, "h": height, "markup": "<b>Hello</b>"} for (width, height), _ in BANNER_SIZES
+    ]
+    other = {**first, "id": f"{first['id']}-banner", "formats": banners}
+    block.creatives[:] = [base, other]
+    ad = block.ads[0]
+    block.ads[:] = [{**ad, "creative_id": base["id"]}, {**ad, "id": f"{ad['id']}-b", "creative_id": other["id"]}]
 
 
 def _stopped(_: Chance, block: Block) -> None:
@@ -173,7 +177,6 @@ QUIRKS: tuple[tuple[str, Quirk, int, bool], ...] = (
     ("video", _video, 8, False),
     ("budget", _budget, 10, True),
     ("cap", _frequency_cap, 10, True),
-    ("zero", _zero_probability, 8, False),
     ("restricted", _restricted, 12, True),
     ("insecure", _insecure, 8, False),
     ("language", _language, 12, True),
@@ -181,6 +184,7 @@ QUIRKS: tuple[tuple[str, Quirk, int, bool], ...] = (
     ("category", _blocked_category, 10, True),
     ("domain", _blocked_domain, 6, False),
     ("size", _odd_size, 8, True),
+    ("split", _split, 12, True),
     ("mood", _unknown_path, 4, True),
     ("house", _house, 30, True),
 )

@@ -90,7 +90,7 @@ AFFIRMED: Weighted[Clause] = Weighted(
         (_adults, 5),
         (_hours, 6),
         (_keywords, 4),
-        (_page_pattern, 2),
+        (_page_pattern, 1),
     ]
 )
 NEGATED: Weighted[Clause] = Weighted(
@@ -100,7 +100,7 @@ NEGATED: Weighted[Clause] = Weighted(
         (_not_segments, 10),
         (_not_television, 20),
         (_neither, 12),
-        (_not_pattern, 3),
+        (_not_pattern, 1),
     ]
 )
 
@@ -121,7 +121,7 @@ def nested(chance: Chance, liked: Sequence[str]) -> dict[str, object]:
 
 def targeting(chance: Chance, liked: Sequence[str], *, negated: bool) -> dict[str, object]:
     """The condition of one line item whose advertiser looks for people who like ``liked``."""
-    if chance.percent(4):
+    if chance.percent(1.5):
         return nested(chance, liked)
     clauses: list[Mapping[str, object]] = [
         AFFIRMED.draw(chance)(chance, liked) for _ in range(Weighted([(0, 12), (1, 48), (2, 40)]).draw(chance))
