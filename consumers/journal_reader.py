@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from schemas.errors import SchemaError
 from schemas.topics import BY_NAME
 
 READ_RECORDS_MAX: Final = 200  # of one slice between two turns of the event loop
@@ -68,7 +69,7 @@ class JournalReader:
         width = WINDOW_OFFSETS
         while True:
             low = max(begin, fence_offset - width)
-            told = [checkpoint_of(record.offset, record.value) async for record in self._records(low, fence_offset + 1)]
+            told = [_told(checkpoint_of, record) async for record in self._records(low, fence_offset + 1)]
             known = [offset for offset in told if offset is not None]
             if known:
                 return max(begin, known[-1])
@@ -88,6 +89,14 @@ class JournalReader:
                     return
                 yield record
             await asyncio.sleep(0)
+
+
+def _told(checkpoint_of: Callable[[int, bytes], int | None], record: ConsumerRecord) -> int | None:
+    """What one record says; one that cannot be read says nothing here, and the fold names it."""
+    try:
+        return checkpoint_of(record.offset, record.value)
+    except SchemaError:
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -115,6 +115,7 @@ class Owner:
         self._restored_at = -1
         self._failed_at = -1
         self._failures = 0
+        self._careful_below = 0
         self._log = log.bind(shard=partition)
 
     @property
@@ -223,6 +224,7 @@ class Owner:
     async def _decide_until_told(self, shard: Shard) -> None:
         """The main loop. A failure of the commit in flight ends it at once."""
         self._restored_at = shard.position
+        self._careful_below = shard.position + 2 * self._edges.settings.batch_records if self._failures else 0
         buffer = self._edges.requests.open(self.partition, shard.position)
         self._wake = buffer.wake
         if self.partition == 0:
@@ -235,9 +237,11 @@ class Owner:
             async with asyncio.TaskGroup() as tasks:
                 committing: asyncio.Task[None] | None = None
                 while (batch := await self._gather(shard, buffer)) is not None:
-                    effects = self._handle(shard, batch)
-                    if committing is not None:
-                        await committing
+                    try:
+                        effects = self._handle(shard, batch)
+                    finally:  # a batch that cannot be decided does not take the one before with it
+                        if committing is not None:
+                            await committing
                     if effects.entry is not None:
                         committing = tasks.create_task(self._commit(shard, effects, shard.position))
         except BaseExceptionGroup as group:
@@ -249,8 +253,10 @@ class Owner:
     async def _gather(self, shard: Shard, buffer: Buffer) -> list[Input] | None:
         """The next batch; a tick when the shard is idle; None when told to stop."""
         settings = self._edges.settings
-        # After a failure at an offset a single input goes alone, so that one that fails costs no other.
-        records_max = 1 if self._failures and shard.position == self._failed_at else settings.batch_records
+        if shard.position >= self._careful_below:
+            self._failures = 0
+        # After a failure inputs go one by one past the two batches in question: one that fails takes no other with it.
+        records_max = 1 if self._failures else settings.batch_records
         while not self._stop.is_set():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error))

@@ -49,6 +49,7 @@ class Service:
         )
         self.shards = OwnedShards(edges, tasks)
         self.draining = False
+        self.address = ""  # of /livez, /readyz and /metrics, once they listen
 
     def unready(self) -> list[str]:
         """Why requests are not all being decided here; none when they are. A process without shards stands by, ready."""
@@ -91,14 +92,25 @@ async def check_cluster(settings: Settings) -> int:
 
 
 async def run_service(
-    settings: Settings, stop: asyncio.Event, *, started: Callable[[str, Service], None] | None = None
+    settings: Settings, stop: asyncio.Event, *, started: Callable[[Service], None] | None = None
 ) -> None:
     """Decide requests until ``stop`` is set; then finish what is begun, within 10 s, and return.
 
-    ``started`` is called once with the HTTP address and the service. Raises TopicsError, SettingsError, KafkaError or
+    ``started`` is called once with the service. Raises TopicsError, SettingsError, KafkaError or
     OSError when it cannot start.
     """
     partitions = await check_cluster(settings)
+    try:
+        await _serve(settings, partitions, stop, started)
+    except BaseExceptionGroup as group:
+        raise first_cause(group) from group
+    log.info("ended")
+
+
+async def _serve(
+    settings: Settings, partitions: int, stop: asyncio.Event, started: Callable[[Service], None] | None
+) -> None:
+    """Start everything, wait, and end it in order: shards first, while their consumers still live."""
     async with asyncio.TaskGroup() as tasks:
         service = Service(settings, partitions=partitions, tasks=tasks)
         app = make_app(service.metrics, service.unready, service.refresh_gauges)
@@ -110,12 +122,18 @@ async def run_service(
                 tasks.create_task(service.requests.run(service.shards), name="requests"),
             ]
             log.info("listening", http=address, partitions=partitions, group=settings.group)
+            service.address = address
             if started is not None:
-                started(address, service)
+                started(service)
             await stop.wait()
             log.info("draining")
             service.draining = True
             await service.shards.close()
             for task in edges:
                 task.cancel()
-    log.info("ended")
+
+
+def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What failed first: the rest was cancelled for it."""
+    cause = group.exceptions[0]
+    return first_cause(cause) if isinstance(cause, BaseExceptionGroup) else cause

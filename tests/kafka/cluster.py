@@ -81,12 +81,23 @@ class Cluster:
         return producer
 
     async def write(
-        self, logical: str, records: Sequence[tuple[bytes | None, bytes | None]], partition: int = 0
+        self,
+        logical: str,
+        records: Sequence[tuple[bytes | None, bytes | None]],
+        partition: int = 0,
+        *,
+        headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Append key and value pairs, in order."""
         producer = await self.plain_producer()
-        sent = [await producer.send(self.name(logical), value, key, partition=partition) for key, value in records]
-        await asyncio.gather(*sent)
+        left = list(records)
+        while left:
+            builder = producer.create_batch()
+            for key, value in left:
+                if builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                    break
+            left = left[builder.record_count() :]
+            await (await producer.send_batch(builder, self.name(logical), partition=partition))
 
     async def read(
         self, logical: str, partition: int = 0, *, isolation: str = "read_committed"

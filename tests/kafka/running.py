@@ -54,7 +54,7 @@ async def running(settings: Settings, *, ready: bool = True) -> AsyncIterator[Se
     services: list[Service] = []
 
     async def run() -> None:
-        await run_service(settings, stop, started=lambda _, service: services.append(service))
+        await run_service(settings, stop, started=services.append)
 
     task = asyncio.create_task(run())
     try:
