@@ -1,0 +1,270 @@
+"""What becomes of a request, from its fields to a result, impressions and costs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from engine.decide import decide
+from engine.decision import Decision
+from engine.tokens import verify
+from schemas.codes import Nbr
+from tests.builders import (
+    NOW_MS,
+    Stage,
+    ad,
+    advertiser,
+    banner_imp,
+    campaign,
+    creative,
+    line_item,
+    one_ad,
+    place,
+    request,
+)
+
+POLICY = {"kind": "policy", "name": "default", "version": 1}
+USA = {"device": {"geo": {"country": "USA"}}}
+
+
+def decided(
+    stage: Stage, *imps: dict[str, Any], event_time_ms: int = NOW_MS, duplicate: bool = False, **fields: Any
+) -> Decision:
+    """Decide one request on a stage."""
+    return decide(request(*imps, **fields), stage.world(), place(event_time_ms=event_time_ms), duplicate=duplicate)
+
+
+def why(decision: Decision) -> Mapping[str, int]:
+    return decision.result.ext.adjudge.why
+
+
+def rival(number: int, **fields: Any) -> list[dict[str, Any]]:
+    """Another advertiser with one ad."""
+    mine = {"line_item": {}, "creative": {}, "advertiser": {}, **fields}
+    name = f"a{number}"
+    return [
+        advertiser(name, **mine["advertiser"]),
+        campaign(f"c{number}", name),
+        line_item(f"l{number}", f"c{number}", **mine["line_item"]),
+        ad(f"ad{number}", f"l{number}", f"cr{number}"),
+        creative(f"cr{number}", name, **mine["creative"]),
+    ]
+
+
+def test_one_ad_serves_at_the_reserve_and_is_charged() -> None:
+    decision = decided(Stage(*one_ad()), banner_imp(bidfloor=0.5))
+    (impression,) = decision.impressions
+    (cost,) = decision.costs
+    (seat,) = decision.result.seatbid
+    (bid,) = seat.bid
+    assert (impression.price_nanos, impression.price_setter) == (500_000, "reserve")
+    assert (cost.charged_nanos, cost.impression_id) == (500_000, impression.impression_id)
+    assert (bid.price, bid.impid, bid.adm, bid.w, bid.h) == (0.5, "1", "<b>ad</b>", 300, 250)
+    assert decision.result.nbr is None
+    claim = verify(b"key", impression.token)
+    assert claim is not None
+    assert (claim.impression_id, claim.price_nanos) == (impression.impression_id, 500_000)
+
+
+def test_the_same_inputs_give_the_same_decision() -> None:
+    first, second = (decided(Stage(*one_ad(), *rival(2))) for _ in range(2))
+    assert first == second
+
+
+def test_gsp_names_the_rival_that_sets_the_price() -> None:
+    decision = decided(Stage(*one_ad(), *rival(2, line_item={"amount_micros": 2_000_000})))
+    (impression,) = decision.impressions
+    assert (impression.ad_id, impression.price_nanos) == ("ad1", 2_000_000)
+    assert (impression.price_setter, impression.price_setter_ad_id) == ("runner_up", "ad2")
+    assert [other.ad_id for other in impression.runners_up] == ["ad2"]
+    assert why(decision) == {"outbid": 1}
+
+
+def test_bids_in_another_currency_are_converted_and_charged_in_both() -> None:
+    stage = Stage(*one_ad(), advertiser(currency="EUR"))
+    stage.control({**POLICY, "auction": "first_price", "rate_ppb": {"EUR": 1_100_000_000}})
+    (cost,) = decided(stage).costs
+    assert (cost.price_nanos, cost.currency) == (2_750_000, "USD")
+    assert (cost.advertiser_charged_nanos, cost.advertiser_currency) == (2_500_000, "EUR")
+
+
+def test_a_click_is_sold_by_its_probability_and_costs_nothing_yet() -> None:
+    stage = Stage(*one_ad(), line_item(event="click", amount_micros=400_000))
+    stage.control({**POLICY, "auction": "first_price"})
+    decision = decided(stage)
+    (impression,) = decision.impressions
+    assert (impression.p_ppb, impression.bid_nanos, impression.rank_value_nanos) == (10_000_000, 400_000_000, 4_000_000)
+    assert impression.expected_revenue_nanos == 4_000_000
+    assert decision.costs == ()
+
+
+def test_a_test_is_decided_marked_and_never_charged() -> None:
+    decision = decided(Stage(*one_ad()), test=1)
+    assert decision.impressions[0].test
+    assert decision.result.ext.adjudge.test
+    assert decision.costs == ()
+
+
+def test_the_emergency_stop_stops_everything_and_says_so() -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "blocked": {"everything": True}})
+    decision = decided(stage)
+    assert decision.result.nbr == Nbr.EVERYTHING_BLOCKED
+    assert decision.impressions == ()
+    stage.control(POLICY)
+    assert decided(stage).result.nbr is None
+
+
+def test_an_invalid_policy_leaves_the_emergency_stop_in_force() -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "blocked": {"everything": True}})
+    (rejection,) = stage.control({**POLICY, "ads_max": "many"})
+    assert rejection.field == "ads_max"
+    assert decided(stage).result.nbr == Nbr.EVERYTHING_BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("imp", "reason"),
+    [
+        ({"id": "1", "video": {"mimes": ["video/mp4"]}}, "unsupported_video"),
+        ({"id": "1", "audio": {}}, "unsupported_audio"),
+        ({"id": "1"}, "no_format"),
+        (banner_imp(pmp={"private_auction": 1}), "unsupported_private_auction"),
+        (banner_imp(bidfloor=1, bidfloorcur="XTS"), "currency_unavailable"),
+    ],
+)
+def test_an_imp_that_cannot_be_decided_has_its_reason(imp: dict[str, Any], reason: str) -> None:
+    decision = decided(Stage(*one_ad()), imp)
+    assert decision.result.nbr == Nbr.NO_DECIDABLE_IMP
+    assert [outcome.reason for outcome in decision.result.ext.adjudge.imps] == [reason]
+
+
+def test_imps_beyond_the_slots_of_an_auction_are_answered_unfilled() -> None:
+    decision = decided(Stage(*one_ad()), *(banner_imp(str(number)) for number in range(6)))
+    reasons = [outcome.reason for outcome in decision.result.ext.adjudge.imps]
+    assert sorted(reason or "filled" for reason in reasons) == ["filled", *["no_candidate"] * 3, *["slots_max"] * 2]
+
+
+def test_a_request_that_takes_other_currencies_only_gets_no_ad() -> None:
+    assert decided(Stage(*one_ad()), cur=["JPY"]).result.nbr == Nbr.CURRENCY
+
+
+def test_the_policy_of_highest_rank_that_applies_decides() -> None:
+    stage = Stage(*one_ad())
+    stage.control(
+        {**POLICY, "auction": "first_price"},
+        {"kind": "policy", "name": "low", "version": 1, "rank": 1, "when": {"site.domain": "feed.example"}},
+        {
+            "kind": "policy",
+            "name": "high",
+            "version": 9,
+            "rank": 2,
+            "when": {"imp.tagid": "top"},
+            "floor_cpm_micros": 7,
+        },
+    )
+    adjudge = decided(stage, banner_imp(tagid="top"), site={"domain": "feed.example"}).result.ext.adjudge
+    assert (adjudge.policy, adjudge.policy_version, adjudge.imps[0].reserve_nanos) == ("high", 9, 7)
+    assert decided(stage, site={"domain": "feed.example"}).result.ext.adjudge.policy == "low"
+    assert decided(stage).result.ext.adjudge.policy == "default"
+
+
+REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]] = [
+    ("status_inactive", [ad(status="paused")], {}, {}),
+    ("review_not_approved", [creative(review="pending")], {}, {}),
+    ("out_of_flight", [campaign(flights=[{"start": None, "end": "2026-01-01T00:00:00Z"}])], {}, {}),
+    ("daypart", [campaign(dayparts=[{"days": ["sun"]}])], {}, {}),
+    ("blocked_by_policy", [], {"blocked": {"line_items": ["l1"]}}, {}),
+    ("blocked_by_policy", [], {"blocked": {"adomain": ["example"]}}, {}),
+    ("blocked_by_policy", [creative(cat=["IAB7-39"])], {"blocked": {"cat": ["IAB7"]}}, {}),
+    ("targeting", [line_item(targeting={"device.geo.country": "CAN"})], {}, USA),
+    ("targeting", [line_item(targeting={"device.geo.country": {"$regex": "^C"}})], {}, USA),
+    ("personal_data_unavailable", [line_item(targeting={"user.yob": {"$not": {"$gt": 2009}}})], {}, {"regs": {"coppa": 1}}),
+    ("restricted_audience", [creative(policy_labels=["alcohol"])], {}, {}),
+    ("size_mismatch", [creative(formats=[{"type": "banner", "w": 1, "h": 1, "markup": ""}])], {}, {}),
+    ("format_mismatch", [creative(formats=[{"type": "native", "assets": [{"role": "title", "text": "x"}]}])], {}, {}),
+    ("blocked_category", [creative(cat=["IAB7-39"])], {}, {"bcat": ["IAB7"]}),
+    ("blocked_adomain", [], {}, {"badv": ["A1.example"]}),
+    ("currency_unavailable", [advertiser(currency="EUR")], {}, {}),
+    ("language", [creative(language="fr")], {}, {"wlang": ["en", "de"]}),
+    ("unsupported_tier", [line_item(tier="guaranteed")], {}, {}),
+    ("unsupported_strategy", [{**line_item(), "pricing": {"event": "click", "amount_micros": 1_000_000, "strategy": "cost_cap"}}], {}, {}),
+    ("unsupported_deal", [line_item(deal_ids=["d1"]), {"kind": "deal", "id": "d1", "version": 1}], {}, {}),
+    ("unsupported_video", [line_item(event="video_complete", amount_micros=1_000_000)], {}, {}),
+    ("unsupported_billable_event", [], {"billable_event": {"impression": "viewable"}}, {}),
+    ("unsupported_budget", [campaign(budget={"daily_micros": 1})], {}, {}),
+    ("unsupported_frequency_cap", [line_item(frequency_caps=[{"impressions": 1, "window_s": 60}])], {}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "entities", "policy", "fields"), REFUSALS)
+def test_an_ad_that_may_not_serve_has_its_reason(
+    reason: str, entities: list[dict[str, Any]], policy: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    stage = Stage(*one_ad(), *entities)
+    stage.control({**POLICY, **policy})
+    decision = decided(stage, **fields)
+    assert decision.result.nbr == Nbr.NOTHING_ELIGIBLE
+    assert why(decision) == {reason: 1}
+
+
+def test_reasons_that_belong_to_the_imp() -> None:
+    assert why(decided(Stage(*one_ad(), creative(secure=False)), banner_imp(secure=1))) == {"not_secure": 1}
+    battr = {"id": "1", "banner": {"format": [{"w": 300, "h": 250}], "battr": [3]}}
+    assert why(decided(Stage(*one_ad(), creative(attr=[3])), battr)) == {"blocked_attribute": 1}
+
+
+def test_an_ad_whose_value_lies_below_the_floor_but_whose_bound_does_not_is_below_floor() -> None:
+    stage = Stage(*one_ad(), line_item(event="click", amount_micros=400_000))
+    stage.control(
+        {"kind": "model", "name": "m", "version": 1, "predicts": "click", "algorithm": "logistic", "bias": -9_000_000,
+         "weights": {"device.os=ios": 9_000_000}}
+    )  # fmt: skip
+    decision = decided(stage, banner_imp(bidfloor=2))
+    assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"below_floor": 1})
+    assert decided(stage, banner_imp(bidfloor=2), device={"os": "ios"}).result.nbr is None
+
+
+def test_an_ad_that_could_never_reach_the_floor_is_not_scored() -> None:
+    decision = decided(Stage(*one_ad()), banner_imp(bidfloor=3))
+    assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"outbid_unscored": 1})
+
+
+def test_house_ads_fill_what_the_standard_tier_leaves() -> None:
+    stage = Stage(*one_ad(), *rival(2, line_item={"tier": "house", "amount_micros": 9_000_000}))
+    decision = decided(stage, banner_imp("1"), banner_imp("2"))
+    assert [(one.slot, one.ad_id, one.tier) for one in decision.impressions] == [
+        (0, "ad1", "standard"),
+        (1, "ad2", "house"),
+    ]
+
+
+def test_not_personalised_outputs_carry_no_user() -> None:
+    user: dict[str, Any] = {"user": {"id": "u1", "yob": 1980}, "ext": {"adjudge": {"session_id": "s1"}}}
+    personal = decided(Stage(*one_ad()), **user)
+    assert (personal.key, personal.impressions[0].user_hash is None) == (b"u1", False)
+    private = decided(Stage(*one_ad()), device={"lmt": 1}, **user)
+    assert (private.key, private.impressions[0].user_hash) == (b"s1", None)
+    assert private.result.ext.adjudge.privacy_basis == "lmt"
+
+
+def test_a_known_adult_may_see_what_is_restricted() -> None:
+    stage = Stage(*one_ad(), creative(policy_labels=["gambling"]))
+    assert decided(stage, user={"yob": 1980}).result.nbr is None
+    assert why(decided(stage, user={"yob": 2015})) == {"restricted_audience": 1}
+
+
+def test_a_repeated_request_is_decided_and_marked() -> None:
+    decision = decided(Stage(*one_ad()), duplicate=True)
+    assert decision.result.ext.adjudge.duplicate
+    assert len(decision.impressions) == 1
+
+
+def test_native_ads_answer_with_the_assets_asked_for() -> None:
+    form = {"type": "native", "assets": [{"role": "title", "text": "Roses"}]}
+    stage = Stage(*one_ad(), creative(formats=[form]))
+    imp = {"id": "1", "native": {"request": '{"assets":[{"id":7,"required":1,"title":{"len":25}}]}'}}
+    (seat,) = decided(stage, imp).result.seatbid
+    assert seat.bid[0].mtype == 4
+    assert '"id":7' in seat.bid[0].adm
+    assert "Roses" in seat.bid[0].adm
