@@ -74,14 +74,13 @@ def _segments(fields: Mapping[str, object]) -> list[str]:
 
 def _keywords(fields: Mapping[str, object]) -> list[str]:
     """Lower-cased ``keywords`` (separated by commas) and ``kwarray``, in order; at most KEYWORDS_MAX."""
-    holders = [at(fields, *path) for path in _KEYWORD_HOLDERS]
-    given = (
-        word
-        for holder in holders
-        for name in ("keywords", "kwarray")
-        for listed in texts(at(holder, name))
-        for word in (listed.split(",") if name == "keywords" else (listed,))
-    )
+    given: list[str] = []
+    for path in _KEYWORD_HOLDERS:
+        holder = at(fields, *path)
+        if isinstance(holder, dict):
+            for listed in texts(holder.get("keywords")):
+                given += listed.split(",")
+            given += texts(holder.get("kwarray"))
     return _distinct((word for word in (one.strip().lower() for one in given) if word), KEYWORDS_MAX)
 
 

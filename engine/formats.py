@@ -6,9 +6,11 @@ Native Ads 1.2, 4.2 to 4.6.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from engine.limits import NATIVE_REQUESTS_KEPT
 from schemas.entities import Asset, Format
 from schemas.native import NativeAsset, NativeImage, NativeRequest
 from schemas.openrtb import AdRequest, Banner
@@ -113,6 +115,7 @@ def _sizes(banner: Banner) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({(w, h) for w, h in given if w is not None and h is not None and w > 0 and h > 0}))
 
 
+@functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)
 def _needs(native: NativeRequest) -> tuple[Need, ...]:
     """Of the required assets, in an order of their own: neither ids nor places of assets change what fits."""
     required = {need_of(asset) for asset in native.assets if asset.required}

@@ -8,12 +8,11 @@ import decimal
 import re
 from typing import Final
 
-from engine.limits import PPB
+from engine.limits import CPM_TEXT_CHARS_MAX, PPB
 from schemas.limits import FLOOR_CPM_MICROS_MAX
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM
-CPM_TEXT_CHARS_MAX: Final = 64
 
 # Billing events whose amount_micros is for 1,000 events; that of all others is for one.
 EVENTS_PER_MILLE: Final = ("impression", "viewable")

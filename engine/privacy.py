@@ -39,7 +39,7 @@ REMOVED: Final[tuple[str, ...]] = (
 _DERIVED: Final = ("adjudge.segments", "adjudge.interests")
 _PERSONAL: Final = (*REMOVED, *_DERIVED)
 
-_OFF: Final = (None, False, 0, "", "0", "0.0", "false")  # 0.0 equals 0
+_OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
 _US_PRIVACY: Final = re.compile(r"1[YNyn-]([YNyn-])[YNyn-]")
 
 
@@ -72,7 +72,10 @@ def _both(holder: object, name: str) -> tuple[object, object]:
 
 def _set(holder: object, name: str) -> bool:
     """Whether a flag is anything but absent, null, false or zero, in either place."""
-    return any(not isinstance(flag, str | int | float | None) or flag not in _OFF for flag in _both(holder, name))
+    return any(
+        flag is not None and (not isinstance(flag, str | int | float) or flag not in _OFF)
+        for flag in _both(holder, name)
+    )
 
 
 def _consented(user: object) -> bool:

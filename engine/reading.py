@@ -20,7 +20,9 @@ def mapping(value: object) -> Mapping[str, object]:
 def at(fields: object, *names: str) -> object:
     """The value at a path of objects; None when any part is absent or not an object."""
     for name in names:
-        fields = mapping(fields).get(name)
+        if not isinstance(fields, dict):
+            return None
+        fields = fields.get(name)
     return fields
 
 
@@ -55,4 +57,6 @@ def text(value: object) -> str | None:
 
 def texts(value: object) -> tuple[str, ...]:
     """The readable texts of a list, in order."""
-    return tuple(one for one in map(text, items(value)) if one is not None)
+    if value is None:
+        return ()
+    return tuple([one for one in map(text, items(value)) if one is not None])

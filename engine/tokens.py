@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-TOKEN_CHARS_MAX: Final = 4_096
+from engine.limits import TOKEN_CHARS_MAX
+
 _FORMAT: Final = 1
 _ALPHABET_MARK: Final = "."
 

@@ -119,6 +119,16 @@ def test_weights_of_all_features_are_summed() -> None:
     assert score(one, request) == [sigmoid(1.27), sigmoid(0.08)]
 
 
+def test_cap_of_a_row_is_the_best_that_any_request_could_make_of_it() -> None:
+    weights = {"ad=ad1": -1, "device.os=ios": 2, "device.os=android": -4, "adjudge.segments=a": 8,
+               "device.os=ios*cat=IAB1": 16, "device.os=ios*cat=IAB2": -32, "adjudge.segments=a*ad=ad2": 64}  # fmt: skip
+    one = model(weights={name: weight * 10_000 for name, weight in weights.items()})
+    assert one.prepare([ROW, OTHER]).caps().tolist() == [sigmoid(0.25), sigmoid(0.74)]
+    best: dict[str, object] = {"device": {"os": "ios"}, "adjudge": {"segments": ["a"]}}
+    assert score(one, best) == [sigmoid(-0.07), sigmoid(0.74)]
+    assert one.bounds() == (sigmoid(-0.37), sigmoid(0.90))
+
+
 def test_no_evidence_is_neutral() -> None:
     assert score(model(predicts="click")) == [PPB // 2, PPB // 2]
     assert score(model(predicts="quality")) == [1_000_000, 1_000_000]

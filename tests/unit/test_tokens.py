@@ -5,7 +5,8 @@ import base64
 import msgspec
 import pytest
 
-from engine.tokens import TOKEN_CHARS_MAX, Claim, sign, verify
+from engine.limits import TOKEN_CHARS_MAX
+from engine.tokens import Claim, sign, verify
 
 KEY = b"k" * 32
 CLAIM = Claim(
