@@ -22,11 +22,14 @@ def json_option(command: Command) -> Command:
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--kafka`` and ``--prefix``; the command gets ``settings``. Raises SettingsError."""
+    """``--config``, ``--kafka`` and ``--prefix``, and a command's own ``--http``; it gets ``settings``.
+
+    Raises SettingsError.
+    """
 
     @functools.wraps(command)
     def with_settings(*, config: str | None, kafka: str | None, prefix: str | None, **others: Any) -> Any:
-        told = {"kafka": kafka, "topic_prefix": prefix}
+        told = {"kafka": kafka, "topic_prefix": prefix, "http": others.pop("http", None)}
         overrides = {name: text for name, text in told.items() if text is not None}
         return command(settings=load_settings(os.environ, file=config, overrides=overrides), **others)
 

@@ -1,13 +1,16 @@
 """What an error means to whoever ran a command, and what to do about it; imported only when one happens."""
 
+from collections.abc import Sequence
+
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, for_code
 
 from consumers.settings import SettingsError
-from consumers.topic_check import TopicsError
+from consumers.topic_check import Finding, TopicsError
 from schemas.errors import SchemaError
 from scripts.local_kafka import LocalKafkaError
 
 KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
+_FINDINGS_SHOWN = 3
 _OURS = (SettingsError, SchemaError, LocalKafkaError)
 _UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
 
@@ -17,7 +20,7 @@ def explain(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
     if isinstance(error, TopicsError):
-        return "; ".join(map(str, error.findings)) + ". `adjudge topics check` shows all that is wrong."
+        return _findings(error.findings)
     if isinstance(error, _OURS):
         return str(error)
     if isinstance(error, _UNREACHABLE):
@@ -28,6 +31,14 @@ def explain(error: BaseException) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
     return f"{type(error).__name__}: {error}. This should not happen; `adjudge --debug ...` shows where."
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    absent = [finding.topic for finding in findings if finding.setting == "exists"]
+    others = [str(finding) for finding in findings if finding.setting != "exists"]
+    missing = [f"topics are missing ({', '.join(absent)}): `adjudge topics create` makes them"] if absent else []
+    more = f"; and {len(others) - _FINDINGS_SHOWN} more" if len(others) > _FINDINGS_SHOWN else ""
+    return "; ".join([*missing, *others[:_FINDINGS_SHOWN]]) + f"{more}. `adjudge topics check` shows all."
 
 
 def _plain(error: KafkaError) -> str:

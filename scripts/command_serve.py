@@ -1,0 +1,85 @@
+"""``adjudge serve``: decide ad requests, in this process or in several that share the group."""
+
+import asyncio
+import signal
+import sys
+
+import click
+import uvloop
+from aiokafka.errors import KafkaConnectionError
+
+from consumers.logs import configure_logging
+from consumers.service import run_service
+from consumers.settings import Settings
+from scripts.console import json_option, print_json, settings_options
+from scripts.kafka_access import unreachable
+from scripts.serve_processes import supervise
+
+ROLES = ("decide", "ledger")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  adjudge serve
+  adjudge serve --kafka kafka.example:9092 --processes 4 --http 0.0.0.0:8080
+  ADJUDGE_LOG_FORMAT=json adjudge serve --role decide
+"""
+)
+@click.option("--role", default="decide", show_default=True, metavar="ROLES", help="What to run, with commas between.")
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes of the group.")
+@click.option("--http", metavar="HOST:PORT", help="Where /livez, /readyz and /metrics listen (ADJUDGE_HTTP).")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input closes.")
+@settings_options
+@json_option
+def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, as_json: bool) -> None:
+    """Decide ad requests until SIGTERM or Ctrl-C, then finish what is begun within 10 seconds.
+
+    With several processes each takes some of the shards, and they listen on consecutive HTTP ports; when one of them
+    ends by itself all end, with exit status 1, for whoever runs them to start them again.
+    """
+    _check_roles(role)
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    try:
+        status = uvloop.run(_serve(settings, processes, with_parent=with_parent))
+    except KafkaConnectionError as error:
+        raise unreachable(settings) from error
+    if as_json:
+        print_json({"ok": status == 0, "processes": processes, "status": status})
+    sys.exit(status)
+
+
+def _check_roles(text: str) -> None:
+    roles = [role.strip() for role in text.split(",")]
+    for role in roles:
+        if role not in ROLES:
+            raise click.BadParameter(f"{role!r} is no role; the roles are {', '.join(ROLES)}", param_hint="--role")
+    if "ledger" in roles:
+        raise click.BadParameter(
+            "the role ledger (budgets) comes with a later version; run with --role decide", param_hint="--role"
+        )
+
+
+async def _serve(settings: Settings, processes: int, *, with_parent: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stop, number)
+    if processes > 1:
+        return await supervise(settings, processes, stop)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), _stop_without_parent, stop)
+    await run_service(settings, stop)
+    return 0
+
+
+def _stop(stop: asyncio.Event, number: int) -> None:
+    """The first signal asks to finish; a second of its kind ends the process at once."""
+    stop.set()
+    asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def _stop_without_parent(stop: asyncio.Event) -> None:
+    """The parent holds the other end of standard input and writes nothing: readable means closed."""
+    stop.set()
+    asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
