@@ -48,6 +48,7 @@ def some_ads(chance: Random, *, slots: int, ads_max: int, tiers: tuple[str, ...]
     count = chance.randint(0, ads_max)
     order = chance.sample(range(count), count)
     plain = chance.random() < 0.5  # even odds and no extras: dense competition
+    advertisers = chance.choice(("abcdefgh", "abcdefgh", "abc", "ab"))
     return tuple(
         some_ad(
             chance,
@@ -55,14 +56,15 @@ def some_ads(chance: Random, *, slots: int, ads_max: int, tiers: tuple[str, ...]
             tie=(order[index] + 1) * 0x9E3779B97F4A7C15 % 2**64,
             slots=slots,
             plain=plain,
+            advertisers=advertisers,
             tier=chance.choice(tiers),
         )
         for index in range(count)
     )
 
 
-def some_ad(chance: Random, *, index: int, tie: int, slots: int, plain: bool, tier: str) -> Ad:
-    advertiser = chance.choice("abcdefgh")
+def some_ad(chance: Random, *, index: int, tie: int, slots: int, plain: bool, advertisers: str, tier: str) -> Ad:
+    advertiser = chance.choice(advertisers)
     step = 1_000_000 * chance.randint(1, 5)
     bid = chance.choice((step, step, step, chance.randint(1, 20_000_000), 10 ** chance.randint(0, 15)))
     probability = PPB if plain else chance.choice(PROBABILITIES)
