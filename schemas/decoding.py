@@ -13,7 +13,7 @@ from schemas.shapes import SHAPES
 
 T = TypeVar("T")
 
-_PLACE: Final = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)
+_PLACE: Final = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<key>key` in `)?(?P<place>.*)`)?$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
 _EXPECTED: Final = re.compile(r"^Expected `(.*?)`(?:, got `(.*)`)?$", re.DOTALL)
 _PATTERN: Final = re.compile(r"^Expected `str` matching regex (.*)$", re.DOTALL)
@@ -64,7 +64,7 @@ def as_schema_error(error: Exception, model: Any) -> SchemaError:
     if expected := _EXPECTED.match(problem):
         return SchemaError(field, _not_expected(expected[1], expected[2]))
     if invalid := _INVALID.match(problem):
-        allowed = _allowed(model, place)
+        allowed = _allowed(model, place, keys=bool(match and match["key"]))
         return SchemaError(field, f"{invalid[1]} is not known", f"use one of {', '.join(allowed)}" if allowed else "")
     if pattern := _PATTERN.match(problem):
         shape = SHAPES.get(ast.literal_eval(pattern[1]))
@@ -81,14 +81,19 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _allowed(model: Any, place: str) -> list[str]:
-    """The values of the enumeration, or the tags of the union, at a place; empty when it cannot be told."""
+def _allowed(model: Any, place: str, *, keys: bool) -> list[str]:
+    """The values of the enumeration, or the tags of the union, at a place; empty when it cannot be told.
+
+    ``keys``: the keys of the mapping there are meant.
+    """
     here = alternatives(model)
     for step in _STEP.finditer(place.removeprefix("$")):
         tags = [_struct_config(kind, "tag") for kind in here if step[1] == _struct_config(kind, "tag_field")]
         if step[1] and tags:
             return [str(tag) for tag in tags]
         here = tuple(inner for kind in here for inner in _inside(kind, step[1]))
+    if keys:
+        here = tuple(inner for kind in here for inner in _key_kinds(kind))
     values = [value for kind in here if typing.get_origin(kind) is typing.Literal for value in typing.get_args(kind)]
     return [str(value) for value in dict.fromkeys(values)]
 
@@ -109,6 +114,10 @@ def _inside(kind: Any, name: str | None) -> tuple[Any, ...]:
     else:
         found = [argument for argument in typing.get_args(kind)[-2:] if argument is not Ellipsis][-1:]
     return tuple(inner for member in found for inner in alternatives(member))
+
+
+def _key_kinds(kind: Any) -> tuple[Any, ...]:
+    return alternatives(typing.get_args(kind)[0]) if typing.get_origin(kind) is dict else ()
 
 
 def _struct_config(kind: Any, setting: str) -> Any:

@@ -201,7 +201,7 @@ class AdRequest:
 
 
 # One token of JSON: a complete text, a complete number, a mark, or the beginning of a text that never ends.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[0-9]++(?=[\s,}])|[{}\[\]:,"]', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?[0-9][-+.0-9eE]*+(?=[\s,}])|[{}\[\]:,"]', re.DOTALL)
 _REQUEST: Final = msgspec.json.Decoder(BidRequest, strict=False)
 
 
@@ -297,8 +297,10 @@ def readable_id(value: bytes) -> str | None:
 
 def _id_text(token: bytes) -> str | None:
     try:
-        found = orjson.loads(token)
-    except orjson.JSONDecodeError:
+        if token[:1] == b'"':
+            text = str(orjson.loads(token))
+        else:
+            text = str(int(token) if token.removeprefix(b"-").isdigit() else decimal.Decimal(token.decode()))
+    except (ValueError, ArithmeticError):
         return None
-    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
     return text if 0 < len(text) <= REQUEST_ID_CHARS_MAX else None

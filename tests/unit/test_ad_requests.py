@@ -194,6 +194,11 @@ def test_sizes_are_bounded() -> None:
     [
         (b'{"id":"r-1","imp":[]}', "r-1"),
         (b'{"id":17,"imp"', "17"),
+        (b'{"id":-17,"imp"', "-17"),
+        (b'{"id":1.50,"imp"', "1.50"),
+        (b'{"id":1180591620717411303424,"imp"', "1180591620717411303424"),
+        (b'{"id":1-7,"imp"', None),
+        (b'{"id":' + b"1" * 5_000 + b',"imp"', None),
         (b'{"imp":[{"id":"1"}],"id":"r-1"', "r-1"),
         (b'{"id":"a\\"b\\u00e9","imp', 'a"b\u00e9'),
         (b'{"x":"\xff","id":"r-1"}', "r-1"),
@@ -216,8 +221,10 @@ def test_the_request_id_is_found_in_what_cannot_be_read(value: bytes, found: str
     assert readable_id(value) == found
 
 
-def test_every_readable_request_has_a_readable_id() -> None:
-    assert readable_id(request({"id": "1"}, id=17)) == read_request(request({"id": "1"}, id=17)).typed.id
+@pytest.mark.parametrize("text", ["17", "-0", "1.50", "1e5", "1180591620717411303424", '"a"', '"\\u00e9"'])
+def test_the_id_is_the_same_whether_the_request_can_be_read_or_not(text: str) -> None:
+    value = f'{{"id":{text},"imp":[{{"id":"1"}}]}}'.encode()
+    assert readable_id(value) == read_request(value).typed.id
 
 
 def test_floors_default_to_nothing_in_dollars() -> None:

@@ -1,0 +1,124 @@
+"""Controls: policies, seeds, limits and models are checked before they can decide anything."""
+
+import pathlib
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.controls import (
+    CONTROL_KINDS,
+    Control,
+    ModelControl,
+    Policy,
+    control_key,
+    decode_control,
+    parse_control_key,
+)
+from schemas.errors import SchemaError
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
+
+
+def golden(kind: str) -> dict[str, Any]:
+    return dict(orjson.loads((GOLDEN / f"control-1-{kind}.json").read_bytes()))
+
+
+def decode(message: dict[str, Any]) -> Control:
+    return decode_control(f"{message['kind']}/{message['name']}".encode(), orjson.dumps(message))
+
+
+def refusal(message: dict[str, Any]) -> SchemaError:
+    with pytest.raises(SchemaError) as caught:
+        decode(message)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["policy", "seed", "limits", "model_constant", "model_logistic"])
+def test_each_kind_is_read_under_its_key(kind: str) -> None:
+    control = decode(golden(kind))
+    assert control.kind in CONTROL_KINDS
+    assert control_key(control) == f"{golden(kind)['kind']}/{golden(kind)['name']}".encode()
+
+
+def test_a_policy_of_nothing_but_its_name_is_gsp_in_dollars_without_limits() -> None:
+    policy = decode({"kind": "policy", "name": "default"})
+    assert policy == Policy(name="default")
+    assert isinstance(policy, Policy)
+    assert (policy.auction, policy.currency, policy.floor_cpm_micros, policy.ads_max) == ("gsp", "USD", 0, None)
+    assert (policy.position_gap_min, policy.advertiser_once, policy.exploration_ppm) == (1, True, 0)
+    assert (policy.billable_event, policy.user_value_max_ppm) == ({"impression": "served"}, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"name": "default"}, "when", "leave out when, or take a name"),
+        ({"auction": "vcg", "advertiser_once": False}, "advertiser_once", "set it to true, or take gsp"),
+        ({"auction": "second_price"}, "auction", "use one of first_price, gsp, vcg"),
+        ({"position_effects_ppm": {"click": [900_000]}}, "position_effects_ppm.click[0]", "the first position"),
+        (
+            {"position_effects_ppm": {"click": [1_000_000, 5, 6]}},
+            "position_effects_ppm.click",
+            "effects never increase",
+        ),
+        ({"position_effects_ppm": {"click": []}}, "position_effects_ppm.*", "length >= 1"),
+        ({"position_effects_ppm": {"clicks": [1_000_000]}}, "position_effects_ppm", "'clicks' is not known"),
+        ({"rate_ppb": {"USD": 1_000_000_000}}, "rate_ppb.USD", "is the policy's own currency"),
+        ({"rate_ppb": {"EUR": 0}}, "rate_ppb.*", ">= 1"),
+        ({"rate_ppb": {"euro": 1}}, "rate_ppb", "a code of ISO 4217 such as USD"),
+        ({"billable_event": {"impression": "clicked"}}, "billable_event.*", "use one of served, rendered, viewable"),
+        ({"exclusion_labels": ["auto", "auto"]}, "exclusion_labels", "name each once"),
+        ({"exclusion_labels": [f"l{n}" for n in range(63)]}, "exclusion_labels", "length <= 62"),
+        ({"position_gap_min": 0}, "position_gap_min", ">= 1"),
+        ({"exploration_ppm": 1_000_001}, "exploration_ppm", "<= 1000000"),
+        ({"floors": [{"when": {}}]}, "floors[0].cpm_micros", "is required and missing"),
+        ({"floors": [{"cpm_micros": 1, "when": {"a": 2**63}}]}, "floors[0].when.a", "use a text"),
+        ({"when": {"a": 2**63}}, "when.a", "use a text"),
+        ({"when": "site.domain"}, "when", "must be an object, not a text"),
+        ({"blocked": {"everything": 1}}, "blocked.everything", "must be true or false, not an integer"),
+    ],
+)
+def test_each_mistake_of_a_policy_names_its_field_and_the_fix(change: dict[str, Any], field: str, said: str) -> None:
+    error = refusal({**golden("policy"), **change})
+    assert error.field == field
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field"),
+    [
+        ("seed", {"value": ""}, "value"),
+        ("limits", {"vcg_nodes_max": -1}, "vcg_nodes_max"),
+        ("limits", {"misplaced": "drop"}, "misplaced"),
+        ("model_constant", {"value": None}, "value"),
+        ("model_constant", {"value": 99_999}, "value"),
+        ("model_constant", {"values": {"ad:ad1": 10_000_001}}, "values.ad:ad1"),
+        ("model_constant", {"predicts": "user_value", "value": -1_000_001, "values": {}}, "value"),
+        ("model_constant", {"predicts": "click", "value": -1, "values": {}}, "value"),
+        ("model_logistic", {"cap_ppb": 1_000_000_001}, "cap_ppb"),
+        ("model_logistic", {"weights": {"a=b": 0.5}}, "weights.*"),
+        ("model_logistic", {"predicts": "clicks"}, "predicts"),
+        ("model_logistic", {"algorithm": "boosted"}, "algorithm"),
+    ],
+)
+def test_each_mistake_of_another_control_names_its_field(kind: str, change: dict[str, Any], field: str) -> None:
+    assert refusal({**golden(kind), **change}).field == field
+
+
+def test_a_model_may_value_what_people_dislike() -> None:
+    model = decode({**golden("model_constant"), "predicts": "user_value", "value": -1_000_000, "values": {}})
+    assert isinstance(model, ModelControl)
+    assert model.value == -1_000_000
+
+
+@pytest.mark.parametrize("key", [b"", b"policy", b"policy/", b"polcy/x", b"policy/x y", b"policy/\xff", b"/x"])
+def test_a_key_is_kind_and_name(key: bytes) -> None:
+    with pytest.raises(SchemaError) as caught:
+        parse_control_key(key)
+    assert caught.value.field == "key"
+
+
+def test_the_key_and_the_value_name_the_same() -> None:
+    with pytest.raises(SchemaError, match="key: names seed/other, the value seed/default"):
+        decode_control(b"seed/other", orjson.dumps(golden("seed")))
