@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from consumers.buffers import Buffer, fitting
 from consumers.journal_reader import JournalReader
 from consumers.metrics import Metrics
+from consumers.pace import Pace
 from consumers.settings import Settings
 from consumers.transactions import FencedError, TransactionalProducer, TransactionError
 from engine.effects import TICK, Effects, Input, Record, Reply
@@ -116,6 +117,7 @@ class Owner:
         self._failed_at = -1
         self._failures = 0
         self._careful_below = 0
+        self._pace = Pace()
         self._log = log.bind(shard=partition)
 
     @property
@@ -256,7 +258,7 @@ class Owner:
         if shard.position >= self._careful_below:
             self._failures = 0
         # After a failure inputs go one by one past the two batches in question: one that fails takes no other with it.
-        records_max = 1 if self._failures else settings.batch_records
+        records_max = 1 if self._failures else self._pace.records_max(settings.batch_records)
         while not self._stop.is_set():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error))
@@ -284,7 +286,9 @@ class Owner:
         except Exception as error:
             raise ShardFailedError(f"deciding failed: {error!r}") from error
         metrics = self._edges.metrics
-        metrics.decide_us.observe((time.perf_counter() - started) * 1e6 / len(batch))
+        seconds = time.perf_counter() - started
+        self._pace.learn(len(batch), seconds)
+        metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
         for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
             self._log.error(

@@ -1,0 +1,24 @@
+"""How many inputs make a batch that does not hold up the event loop (D11). What is decided never shows it (D5)."""
+
+from typing import Final
+
+STRETCH_S: Final = 0.02  # of deciding at a time; the loop's limit is 0.05 with all that stands around it
+INPUT_S_FIRST: Final = 0.001  # taken for one input until the first was measured
+LEARNING: Final = 0.3  # weight of a faster batch; a slower one counts at once
+
+
+class Pace:
+    """Learns what an input costs, and cuts batches to fit the stretch."""
+
+    def __init__(self) -> None:
+        self._input_s = INPUT_S_FIRST
+
+    def learn(self, records: int, seconds: float) -> None:
+        """A batch of so many inputs took so long."""
+        measured = seconds / records
+        faster = self._input_s + LEARNING * (measured - self._input_s)
+        self._input_s = max(measured, faster, 1e-9)
+
+    def records_max(self, limit: int) -> int:
+        """Inputs of the next batch: at least one, at most ``limit``."""
+        return max(1, min(limit, int(STRETCH_S / self._input_s)))
