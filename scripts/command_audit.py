@@ -2,19 +2,24 @@
 
 import asyncio
 import dataclasses
-import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import click
+import uvloop
 from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from consumers.connection import client_arguments
+from consumers.settings import Settings
 from engine.audit import TOPICS, ShardAudit, Totals, Violation
 from engine.audit_facts import decision_place
 from schemas.errors import SchemaError
 from schemas.wire import decode_message
+from scripts.console import bar, console, json_option, print_json, settings_options
 from scripts.topic_reading import TopicReading
 
 BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
@@ -49,7 +54,7 @@ class Audited:
         }
 
 
-async def audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
+async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
     """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
     async with TopicReading(arguments, prefix, TOPICS) as reading:
         shards = reading.partitions["requests"]
@@ -122,7 +127,7 @@ def _together(audits: Mapping[int, ShardAudit]) -> Audited:
     )
 
 
-def show(console: Console, audited: Audited) -> None:
+def show(shown: Console, audited: Audited) -> None:
     """For people: what was found, and every violation by its place."""
     table = Table(title="Audit", show_header=False)
     totals = audited.totals
@@ -133,15 +138,35 @@ def show(console: Console, audited: Audited) -> None:
             table.add_row(name.removesuffix("_nanos").replace("_", " "), f"{nanos / 1e9:,.6f} {currency}")
     cuts = ", ".join(f"{shard}: {sequence}" for shard, sequence in audited.cuts.items())
     table.add_row("cut at entry, by shard", cuts)
-    console.print(table)
+    shown.print(table)
     for violation in audited.violations[:VIOLATIONS_SHOWN]:
-        console.print(f"[red]{violation}[/red]", highlight=False)
+        shown.print(f"[red]{violation}[/red]", highlight=False)
     if audited.clean:
-        console.print("[green]Clean: every result, impression and cost is accounted for.[/green]")
+        shown.print("[green]Clean: every result, impression and cost is accounted for.[/green]")
     else:
-        console.print(f"[red]{audited.violations_found} violations; --json lists them.[/red]")
+        shown.print(f"[red]{audited.violations_found} violations; --json lists them.[/red]")
 
 
-def json_line(value: Mapping[str, Any]) -> str:
-    """One JSON object on one line."""
-    return json.dumps(value, separators=(",", ":"))
+@click.command(
+    epilog="""\b
+Examples:
+  adjudge audit
+  adjudge audit --kafka kafka.example:9092 --json | tail -1 | jq .violations
+"""
+)
+@settings_options
+@json_option
+def audit(*, settings: Settings, as_json: bool) -> None:
+    """Prove from the topics alone that results, impressions, costs and the journal agree.
+
+    Looks at each shard up to its last journal entry; the engine may go on meanwhile. Exit status 1 when any rule is
+    broken, each finding with topic, partition and offset.
+    """
+    shown = console(as_json=as_json)
+    with bar(shown) as progress:
+        audited = uvloop.run(read_and_audit(client_arguments(settings), settings.topic_prefix, progress))
+    show(shown, audited)
+    if as_json:
+        print_json(audited.as_json())
+    if not audited.clean:
+        sys.exit(1)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.topics import topic_name
@@ -25,7 +26,7 @@ FETCH_WAIT_MS: Final = 20
 STALL_S_MAX: Final = 60.0
 
 
-class FeedError(Exception):
+class FeedError(click.ClickException):
     """Results did not come."""
 
 
@@ -66,6 +67,20 @@ class Feed:
             reading.cancel()
         return seconds
 
+    async def paced(self, traffic: Iterable[Sent], *, rate: int, progress: Callable[[int], None]) -> None:
+        """Send traffic at a rate a second until cancelled, whatever the answers."""
+        name = topic_name(self._prefix, "requests")
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read(progress))
+            due = loop.time()
+            for sent in traffic:
+                due += 1 / rate
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                (await self._producer.send(name, sent.value, sent.key)).add_done_callback(
+                    self._acknowledged if sent.counted else _ignored
+                )
+
     async def _write(
         self, traffic: Iterable[Sent], requests: int, changes: collections.deque[Change], window: int
     ) -> None:
@@ -76,9 +91,8 @@ class Feed:
             while self._sent - self.results.answered >= window:
                 await self._wait_for_room()
             acknowledged = await self._producer.send(name, sent.value, sent.key)
-            if sent.counted:
-                self._sent += 1
-                acknowledged.add_done_callback(self._acknowledged)
+            acknowledged.add_done_callback(self._acknowledged if sent.counted else _ignored)
+            self._sent += sent.counted
         for change in changes:
             await self._apply(change)
 
@@ -129,6 +143,12 @@ class Feed:
         await self._producer.flush()
         while self.results.answered < requests:
             await self._wait_for_room()
+
+
+def _ignored(future: "asyncio.Future[Any]") -> None:
+    """A failure to write garbage is of no interest; asking for it keeps asyncio from warning."""
+    if not future.cancelled():
+        future.exception()
 
 
 @contextlib.asynccontextmanager

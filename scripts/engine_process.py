@@ -11,30 +11,30 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 import aiohttp
+import click
 
 HOST: Final = "127.0.0.1"
 READY_S_MAX: Final = 60.0
 POLL_S: Final = 0.05
-GRACE_S: Final = 12.0  # the engine drains within 10
+END_S_MAX: Final = 12.0  # the engine drains within 10
 TAIL_LINES: Final = 15
-SERVE: Final = "from scripts.cli import main; main()"
 
 
-class EngineProcessError(Exception):
+class EngineProcessError(click.ClickException):
     """The engine did not start, or ended; the text has the end of its log."""
 
 
 class EngineProcess:
-    """One ``adjudge serve``; an async context manager that returns once every shard decides.
+    """One ``adjudge serve``; an async context manager that is entered once every shard decides.
 
-    ``settings``: as environment variables. ``log``: file that gets what it prints.
+    ``settings``: as environment variables. ``log``: file that gets what it prints. The engine ends when its standard
+    input closes, so also when we are killed.
     """
 
     def __init__(self, settings: Mapping[str, str], log: pathlib.Path) -> None:
         self._settings = dict(settings)
         self._log = log
-        self._supervisor: subprocess.Popen[str] | None = None
-        self.pid = 0
+        self._child: subprocess.Popen[bytes] | None = None
         self.address = ""
 
     async def __aenter__(self) -> Self:
@@ -52,7 +52,12 @@ class EngineProcess:
     @property
     def running(self) -> bool:
         """Whether the process is there."""
-        return self._supervisor is not None and self._supervisor.poll() is None
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 when it is not there."""
+        return self._child.pid if self._child is not None else 0
 
     def failure(self, what: str) -> EngineProcessError:
         """An error that shows the end of the engine's log."""
@@ -62,28 +67,29 @@ class EngineProcess:
     def _start(self) -> None:
         self.address = f"{HOST}:{_free_port()}"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ADJUDGE_")}
-        supervise = [sys.executable, "-m", "scripts.kafka_supervisor", "--log", str(self._log), "--grace", str(GRACE_S)]
-        self._supervisor = subprocess.Popen(
-            [*supervise, "--", sys.executable, "-c", SERVE, "serve"],
-            cwd=pathlib.Path(__file__).parents[1],
-            env=inherited | self._settings | {"ADJUDGE_HTTP": self.address},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        if self._supervisor.stdout:
-            self.pid = int(self._supervisor.stdout.readline() or 0)
+        with self._log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "scripts.cli", "serve", "--with-parent"],
+                cwd=pathlib.Path(__file__).parents[1],
+                env=inherited | self._settings | {"ADJUDGE_HTTP": self.address},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def _stop(self) -> None:
-        supervisor, self._supervisor = self._supervisor, None
-        if supervisor is None:
+        child = self._child
+        if child is None:
             return
-        if supervisor.stdin:
-            supervisor.stdin.close()
-        supervisor.wait()
-        if supervisor.stdout:
-            supervisor.stdout.close()
+        if child.stdin:
+            child.stdin.close()
+        try:
+            child.wait(END_S_MAX)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        self._child = None
 
     async def _await_ready(self) -> None:
         """``/readyz`` says when the catalog is read and every shard is taken over."""

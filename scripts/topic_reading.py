@@ -9,7 +9,9 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
+import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import TOPICS, logical_name, topic_name
 
@@ -19,7 +21,7 @@ STALL_S_MAX: Final = 30.0  # a transaction that nobody ends holds readers back f
 FETCH_BYTES_MAX: Final = 16_777_216
 
 
-class ReadingError(Exception):
+class ReadingError(click.ClickException):
     """A topic that is not there, or that cannot be read to its end."""
 
 
@@ -44,7 +46,7 @@ class TopicReading:
         try:
             self._client = await self._consumer("read_committed")
             probe = await self._consumer("read_uncommitted")
-            await self._find(self._client)
+            await self._find()
             places = [self.place(topic, partition) for topic in self._topics for partition in self.partitions[topic]]
             self._client.assign(places)
             self.begins = await self._client.beginning_offsets(places)
@@ -125,14 +127,18 @@ class TopicReading:
         self._closing.push_async_callback(made.stop)
         return made
 
-    async def _find(self, client: AIOKafkaConsumer) -> None:
-        await client.topics()
-        for topic in self._topics:
-            found = client.partitions_for_topic(topic_name(self._prefix, topic))
-            if not found:
-                name = topic_name(self._prefix, topic)
-                raise ReadingError(f"topic {name} does not exist: `adjudge topics create` makes it")
-            self.partitions[topic] = sorted(found)
+    async def _find(self) -> None:
+        names = {topic_name(self._prefix, topic): topic for topic in self._topics}
+        admin = AIOKafkaAdminClient(**self._arguments)
+        try:
+            await admin.start()
+            for described in await admin.describe_topics(list(names)):
+                name = described["topic"]
+                if described["error_code"]:
+                    raise ReadingError(f"topic {name} does not exist: `adjudge topics create` makes it")
+                self.partitions[names[name]] = sorted(found["partition"] for found in described["partitions"])
+        finally:
+            await admin.close()
 
 
 def _listed(places: Iterable[TopicPartition]) -> str:

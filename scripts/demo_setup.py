@@ -1,0 +1,46 @@
+"""What the commands that bring their own Kafka have in common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from consumers.connection import client_arguments
+from consumers.settings import Settings
+from consumers.topic_check import create_topics
+
+
+async def make_topics(settings: Settings, partitions: int) -> None:
+    """Create the topics that are not there."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    await admin.start()
+    try:
+        await create_topics(admin, settings.topic_prefix, shards=partitions)
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Progress]:
+    """Progress bars that are gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as progress:
+        yield progress
+
+
+class Step:
+    """The step that is under way, as a bar without an end."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+
+    def __call__(self, description: str) -> None:
+        """Go on to the next step."""
+        self._progress.update(self._task, description=description)
+
+    def done(self) -> None:
+        """Take the bar away."""
+        self._progress.remove_task(self._task)
