@@ -65,9 +65,16 @@ def package_with_published_cases() -> Iterator[None]:
         yield
 
 
+@settings(max_examples=settings().max_examples * 20)
+@given(test=generated.tests, value=generated.values)
+def test_every_operator_agrees_with_the_package(test: object, value: object) -> None:
+    expected = growthbook.core.evalCondition({"x": value}, {"x": test})
+    assert matches(parse_condition({"x": test}), {"x": value}) is expected
+
+
 @settings(max_examples=settings().max_examples * 10)
 @given(condition=generated.conditions, attributes=generated.attributes)
-def test_evaluator_agrees_with_the_package(condition: dict[str, object], attributes: dict[str, object]) -> None:
+def test_conditions_agree_with_the_package(condition: dict[str, object], attributes: dict[str, object]) -> None:
     expected = growthbook.core.evalCondition(attributes, condition)
     assert matches(parse_condition(condition), attributes) is expected
 

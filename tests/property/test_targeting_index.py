@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from engine.targeting import clauses as clauses_module
+from engine.targeting import drafts
 from engine.targeting import index as index_module
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
@@ -57,6 +59,22 @@ def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: li
     assert not index.residual[few].any()
 
 
+@settings(max_examples=settings().max_examples * 5)
+@given(
+    tests=st.lists(generated.indexed_tests, min_size=1, max_size=6),
+    values=st.lists(generated.values, min_size=1, max_size=6),
+    few=st.integers(0, 8),
+)
+def test_many_tests_of_one_value(tests: list[object], values: list[object], few: int) -> None:
+    conditions = parsed([{"x": test} for test in tests]) * 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drafts, "_SLICE_NAMINGS", 3)  # counting goes on over several slices
+        patch.setattr(drafts, "_NAMINGS_MIN", few)  # more or fewer values have finished rows
+        index = TargetingIndex(conditions)
+    for value in values:
+        assert_agrees(index, conditions, {"x": value})
+
+
 @given(
     texts=st.lists(generated.conditions, min_size=1, max_size=6), request=generated.attributes, times=st.integers(2, 60)
 )
@@ -88,13 +106,21 @@ def test_an_index_built_in_slices_answers_alike(texts: list[Json], requests: lis
         assert (whole.candidates(attributes) == sliced.candidates(attributes)).all()
 
 
-@given(texts=st.lists(generated.conditions, min_size=1, max_size=10), request=generated.attributes)
-def test_with_few_lanes_the_rest_is_residual(texts: list[Json], request: Json) -> None:
+@settings(max_examples=settings().max_examples * 3)
+@given(
+    texts=st.lists(generated.indexed_conditions, min_size=1, max_size=10),
+    requests=st.lists(generated.attributes, min_size=1, max_size=3),
+    lanes=st.integers(0, 3),
+    clauses=st.integers(1, 4),
+)
+def test_what_exceeds_a_limit_is_residual(texts: list[Json], requests: list[Json], lanes: int, clauses: int) -> None:
     conditions = parsed(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "INDEX_LANES_MAX", 2)
+        patch.setattr(index_module, "INDEX_LANES_MAX", lanes)
+        patch.setattr(clauses_module, "CONDITION_CLAUSES_MAX", clauses)
         index = TargetingIndex(conditions)
-    assert_agrees(index, conditions, request)
+    for attributes in requests:
+        assert_agrees(index, conditions, attributes)
 
 
 @given(
