@@ -73,6 +73,7 @@ class Shape:
     needs: tuple[Need, ...] | None
     banner_api: tuple[int, ...]
     native_api: tuple[int, ...]
+    video: bool = False  # asks for video too, which a later version decides
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
             needs=_needs(native) if native else None,
             banner_api=tuple(sorted({*imp.banner.api})) if imp.banner else (),
             native_api=tuple(sorted({*imp.native.api})) if imp.native else (),
+            video=imp.video is not None,
         ),
         battr=tuple(sorted({*banner_battr, *native_battr})),
         secure=imp.secure == 1,
@@ -189,7 +191,9 @@ def satisfies(part: Part, need: Need) -> bool:
 
 
 def fits(spec: ImpSpec, formats: Sequence[Signature]) -> int:
-    """FITS when any format does; otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
+    """FITS when any format does (or nothing but video is offered where video is asked for); otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
+    if spec.shape.video and formats and all(form.kind == "video" for form in formats):
+        return FITS  # it would fit: that this version shows no video is the reason that helps
     codes = [_fit(spec.shape, form) for form in formats]
     if FITS in codes:
         return FITS

@@ -214,6 +214,12 @@ def test_reasons_that_belong_to_the_imp() -> None:
     assert why(decided(Stage(*one_ad(), creative(attr=[3])), battr)) == {"blocked_attribute": 1}
 
 
+def test_a_video_ad_is_unsupported_where_a_slot_takes_video_and_of_the_wrong_format_elsewhere() -> None:
+    stage = Stage(*one_ad(), creative(formats=[{"type": "video", "duration_s": 15, "url": "https://a1.example/v"}]))
+    assert why(decided(stage, banner_imp(video={"mimes": ["video/mp4"]}))) == {"unsupported_video": 1}
+    assert why(decided(stage)) == {"format_mismatch": 1}
+
+
 def test_an_ad_whose_value_lies_below_the_floor_but_whose_bound_does_not_is_below_floor() -> None:
     stage = Stage(*one_ad(), line_item(event="click", amount_micros=400_000))
     stage.control(
