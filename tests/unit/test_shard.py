@@ -236,6 +236,10 @@ class TestReplies:
         assert (reply.record.key, reply.record.value) == (b"a", effects.records[0].value)
         assert reply.record not in effects.records
 
+    def test_of_several_addresses_the_last_counts(self, shard: Shard) -> None:
+        effects = shard.handle([asks(0, "a", headers=(("adjudge-reply", b"t:1"), ("adjudge-reply", b"t:2")))], world())
+        assert [reply.partition for reply in effects.replies] == [2]
+
     def test_a_refused_request_gets_its_reply_too(self, shard: Shard) -> None:
         effects = shard.handle([asks(0, value=b'{"id":"r"}', headers=(("adjudge-reply", b"t:0"),))], world())
         assert [reply.record.key for reply in effects.replies] == [b"r"]
@@ -358,3 +362,5 @@ class TestJournal:
     def test_a_small_delta_costs_eleven_characters_a_request(self, shard: Shard) -> None:
         delta = entry_of(shard.handle([asks(offset, f"r{offset}") for offset in range(300)], world())).delta
         assert len(str(delta["remembered"])) == 300 * 8 * 4 // 3
+        repeated = entry_of(shard.handle([asks(300, "r7"), asks(301, "r8")], world())).delta
+        assert repeated["remembered"] == ""
