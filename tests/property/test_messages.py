@@ -1,6 +1,7 @@
 """Whatever the bytes, a decoder gives a message or a SchemaError; and a message survives being written and read."""
 
 import functools
+import pathlib
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -21,6 +22,11 @@ from schemas.repair import repaired
 from schemas.wire import BY_NAME, decode_message, encode
 from tests.property.messages import JSON, TEXTS, broken, plain
 
+GOLDEN = sorted(
+    path
+    for path in (pathlib.Path(__file__).resolve().parents[1] / "golden").glob("*.json")
+    if path.stem.split("-")[0] in BY_NAME
+)
 FEWER = settings(max_examples=settings().max_examples // 4)
 ENTITIES = st.sampled_from(alternatives(Entity)).flatmap(plain)
 CONTROLS = st.sampled_from(alternatives(Control)).flatmap(plain)
@@ -134,3 +140,13 @@ def test_the_headers_of_a_dead_letter_say_what_they_were_given(letter: DeadLette
         assert parse_dead_letter(letter.headers()) == letter
     else:
         assert accepted_or_refused(lambda: parse_dead_letter(letter.headers())) is None
+
+
+@given(st.sampled_from(GOLDEN), st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=2))
+def test_a_message_with_a_byte_changed_is_read_or_refused(path: pathlib.Path, place: float, bytes_: bytes) -> None:
+    whole = path.read_bytes()
+    at = int(place * len(whole))
+    value = whole[:at] + bytes_ + whole[at + 1 :]
+    accepted_or_refused(lambda: decode_message(path.stem.split("-")[0], value))
+    accepted_or_refused(lambda: read_request(value))
+    readable_id(value)
