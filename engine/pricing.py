@@ -5,6 +5,7 @@ All of it is auctions.md in int64 columns: nanos, ppb and ppm. ``b * n <= b * pc
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -24,11 +25,21 @@ from engine.limits import (
 )
 from engine.models.base import Prepared
 from engine.question import Question
+from engine.reasons import Reason
 from engine.rows import EVENTS
 from engine.segment import Segment
 
 Column = NDArray[np.int64]
+Checks = Sequence[tuple[Reason, Words]]  # reasons in their fixed order, each with the rows that pass
 
+STATES: Final = (Reason.INVALID_UPDATE, Reason.PARENT_MISSING, Reason.STATUS_INACTIVE, Reason.REVIEW_NOT_APPROVED)
+UNSUPPORTED_BEFORE: Final = (
+    Reason.UNSUPPORTED_TIER,
+    Reason.UNSUPPORTED_STRATEGY,
+    Reason.UNSUPPORTED_DEAL,
+    Reason.UNSUPPORTED_VIDEO,
+)
+UNSUPPORTED_AFTER: Final = (Reason.UNSUPPORTED_BUDGET, Reason.UNSUPPORTED_FREQUENCY_CAP)
 BID_NANOS_MAX: Final = 4 * 10**18
 IMPRESSION: Final = EVENTS.index("impression")
 
@@ -46,9 +57,11 @@ class Priced:
     bound: Column
     order: Sequence[Column]
     labels: Column
-    priced: Words  # the policy has a rate for the row's currency
+    own_checks: Checks  # the row's own state
     allowed: Words  # not blocked by the policy
-    billable: Words  # the policy's billable event of the row's pricing is decided by this version
+    priced: Words  # the policy has a rate for the row's currency
+    later_checks: Checks  # what a later version decides
+    standing: Words  # passes all four: the part of the checks that no request changes
     prepared: Mapping[str, Prepared]
     user_value_max_nanos: int
 
@@ -86,18 +99,33 @@ def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
     bound = -(-money * quality // PPM)
     order = np.lexsort((-bound, segment.numbers["tier_group"]))
     user_value = min(max(models["user_value"].bounds()[1], USER_VALUE_PPM_MIN), policy.policy.user_value_max_ppm)
+    own_checks = _column_checks(segment, "state", STATES)
+    later_checks = (
+        *_column_checks(segment, "unsupported", UNSUPPORTED_BEFORE),
+        (Reason.UNSUPPORTED_BILLABLE_EVENT, pack(billable(policy)[segment.numbers["event"]])),
+        *_column_checks(segment, "unsupported", UNSUPPORTED_AFTER),
+    )
+    has_rate, allowed = pack(convertible), _allowed(segment, policy)
+    standing = [allowed, has_rate, *(words for _, words in (*own_checks, *later_checks))]
     return Priced(
         bid=bid,
         cap=cap,
         bound=bound,
         order=np.split(order, [segment.house_from]),
         labels=_label_bits(segment, policy.policy.exclusion_labels),
-        priced=pack(convertible),
-        allowed=_allowed(segment, policy),
-        billable=pack(billable(policy)[segment.numbers["event"]]),
+        own_checks=own_checks,
+        allowed=allowed,
+        priced=has_rate,
+        later_checks=later_checks,
+        standing=functools.reduce(np.bitwise_and, standing),
         prepared=prepared,
         user_value_max_nanos=policy.policy.user_value_cpm_micros * user_value // PPM,
     )
+
+
+def _column_checks(segment: Segment, column: str, reasons: Sequence[Reason]) -> Checks:
+    """For each reason the rows whose column does not hold it."""
+    return tuple((reason, pack(segment.numbers[column] != reason)) for reason in reasons)
 
 
 def billable(policy: PolicyInForce) -> NDArray[np.bool_]:

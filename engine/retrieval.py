@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bitmaps import Words, none, pack, unpack
+from engine.bitmaps import Words, pack, unpack
 from engine.formats import FITS, FORMAT_MISMATCH, fits
 from engine.pricing import Priced, Scores, category_blocked, domain_blocked, priced, score
 from engine.question import Question, Slot
@@ -23,15 +23,6 @@ from engine.snapshot import Part
 Rows = NDArray[np.int64]
 
 _NO, _YES, _UNKNOWN = 0, 1, 2
-
-STATES: Final = (Reason.INVALID_UPDATE, Reason.PARENT_MISSING, Reason.STATUS_INACTIVE, Reason.REVIEW_NOT_APPROVED)
-UNSUPPORTED_BEFORE: Final = (
-    Reason.UNSUPPORTED_TIER,
-    Reason.UNSUPPORTED_STRATEGY,
-    Reason.UNSUPPORTED_DEAL,
-    Reason.UNSUPPORTED_VIDEO,
-)
-UNSUPPORTED_AFTER: Final = (Reason.UNSUPPORTED_BUDGET, Reason.UNSUPPORTED_FREQUENCY_CAP)
 
 
 class PartQuery:
@@ -45,39 +36,60 @@ class PartQuery:
         index = self.segment.index
         possible = index.candidates(question.attributes)
         self._targeting = np.where(possible, np.where(index.residual, _UNKNOWN, _YES), _NO).astype(np.int8)
+        formats = [self._formats(slot) for slot in question.slots]
+        self._of_kind: Final = self._any([of_kind for of_kind, _ in formats])
+        self._of_size: Final = self._any([of_size for _, of_size in formats])
         # Rows that a slot's format, size and creative attributes admit, and those that are secure enough as well.
-        self.slot_fits: Final = tuple(self._slot_fits(slot) for slot in question.slots)
+        self.slot_fits: Final = tuple(
+            self._without_blocked_attributes(slot, of_size)
+            for slot, (_, of_size) in zip(question.slots, formats, strict=True)
+        )
         self.slot_secure: Final = tuple(
             fit & self._secure if slot.spec.secure else fit
             for slot, fit in zip(question.slots, self.slot_fits, strict=True)
         )
-        self.candidates: Final = functools.reduce(np.bitwise_and, (words for _, words in self.checks()), part.alive)
+        self._request_checks: Final = tuple(self._early_checks()), tuple(self._late_checks())
+        self.candidates: Final = functools.reduce(
+            np.bitwise_and,
+            (words for checks in self._request_checks for _, words in checks),
+            part.alive & self.columns.standing & self.targeting(),
+        )
 
     def checks(self) -> Iterator[tuple[Reason, Words]]:
         """Each check and the rows that pass it, in the order of reasons; the money checks are not among them.
 
         Where conditions are evaluated rather than indexed, the targeting bitmap holds what is not yet refuted.
         """
-        yield from self._state_checks()
-        yield Reason.BLOCKED_BY_POLICY, self.columns.allowed
+        columns, (early, late) = self.columns, self._request_checks
+        yield from columns.own_checks
+        yield from early[:2]  # flight and daypart
+        yield Reason.BLOCKED_BY_POLICY, columns.allowed
         yield Reason.TARGETING, self.targeting()
+        yield from early[2:]
+        yield Reason.CURRENCY_UNAVAILABLE, columns.priced
+        yield from late
+        yield from columns.later_checks
+
+    def _early_checks(self) -> Iterator[tuple[Reason, Words]]:
+        """The request's own checks down to the currency."""
+        in_flight, in_daypart = self._schedule()
+        yield Reason.OUT_OF_FLIGHT, in_flight
+        yield Reason.DAYPART, in_daypart
         if not self.question.personalised:
             yield Reason.PERSONAL_DATA_UNAVAILABLE, self._flag_absent("personal")
         if not self.question.adult:
             yield Reason.RESTRICTED_AUDIENCE, self._flag_absent("restricted")
-        yield Reason.FORMAT_MISMATCH, self._any([self._format_codes(slot)[0] for slot in self.question.slots])
-        yield Reason.SIZE_MISMATCH, self._any([self._format_codes(slot)[1] for slot in self.question.slots])
+        yield Reason.FORMAT_MISMATCH, self._of_kind
+        yield Reason.SIZE_MISMATCH, self._of_size
         yield from self._blocklist_checks()
         yield Reason.BLOCKED_ATTRIBUTE, self._any(self.slot_fits)
-        yield Reason.CURRENCY_UNAVAILABLE, self.columns.priced
-        yield Reason.NOT_SECURE, self._any(self.slot_secure)
+
+    def _late_checks(self) -> Iterator[tuple[Reason, Words]]:
+        """The request's own checks after the floor."""
+        if any(slot.spec.secure for slot in self.question.slots):
+            yield Reason.NOT_SECURE, self._any(self.slot_secure)
         if self.question.languages:
             yield Reason.LANGUAGE, self._language()
-        for reason in UNSUPPORTED_BEFORE:
-            yield reason, self._column_is_not("unsupported", reason)
-        yield Reason.UNSUPPORTED_BILLABLE_EVENT, self.columns.billable
-        for reason in UNSUPPORTED_AFTER:
-            yield reason, self._column_is_not("unsupported", reason)
 
     def targeting(self) -> Words:
         """Rows whose targeting is not refuted yet."""
@@ -119,13 +131,6 @@ class PartQuery:
         reach = self.columns.bound >= line - self.columns.user_value_max_nanos
         return pack(reach) & self.of_tier(tier_group)
 
-    def _state_checks(self) -> Iterator[tuple[Reason, Words]]:
-        for reason in STATES:
-            yield reason, self._column_is_not("state", reason)
-        in_flight, in_daypart = self._schedule()
-        yield Reason.OUT_OF_FLIGHT, in_flight
-        yield Reason.DAYPART, in_daypart
-
     def _schedule(self) -> tuple[Words, Words]:
         """Rows in flight, and rows on an hour they serve; kept until the next instant at which any changes."""
         segment, now_ms = self.segment, self.question.now_ms
@@ -159,7 +164,7 @@ class PartQuery:
                 ),
             )
 
-    def _format_codes(self, slot: Slot) -> tuple[Words, Words]:
+    def _formats(self, slot: Slot) -> tuple[Words, Words]:
         """Rows with a format of the slot's kind, and those of them that fit its size and assets as well."""
         segment = self.segment
 
@@ -169,8 +174,7 @@ class PartQuery:
 
         return segment.cached(("format", slot.spec.shape), make)
 
-    def _slot_fits(self, slot: Slot) -> Words:
-        fit = self._format_codes(slot)[1]
+    def _without_blocked_attributes(self, slot: Slot, fit: Words) -> Words:
         if not slot.spec.battr:
             return fit
         battr = frozenset(slot.spec.battr)
@@ -183,13 +187,10 @@ class PartQuery:
     def _flag_absent(self, name: str) -> Words:
         return self.segment.cached(name, lambda: pack(~self.segment.flags[name]))
 
-    def _column_is_not(self, name: str, reason: Reason) -> Words:
-        return self.segment.cached((name, reason), lambda: pack(self.segment.numbers[name] != reason))
-
     def _language(self) -> Words:
         spoken = frozenset(self.question.languages)
         language = self.segment.text("language")
         return self.segment.cached(("language", self.question.languages), lambda: language.bitmap(spoken.__contains__))
 
     def _any(self, masks: Sequence[Words]) -> Words:
-        return functools.reduce(np.bitwise_or, masks, none(len(self.segment)))
+        return functools.reduce(np.bitwise_or, masks)
