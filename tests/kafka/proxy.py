@@ -18,8 +18,9 @@ END_TXN = 26
 class _Gate:
     """Frames of one kind: the next ``count`` of them wait until ``release``."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, cut: bool = False) -> None:
         self.left = count
+        self.cut = cut
         self.held = 0
         self.opened = asyncio.Event()
 
@@ -56,13 +57,13 @@ class FrameProxy:
         self._thread.join()
         self._loop.close()
 
-    def hold_requests(self, api_key: int, count: int = 1) -> None:
-        """The next requests of a kind wait."""
-        self._call(self._set(self._requests, api_key, count))
+    def hold_requests(self, api_key: int, count: int = 1, *, cut: bool = False) -> None:
+        """The next requests of a kind wait; ``cut``: and the client sees its connection break at once."""
+        self._call(self._set(self._requests, api_key, _Gate(count, cut=cut)))
 
     def hold_answers(self, api_key: int, count: int = 1) -> None:
         """The answers to the next requests of a kind wait."""
-        self._call(self._set(self._answers, api_key, count))
+        self._call(self._set(self._answers, api_key, _Gate(count)))
 
     def held(self, api_key: int) -> int:
         """How many frames of a kind have been held since it was asked for."""
@@ -75,11 +76,11 @@ class FrameProxy:
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
 
-    async def _set(self, gates: dict[int, _Gate], api_key: int, count: int) -> None:
+    async def _set(self, gates: dict[int, _Gate], api_key: int, gate: _Gate) -> None:
         await self._open(api_key)
         self._requests.pop(api_key, None)
         self._answers.pop(api_key, None)
-        gates[api_key] = _Gate(count)
+        gates[api_key] = gate
 
     async def _open(self, api_key: int) -> None:
         for gates in (self._requests, self._answers):
@@ -113,20 +114,27 @@ class FrameProxy:
         kinds: dict[int, int] = {}  # correlation id -> api key
         answers = asyncio.ensure_future(self._answer(upstream_reader, writer, kinds))
         try:
-            await self._request(reader, upstream_writer, kinds)
+            await self._request(reader, writer, upstream_writer, kinds)
         finally:
             upstream_writer.close()
             answers.cancel()
             await asyncio.gather(answers, return_exceptions=True)
 
     async def _request(
-        self, reader: asyncio.StreamReader, upstream: asyncio.StreamWriter, kinds: dict[int, int]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        upstream: asyncio.StreamWriter,
+        kinds: dict[int, int],
     ) -> None:
         while (frame := await _frame(reader)) is not None:
             api_key, _, correlation = struct.unpack(">hhi", frame[4:12])
             kinds[correlation] = api_key
             if api_key in self._requests:
-                await self._requests[api_key].pass_through()
+                gate = self._requests[api_key]
+                if gate.cut and gate.left > 0:
+                    writer.close()
+                await gate.pass_through()
             self.counts[api_key] += 1
             upstream.write(frame)
             try:

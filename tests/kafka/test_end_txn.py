@@ -58,6 +58,26 @@ async def test_a_late_end_cannot_end_the_next_transaction(far: Cluster, proxy: F
     assert await far.values("journal") == [b"entry b"]
 
 
+async def test_a_connection_that_breaks_under_end_txn_does_not_have_it_sent_again(
+    far: Cluster, proxy: FrameProxy
+) -> None:
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    before = proxy.counts[END_TXN]
+    proxy.hold_requests(END_TXN, cut=True)
+    with pytest.raises(DoubtfulError):  # the client itself would send it again on a new connection, and succeed
+        await owner.commit()
+    assert proxy.counts[END_TXN] == before
+    await owner.start()
+    await owner.send(batch("b"))
+    proxy.release(END_TXN)
+    await until(lambda: proxy.counts[END_TXN] > before)
+    assert await far.stable_end("results") < await far.log_end("results"), "b's transaction was ended for it"
+    await owner.commit()
+    assert await far.values("results") == [b"b"]
+
+
 async def test_an_end_whose_answer_is_lost_is_settled_by_initialising_again(far: Cluster, proxy: FrameProxy) -> None:
     owner = far.owner()
     await owner.start()

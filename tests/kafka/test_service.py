@@ -234,6 +234,26 @@ async def test_three_restores_at_one_offset_stop_the_shard_naming_it(
         assert await results_reach(cluster, 10) == numbered(0, 10)
 
 
+async def test_replies_go_to_the_instance_that_asked_and_only_where_allowed(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    replies = cluster.name("replies")
+    await cluster.write("requests", [request_record(0)], headers=[("adjudge-reply", f"{replies}:0".encode())])
+    await cluster.write("requests", [request_record(1)], headers=[("adjudge-reply", f"{replies}:77".encode())])
+    await cluster.write("requests", [request_record(2)], headers=[("adjudge-reply", b"elsewhere:0")])
+    async with running(cluster.settings(ADJUDGE_REPLY_TOPICS=replies)) as service:
+        await results_reach(cluster, 3)
+        await until(lambda: [_replies(service, outcome) for outcome in ("sent", "failed", "not_allowed")] == [1, 1, 1])
+    (reply,) = await cluster.read("replies")
+    (result, *_) = await cluster.values("results")
+    assert reply.value == result
+    assert reply.key == b"r0"
+
+
+def _replies(service: Service, outcome: str) -> float | None:
+    return service.metrics.registry.get_sample_value("adjudge_replies_total", {"outcome": outcome})
+
+
 async def test_probes_and_metrics_tell_the_state(cluster: Cluster) -> None:
     await cluster.create()
     await write_campaign(cluster)

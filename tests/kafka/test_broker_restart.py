@@ -1,0 +1,40 @@
+"""A broker that goes away and comes back: the engine waits, takes its shard again, and misses nothing."""
+
+import asyncio
+import contextlib
+import pathlib
+import socket
+
+from scripts.local_kafka import LocalKafka
+from tests.kafka.cluster import Cluster, until
+from tests.kafka.running import request_record, results_reach, running, write_campaign
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def test_the_engine_outlives_a_restart_of_the_broker(tmp_path: pathlib.Path) -> None:
+    port, controller_port = free_port(), free_port()
+    kafka = LocalKafka(
+        port=port, controller_port=controller_port, data=tmp_path / "data", jvm_options=["-XX:TieredStopAtLevel=1"]
+    )
+    await asyncio.to_thread(kafka.start)
+    try:
+        async with Cluster(bootstrap=kafka.bootstrap, prefix="restart.", folder=tmp_path) as cluster:
+            await cluster.create()
+            await write_campaign(cluster)
+            await cluster.write("requests", [request_record(number) for number in range(20)])
+            async with running(cluster.settings()) as service:
+                await results_reach(cluster, 20)
+                await asyncio.to_thread(kafka.stop)
+                await asyncio.to_thread(kafka.start)
+                async with Cluster(bootstrap=kafka.bootstrap, prefix="restart.", folder=tmp_path) as again:
+                    await again.write("requests", [request_record(number) for number in range(20, 40)])
+                    assert await results_reach(again, 40) == [f"r{number}" for number in range(40)]
+                    await until(lambda: not service.unready())
+    finally:
+        await asyncio.to_thread(kafka.stop)
