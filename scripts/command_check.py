@@ -1,0 +1,60 @@
+"""``adjudge check FILE``: say what is wrong with it before anybody publishes it."""
+
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from scripts.console import console, json_option, print_json, table
+from scripts.message_check import Note, Report
+from scripts.message_files import read_items
+
+NOTES_SHOWN = 40
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  adjudge check campaigns.jsonl
+  adjudge check policy.json --json
+
+A file holds entities, controls and ad requests as JSON lines, as an array, or as objects over several lines.
+"""
+)
+@click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
+@json_option
+def check(*, file: pathlib.Path, as_json: bool) -> None:
+    """Validate campaigns, controls or requests: each error with its line, its field and the fix.
+
+    Warnings (paths that OpenRTB does not know, references that lead out of the file) do not count as errors.
+    """
+    report = Report()
+    for item in read_items(file):
+        report.add(item)
+    report.finish()
+    show(console(as_json=as_json), report)
+    if as_json:
+        print_json({"file": str(file), **report.as_json()})
+    if report.errors_found:
+        sys.exit(1)
+    if not report.messages:
+        raise click.ClickException(f"{file} holds no messages")
+
+
+def show(shown: Console, report: Report) -> None:
+    """For people: errors, warnings, and what is good."""
+    _show_notes(shown, "Errors", report.errors, report.errors_found)
+    _show_notes(shown, "Warnings", report.warnings, report.warnings_found)
+    good = ", ".join(f"{count:,} for {topic}" for topic, count in report.counts.items()) or "none"
+    shown.print(f"Good messages: {good}. Errors: {report.errors_found:,}. Warnings: {report.warnings_found:,}.")
+
+
+def _show_notes(shown: Console, title: str, notes: Sequence[Note], found: int) -> None:
+    if not notes:
+        return
+    rows = [(note.line, note.message, note.field, note.problem, note.fix) for note in notes[:NOTES_SHOWN]]
+    shown.print(table(title, ("line", "message", "field", "problem", "fix"), rows))
+    if found > len(rows):
+        shown.print(f"... and {found - len(rows):,} more (--json lists the first {len(notes):,}).")

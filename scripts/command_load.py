@@ -1,0 +1,135 @@
+"""``adjudge load TOPIC FILE``: check the whole file, then publish it."""
+
+import asyncio
+import pathlib
+import sys
+import time
+from collections.abc import Iterator
+
+import click
+import uvloop
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from rich.progress import Progress
+
+from consumers.settings import Settings
+from schemas.topics import BY_NAME, topic_name
+from schemas.wire import schema_header
+from scripts.command_check import show
+from scripts.console import bar, console, json_option, print_json, settings_options
+from scripts.kafka_access import admin_client, producer
+from scripts.message_check import Checked, Report, check_item
+from scripts.message_files import read_items
+
+TOPICS = {"campaign-updates": "entity", "controls": "control", "requests": "bid_request"}
+CHUNK_RECORDS = 500
+CHUNK_S = 0.05
+LINGER_MS = 5
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  adjudge load controls policy.json
+  adjudge load campaign-updates campaigns.jsonl
+  adjudge load requests requests.jsonl --rate 500
+"""
+)
+@click.argument("topic", type=click.Choice(list(TOPICS)))
+@click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Records a second; as fast as possible if absent."
+)
+@settings_options
+@json_option
+def load(*, settings: Settings, topic: str, file: pathlib.Path, rate: float | None, as_json: bool) -> None:
+    """Validate a file, and publish it when all of it is good; nothing is published otherwise.
+
+    Entities and controls get the key kind/id; requests that of their user, else device, else session, else their own
+    id. Keys are placed by Kafka's murmur2.
+    """
+    report = _checked(topic, file)
+    shown = console(as_json=as_json)
+    if report.errors_found or not report.messages:
+        show(shown, report)
+        if as_json:
+            print_json({"topic": topic, "published": 0, **report.as_json()})
+        if not report.errors_found:
+            raise click.ClickException(f"{file} holds no messages")
+        sys.exit(1)
+    started = time.monotonic()
+    with bar(shown) as progress:
+        published = uvloop.run(_publish(settings, topic, file, rate=rate, total=report.messages, progress=progress))
+    seconds = time.monotonic() - started
+    name = topic_name(settings.topic_prefix, topic)
+    shown.print(f"Published {published:,} records to {name} in {seconds:.1f} s. Warnings: {report.warnings_found:,}.")
+    if as_json:
+        print_json({"topic": topic, "published": published, "seconds": round(seconds, 3), **report.as_json()})
+
+
+def _checked(topic: str, file: pathlib.Path) -> Report:
+    report = Report()
+    for item in read_items(file):
+        checked = report.add(item)
+        if checked is not None and checked.topic != topic:
+            report.misplaced(item, checked.topic, topic)
+    report.finish()
+    return report
+
+
+async def _publish(
+    settings: Settings, topic: str, file: pathlib.Path, *, rate: float | None, total: int, progress: Progress
+) -> int:
+    """Send all records; every send is awaited, so that what is counted is written."""
+    name = topic_name(settings.topic_prefix, topic)
+    async with admin_client(settings) as admin:
+        (described,) = await admin.describe_topics([name])
+        if described["error_code"]:
+            raise click.ClickException(f"topic {name} does not exist: `adjudge topics create` makes it")
+    shown = progress.add_task(f"Publishing to {name}", total=total)
+    published = 0
+    async with producer(settings, linger_ms=LINGER_MS, max_request_size=BY_NAME[topic].bytes_max) as client:
+        pace = _Pace(rate)
+        for chunk in _chunks(file, _chunk_records(rate)):
+            await pace.wait(published)
+            await _send(client, name, TOPICS[topic], chunk)
+            published += len(chunk)
+            progress.update(shown, completed=published)
+    return published
+
+
+class _Pace:
+    """Holds the records sent to a rate, over the whole file."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._started = time.monotonic()
+
+    async def wait(self, sent: int) -> None:
+        if self._rate:
+            await asyncio.sleep(max(0.0, self._started + sent / self._rate - time.monotonic()))
+
+
+def _chunk_records(rate: float | None) -> int:
+    """Small enough that a rate is even."""
+    return max(1, min(CHUNK_RECORDS, int(rate * CHUNK_S))) if rate else CHUNK_RECORDS
+
+
+def _chunks(file: pathlib.Path, records: int) -> Iterator[list[Checked]]:
+    chunk: list[Checked] = []
+    for item in read_items(file):
+        chunk.append(check_item(item))
+        if len(chunk) == records:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[Checked]) -> None:
+    headers = [schema_header(message)]
+    try:
+        sends = [await client.send(name, one.value, key=one.key, headers=headers) for one in chunk]
+        await asyncio.gather(*sends)
+    except KafkaError as error:
+        raise click.ClickException(f"publishing to {name} failed: {error}; some records may be written") from error

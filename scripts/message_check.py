@@ -1,0 +1,253 @@
+"""What is wrong with the messages of a file, as the engine would see it, and what is merely odd.
+
+Entities and controls get the checks of ``engine/catalog.py`` and ``engine/controls.py``; a test holds the two equal.
+"""
+
+import collections
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.controls import compile_policy
+from engine.models.default import build
+from engine.schedule import compile_schedule
+from engine.targeting.condition import Condition, parse_condition
+from engine.zones import known_zone
+from schemas.controls import CONTROL_KINDS, Control, ModelControl, Policy, control_key, decode_control
+from schemas.entities import (
+    KINDS,
+    Ad,
+    Advertiser,
+    Campaign,
+    Conversion,
+    Creative,
+    Entity,
+    LineItem,
+    decode_entity,
+    entity_key,
+)
+from schemas.errors import SchemaError
+from schemas.openrtb import AdRequest, read_request
+from scripts.message_files import Item
+
+NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
+
+Address = tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An error or a warning: the line where the message begins, the message, and the field with its fix."""
+
+    line: int
+    message: str
+    field: str
+    problem: str
+    fix: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One good message: the topic it belongs to, its key there, its bytes, and what is odd about it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    message: Entity | Control | AdRequest
+    warnings: tuple[SchemaError, ...] = ()
+
+
+def check_item(item: Item) -> Checked:
+    """Raises SchemaError when the engine would not accept it."""
+    if item.fields is None:
+        raise SchemaError("", item.problem)
+    kind = item.fields.get("kind")
+    if "kind" not in item.fields and "imp" in item.fields:
+        return _request(item)
+    if kind in KINDS:
+        return _entity(item, item.fields, str(kind))
+    if kind in CONTROL_KINDS:
+        return _control(item, item.fields, str(kind))
+    known = f"an entity ({', '.join(KINDS)}), a control ({', '.join(CONTROL_KINDS)}), or no kind but imp: a request"
+    if "kind" not in item.fields:
+        raise SchemaError("kind", "is required and missing", known)
+    raise SchemaError("kind", f"{kind!r} is not known", known)
+
+
+def name_of(item: Item) -> str:
+    """``kind/id`` of a message for people, or what is readable of it."""
+    fields = item.fields or {}
+    kind = fields.get("kind", "request" if "imp" in fields else "message")
+    identity = fields.get("name" if kind in CONTROL_KINDS else "id", "?")
+    return f"{str(kind)[:20]}/{str(identity)[:64]}"
+
+
+def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
+    with _own_id("id"):
+        entity = decode_entity(f"{kind}/{_identity(fields, 'id')}".encode(), item.raw)
+    warnings: tuple[SchemaError, ...] = ()
+    if isinstance(entity, LineItem):
+        warnings = _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
+    elif isinstance(entity, Advertiser):
+        _check_zone(entity.timezone)
+    elif isinstance(entity, Campaign):
+        if entity.timezone:
+            _check_zone(entity.timezone)
+        compile_schedule(entity.flights, entity.dayparts, entity.timezone)
+    return Checked(topic="campaign-updates", key=entity_key(entity), value=item.raw, message=entity, warnings=warnings)
+
+
+def _check_zone(name: str) -> None:
+    if not known_zone(name):
+        raise SchemaError("timezone", f"{name!r} is not a time zone", "use an IANA name such as Europe/Berlin")
+
+
+def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
+    with _own_id("name"):
+        control = decode_control(f"{kind}/{_identity(fields, 'name')}".encode(), item.raw)
+    warnings: tuple[SchemaError, ...] = ()
+    if isinstance(control, Policy):
+        compiled = compile_policy(control, 0)
+        conditions = {"when": compiled.when} | {
+            f"floors[{n}].when": when for n, (when, _) in enumerate(compiled.floors)
+        }
+        warnings = tuple(odd for field, when in conditions.items() if when for odd in _odd(when, field))
+    elif isinstance(control, ModelControl):
+        build(control)
+    return Checked(topic="controls", key=control_key(control), value=item.raw, message=control, warnings=warnings)
+
+
+def _request(item: Item) -> Checked:
+    request = read_request(item.raw)
+    typed = request.typed
+    ids = (typed.user.id, typed.device.ifa, typed.ext.adjudge.session_id, typed.id)
+    key = next((one for one in ids if one), "")
+    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request)
+
+
+def _identity(fields: Mapping[str, object], field: str) -> str:
+    value = fields.get(field)
+    if value is None:
+        raise SchemaError(field, "is required and missing")
+    if not isinstance(value, str):
+        raise SchemaError(field, "must be a text")
+    return value
+
+
+@contextlib.contextmanager
+def _own_id(field: str) -> Iterator[None]:
+    """The key is made from the message itself: what is wrong with it is wrong with that field."""
+    try:
+        yield
+    except SchemaError as error:
+        if error.field == "key":
+            raise SchemaError(field, error.problem, error.fix) from error
+        raise
+
+
+def _odd(condition: Condition, field: str) -> tuple[SchemaError, ...]:
+    return tuple(SchemaError(field, warning) for warning in condition.warnings)
+
+
+class Report:
+    """What a whole file comes to; ``add`` each item in order, then ask."""
+
+    def __init__(self) -> None:
+        self.counts = collections.Counter[str]()
+        self.errors: list[Note] = []
+        self.warnings: list[Note] = []
+        self.errors_found = 0
+        self.warnings_found = 0
+        self._seen: dict[tuple[str, bytes], int] = {}
+        self._entities: dict[Address, tuple[int, Entity]] = {}
+
+    @property
+    def messages(self) -> int:
+        """Good messages."""
+        return self.counts.total()
+
+    def add(self, item: Item) -> Checked | None:
+        """Check one message and keep what there is to say; None when it is not acceptable."""
+        try:
+            checked = check_item(item)
+        except SchemaError as error:
+            self._error(_note(item.line, name_of(item), error))
+            return None
+        self.counts[checked.topic] += 1
+        for odd in checked.warnings:
+            self._warn(_note(item.line, name_of(item), odd))
+        if checked.topic != "requests":
+            self._remember(item, checked)
+        return checked
+
+    def misplaced(self, item: Item, topic: str, expected: str) -> None:
+        """An acceptable message that does not belong on the topic it is meant for."""
+        problem = SchemaError("kind", f"belongs on {topic}, not on {expected}", f"`adjudge load {topic} FILE`")
+        self._error(_note(item.line, name_of(item), problem))
+
+    def finish(self) -> None:
+        """Warn of references that lead out of the file; arrival order does not matter to the engine."""
+        if not any(kind == "advertiser" for kind, _ in self._entities):
+            return  # a partial file: its parents may be there already
+        for (kind, identity), (line, entity) in self._entities.items():
+            for field, address in _references(entity):
+                if address not in self._entities:
+                    problem = SchemaError(
+                        field, f"{'/'.join(address)} is not in this file", "nothing serves until it is on the topic"
+                    )
+                    self._warn(_note(line, f"{kind}/{identity}", problem))
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "ok": not self.errors_found,
+            "messages": self.messages,
+            "by_topic": dict(self.counts),
+            "errors_found": self.errors_found,
+            "warnings_found": self.warnings_found,
+            "errors": [dataclasses.asdict(note) for note in self.errors],
+            "warnings": [dataclasses.asdict(note) for note in self.warnings],
+        }
+
+    def _remember(self, item: Item, checked: Checked) -> None:
+        place = (checked.topic, checked.key)
+        if place in self._seen:
+            problem = SchemaError("", f"was given on line {self._seen[place]} already", "the last one counts")
+            self._warn(_note(item.line, name_of(item), problem))
+        self._seen[place] = item.line
+        message = checked.message
+        if isinstance(message, Entity):
+            self._entities[(message.kind, message.id)] = (item.line, message)
+
+    def _error(self, note: Note) -> None:
+        self.errors_found += 1
+        if len(self.errors) < NOTES_MAX:
+            self.errors.append(note)
+
+    def _warn(self, note: Note) -> None:
+        self.warnings_found += 1
+        if len(self.warnings) < NOTES_MAX:
+            self.warnings.append(note)
+
+
+def _note(line: int, message: str, error: SchemaError) -> Note:
+    return Note(line=line, message=message, field=error.field, problem=error.problem, fix=error.fix)
+
+
+def _references(entity: Entity) -> Iterator[tuple[str, Address]]:
+    """Field and address of everything that an entity names."""
+    match entity:
+        case Campaign() | Creative() | Conversion():
+            yield "advertiser_id", ("advertiser", entity.advertiser_id)
+        case LineItem():
+            yield "campaign_id", ("campaign", entity.campaign_id)
+            for index, deal in enumerate(entity.deal_ids):
+                yield f"deal_ids[{index}]", ("deal", deal)
+            if entity.pricing.conversion_id:
+                yield "pricing.conversion_id", ("conversion", entity.pricing.conversion_id)
+        case Ad():
+            yield "line_item_id", ("line_item", entity.line_item_id)
+            yield "creative_id", ("creative", entity.creative_id)
+        case _:
+            pass
