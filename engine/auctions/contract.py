@@ -55,7 +55,7 @@ class Slots:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The policy's rules for the whole request, and the limit on search nodes of VCG, all its searches together."""
+    """The policy's rules for the whole request, and the limit on VCG's search nodes, all searches of a tier together."""
 
     ads_max: int
     position_gap_min: int
