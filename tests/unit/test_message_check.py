@@ -1,0 +1,164 @@
+"""``adjudge check`` finds what the engine would refuse, with line, field and fix, and nothing else."""
+
+import copy
+import pathlib
+from typing import Any
+
+import orjson
+import pytest
+
+from engine.catalog import Catalog
+from engine.controls import Controls
+from schemas.errors import SchemaError
+from schemas.topics import BY_NAME
+from scripts.message_check import Checked, Report, check_item
+from scripts.message_files import Item
+from scripts.sample_catalog import entities
+from scripts.sample_controls import controls
+
+LINE_ITEM = {
+    "kind": "line_item",
+    "id": "l1",
+    "version": 1,
+    "campaign_id": "c1",
+    "status": "active",
+    "pricing": {"event": "impression", "strategy": "manual", "amount_micros": 1},
+}
+CAMPAIGN = {"kind": "campaign", "id": "c1", "version": 1, "advertiser_id": "a1", "status": "active"}
+ADVERTISER = {
+    "kind": "advertiser", "id": "a1", "version": 1, "name": "Acme", "status": "active", "currency": "USD",
+    "timezone": "UTC", "adomain": ["acme.example"],
+}  # fmt: skip
+POLICY = {"kind": "policy", "name": "feed", "version": 1, "rank": 1}
+
+
+def item(fields: Any, line: int = 1) -> Item:
+    return Item(line=line, raw=orjson.dumps(fields), fields=fields)
+
+
+def error_of(fields: Any) -> SchemaError:
+    with pytest.raises(SchemaError) as raised:
+        check_item(item(fields))
+    return raised.value
+
+
+def report_on(*messages: Any) -> Report:
+    report = Report()
+    for line, fields in enumerate(messages, start=1):
+        report.add(item(fields, line))
+    report.finish()
+    return report
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "fix"),
+    [
+        ({"id": "x"}, "kind", "no kind but imp: a request"),
+        ({"kind": "add", "id": "x"}, "kind", "an entity (advertiser"),
+        (LINE_ITEM | {"id": None}, "id", ""),
+        (LINE_ITEM | {"id": 7}, "id", ""),
+        (LINE_ITEM | {"id": "l 1"}, "id", "ids match"),
+        (LINE_ITEM | {"targeting": {"user.yob": {"$gtt": 1980}}}, "targeting.user.yob.$gtt", "$gt"),
+        (ADVERTISER | {"timezone": "Mars/Olympus"}, "timezone", "IANA"),
+        (CAMPAIGN | {"timezone": "Mars/Olympus"}, "timezone", "IANA"),
+        (POLICY | {"name": "a b"}, "name", "names match"),
+        (POLICY | {"auction": "second_price"}, "auction", "gsp"),
+    ],
+)
+def test_each_error_names_its_field_and_the_fix(fields: Any, field: str, fix: str) -> None:
+    error = error_of(fields)
+    assert error.field == field
+    assert fix in error.fix
+
+
+def test_a_request_is_keyed_by_user_else_device_else_session_else_itself() -> None:
+    request: dict[str, Any] = {
+        "id": "r1",
+        "imp": [{"id": "1", "banner": {"w": 300, "h": 250}}],
+        "user": {"id": "u1"},
+        "device": {"ifa": "d1"},
+        "ext": {"adjudge": {"session_id": "s1"}},
+    }
+    keys = []
+    for part in ("user", "device", "ext", "nothing"):
+        keys.append(check_item(item(request)).key)
+        request.pop(part, None)
+    assert keys == [b"u1", b"d1", b"s1", b"r1"]
+
+
+def test_an_unknown_path_is_a_warning_and_no_error() -> None:
+    report = report_on(LINE_ITEM | {"targeting": {"device.colour": "red"}})
+    assert report.errors_found == 0
+    (warning,) = report.warnings
+    assert (warning.line, warning.message, warning.field) == (1, "line_item/l1", "targeting")
+    assert "device.colour" in warning.problem
+
+
+def test_references_that_lead_out_of_a_whole_catalog_are_warnings() -> None:
+    report = report_on(LINE_ITEM, CAMPAIGN | {"id": "c2"}, ADVERTISER)
+    assert [(note.message, note.field) for note in report.warnings] == [("line_item/l1", "campaign_id")]
+
+
+def test_a_partial_file_may_refer_to_what_is_there_already() -> None:
+    assert report_on(LINE_ITEM).warnings_found == 0
+
+
+def test_the_same_key_twice_is_a_warning() -> None:
+    report = report_on(POLICY, POLICY | {"version": 2})
+    assert [note.line for note in report.warnings] == [2]
+    assert "line 1" in report.warnings[0].problem
+
+
+def test_a_message_for_another_topic_is_an_error() -> None:
+    report = Report()
+    report.misplaced(item(POLICY), "controls", "campaign-updates")
+    assert report.as_json()["ok"] is False
+    assert report.errors[0].fix == "`adjudge load controls FILE`"
+
+
+def broken(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The message, and variants each with one field of a wrong type, absent or out of range."""
+    variants = [message]
+    for field in message:
+        wrong: Any
+        for wrong in (None, -1, "?", {"$nor": 1}, [[]]):
+            variant = copy.deepcopy(message)
+            variant[field] = wrong
+            variants.append(variant)
+        variants.append({name: value for name, value in message.items() if name != field})
+    return variants
+
+
+def accepted(message: dict[str, Any]) -> Checked | None:
+    try:
+        return check_item(item(message))
+    except SchemaError:
+        return None
+
+
+def one_of_each_shape(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({(message["kind"], frozenset(message)): message for message in messages}.values())
+
+
+def test_check_accepts_exactly_what_the_engine_accepts() -> None:
+    """A message that check passes and the engine rejects would be found out only when it does not serve."""
+    samples = one_of_each_shape([*entities(1), *controls(1), CAMPAIGN | {"timezone": "Europe/Berlin"}])
+    assert {sample["kind"] for sample in samples} >= {"line_item", "creative", "policy", "model", "seed"}
+    for message in (variant for sample in samples for variant in broken(sample)):
+        checked = accepted(message)
+        kind = message.get("kind")
+        if not isinstance(kind, str) or not isinstance(message.get("id", message.get("name")), str):
+            assert checked is None
+            continue
+        machine = Controls() if "name" in message and "id" not in message else Catalog()
+        key = f"{kind}/{message.get('id', message.get('name'))}".encode()
+        rejections = machine.apply(offset=0, key=key, value=orjson.dumps(message))
+        assert (checked is None) == bool(rejections), (message, rejections)
+
+
+def test_what_check_accepts_has_a_topic(shared_data: pathlib.Path) -> None:
+    for path in sorted((shared_data / "openrtb-samples").glob("*.json")):
+        raw = path.read_bytes()
+        checked = check_item(Item(line=1, raw=raw, fields=orjson.loads(raw)))
+        assert checked.topic in BY_NAME
+        assert checked.value == raw
