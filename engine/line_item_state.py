@@ -1,0 +1,153 @@
+"""What keeps a line item from serving whatever the request: for ``adjudge why`` (D12).
+
+Whether something serves is derived, never stored. Here it is derived for one line item, with the facts it follows
+from, in the words of the entities.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.catalog import Catalog, Invalid
+from engine.privacy import reads_personal
+from engine.reasons import Reason
+from engine.rows import ELIGIBLE, Row
+from engine.schedule import IN_SCHEDULE, OUT_OF_FLIGHT, Schedules
+from engine.snapshot import Snapshot
+from schemas.entities import Advertiser, Campaign, Creative, LineItem
+
+CAN_SERVE: Final = "can_serve"  # where requests, policies and competition allow
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AdState:
+    """An ad of the line item. ``state``: ``can_serve`` or the label of the first reason that holds everywhere."""
+
+    ad_id: str
+    creative_id: str
+    state: str
+    formats: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LineItemState:
+    """``known``: whether the catalog has the line item at all. ``facts``: by name, what the states follow from.
+
+    ``warnings``: about its targeting and its ads, for people.
+    """
+
+    line_item_id: str
+    known: bool
+    facts: Mapping[str, object]
+    ads: tuple[AdState, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if not self.ads:
+            return "cannot serve: it has no ad"
+        able = sum(ad.state == CAN_SERVE for ad in self.ads)
+        if able:
+            return f"can serve with {able} of {len(self.ads)} ads, where requests, policies and competition allow"
+        return "cannot serve: " + ", ".join(sorted({ad.state for ad in self.ads}))
+
+
+def line_item_state(catalog: Catalog, line_item_id: str, *, now_ms: int) -> LineItemState:
+    """The state of a line item at an instant, out of the catalog as it is."""
+    held = catalog.entity("line_item", line_item_id)
+    rows = list(_rows(catalog.snapshot(), catalog.ads_of(line_item_id)))
+    return LineItemState(
+        line_item_id=line_item_id,
+        known=held is not None,
+        facts=_facts(catalog, held),
+        ads=tuple(
+            AdState(
+                ad_id=row.join.ad.id,
+                creative_id=row.join.ad.creative_id,
+                state=_state(row, now_ms),
+                formats=tuple(_formats(row.join.creative)),
+            )
+            for row in rows
+        ),
+        warnings=tuple(_warnings(held, rows)),
+    )
+
+
+def _rows(snapshot: Snapshot, ad_ids: tuple[str, ...]) -> Iterator[Row]:
+    for ad_id in ad_ids:
+        for part in snapshot.parts:
+            place = part.segment.position.get(ad_id)
+            if place is not None and int(part.alive[place >> 6]) >> (place & 63) & 1:
+                yield part.segment.rows[place]
+
+
+def _state(row: Row, now_ms: int) -> str:
+    if row.state != ELIGIBLE:
+        return Reason(row.state).label
+    schedule = int(Schedules([row.schedule]).state(now_ms).values[0])
+    if schedule != IN_SCHEDULE:
+        return (Reason.OUT_OF_FLIGHT if schedule == OUT_OF_FLIGHT else Reason.DAYPART).label
+    return CAN_SERVE if row.unsupported == ELIGIBLE else Reason(row.unsupported).label
+
+
+def _facts(catalog: Catalog, held: object) -> dict[str, object]:
+    """The chain from the line item up, as far as it is there."""
+    if isinstance(held, Invalid):
+        return {"line_item": f"its last update is not valid: {held.problem}"}
+    if not isinstance(held, LineItem):
+        return {}
+    campaign = catalog.entity("campaign", held.campaign_id)
+    advertiser = catalog.entity("advertiser", campaign.advertiser_id) if isinstance(campaign, Campaign) else None
+    facts: dict[str, object] = {
+        "status": held.status,
+        "tier": held.tier,
+        "bid": f"{held.pricing.amount_micros} micros, {held.pricing.strategy}, {held.pricing.event}",
+        "targeting": held.targeting,
+        "deals": list(held.deal_ids),
+        "campaign": _owner(held.campaign_id, campaign),
+    }
+    if isinstance(campaign, Campaign):
+        facts["flights"] = [f"{flight.start or 'open'} to {flight.end or 'open'}" for flight in campaign.flights]
+        facts["dayparts"] = [
+            f"{' '.join(part.days) or 'every day'} {part.from_} to {part.to}" for part in campaign.dayparts
+        ]
+        facts["advertiser"] = _owner(campaign.advertiser_id, advertiser)
+    if isinstance(advertiser, Advertiser):
+        facts["currency"] = advertiser.currency
+        facts["timezone"] = advertiser.timezone
+    return facts
+
+
+def _owner(identity: str, held: object) -> str:
+    if isinstance(held, Campaign | Advertiser):
+        return f"{identity}, {held.status}"
+    return (
+        f"{identity}: its last update is not valid: {held.problem}"
+        if isinstance(held, Invalid)
+        else f"{identity}, not there"
+    )
+
+
+def _formats(creative: Creative | None) -> Iterator[str]:
+    for form in creative.formats if creative else ():
+        size = f" {form.w}x{form.h}" if form.type == "banner" else ""
+        yield f"{form.type}{size}"
+
+
+def _warnings(held: object, rows: list[Row]) -> Iterator[str]:
+    if not rows:
+        return
+    condition = rows[0].condition
+    if isinstance(held, LineItem):
+        yield from condition.warnings
+        if reads_personal(condition.paths):
+            yield "targeting reads personal data: nothing serves to people who have not agreed to its use"
+    for row in rows:
+        creative = row.join.creative
+        if creative is None:
+            yield f"ad {row.join.ad.id}: creative {row.join.ad.creative_id} is not there, or is another advertiser's"
+        elif creative.review != "approved":
+            yield f"ad {row.join.ad.id}: creative {creative.id} is {creative.review}: {', '.join(creative.review_reasons)}"
+        elif not creative.secure:
+            yield f"ad {row.join.ad.id}: creative {creative.id} is not secure, and most slots ask for that"

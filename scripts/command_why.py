@@ -1,0 +1,161 @@
+"""``adjudge why``: why a line item does not serve: its own state, and what became of it in recent requests."""
+
+import collections
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+import uvloop
+from aiokafka import ConsumerRecord
+from rich.console import Console
+
+from consumers.connection import client_arguments
+from consumers.settings import Settings
+from engine.catalog import Catalog
+from engine.controls import Controls
+from engine.decision import Place
+from engine.explain import explain_line_item
+from engine.line_item_state import LineItemState, line_item_state
+from engine.world import World
+from schemas.errors import SchemaError
+from schemas.openrtb import read_request
+from schemas.wire import decode_message
+from scripts.console import bar, console, json_option, print_json, settings_options, table
+from scripts.topic_reading import TopicReading
+
+RECENT: Final = 200
+TOKEN_KEY_UNUSED: Final = bytes(32)  # nothing that is rendered here leaves the command
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """``outcomes``: over recent requests, how often each ad came to each end, were they decided now."""
+
+    state: LineItemState
+    requests: int
+    outcomes: Mapping[str, Mapping[str, int]]
+    served: Mapping[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "verdict": self.state.verdict,
+            **dataclasses.asdict(self.state),
+            "recent_requests": self.requests,
+            "outcomes": {ad: dict(counts) for ad, counts in self.outcomes.items()},
+            "served": dict(self.served),
+        }
+
+
+async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Console) -> Why:
+    """Rebuild catalog and controls from their topics and put the last requests to them once more."""
+    arguments, prefix = client_arguments(settings), settings.topic_prefix
+    with bar(shown) as progress:
+        task = progress.add_task("Reading campaigns and controls", total=None)
+        catalog, controls = await _world(arguments, prefix)
+        progress.update(task, description="Reading recent requests and impressions")
+        requests = await _latest(arguments, prefix, "requests", recent)
+        impressions = await _latest(arguments, prefix, "impressions", recent)
+        progress.update(task, description="Deciding them again", total=len(requests), completed=0)
+        world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=TOKEN_KEY_UNUSED)
+        outcomes: dict[str, collections.Counter[str]] = {}
+        for record in requests:
+            for ad_id, outcome in _outcomes(record, world, line_item_id).items():
+                outcomes.setdefault(ad_id, collections.Counter())[outcome] += 1
+            progress.update(task, advance=1)
+    served = collections.Counter(
+        impression.ad_id
+        for impression in (decode_message("impression", record.value) for record in impressions)
+        if impression.line_item_id == line_item_id
+    )
+    now_ms = time.time_ns() // 1_000_000
+    return Why(
+        state=line_item_state(catalog, line_item_id, now_ms=now_ms),
+        requests=len(requests),
+        outcomes=outcomes,
+        served=served,
+    )
+
+
+def _outcomes(record: ConsumerRecord, world: World, line_item_id: str) -> Mapping[str, str]:
+    try:
+        request = read_request(record.value or b"")
+    except SchemaError:
+        return {}
+    place = Place(epoch="why", shard=record.partition, offset=record.offset, event_time_ms=record.timestamp)
+    explained = explain_line_item(request, world, place, line_item_id)
+    return explained.ads or {"(any)": explained.not_decided or "no ads"}
+
+
+async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Controls]:
+    catalog, controls = Catalog(), Controls()
+    async with TopicReading(arguments, prefix, ("campaign-updates", "controls")) as reading:
+        async for topic, _, records in reading.batches():
+            machine = catalog if topic == "campaign-updates" else controls
+            for record in records:
+                machine.apply(offset=record.offset, key=record.key, value=record.value)
+    return catalog, controls
+
+
+async def _latest(arguments: Mapping[str, Any], prefix: str, topic: str, count: int) -> list[ConsumerRecord]:
+    """About the last ``count`` records of a topic, over all partitions, by time."""
+    async with TopicReading(arguments, prefix, (topic,)) as reading:
+        share = -(-count // len(reading.partitions[topic]))
+        for partition in reading.partitions[topic]:
+            where = reading.place(topic, partition)
+            reading.seek(topic, partition, max(reading.begins[where], reading.ends[where] - share))
+        found = [record async for _, _, records in reading.batches() for record in records]
+    return sorted(found, key=lambda record: int(record.timestamp))
+
+
+def show(shown: Console, why: Why) -> None:
+    """For people: state first, then what became of it."""
+    state = why.state
+    shown.print(f"[bold]{state.line_item_id}[/bold]: {state.verdict}")
+    facts = [(name, value) for name, value in state.facts.items() if value not in (None, "", [], {})]
+    shown.print(table("Line item", ("", ""), facts))
+    shown.print(table("Ads", ("ad", "creative", "state", "formats"), [dataclasses.astuple(ad) for ad in state.ads]))
+    for warning in state.warnings:
+        shown.print(f"[yellow]{warning}[/yellow]")
+    rows: Sequence[Sequence[object]] = [
+        (ad, outcome, f"{count:,}")
+        for ad, counts in sorted(why.outcomes.items())
+        for outcome, count in sorted(counts.items(), key=lambda item: -item[1])
+    ]
+    shown.print(
+        table(
+            f"In the last {why.requests} requests, decided again as things stand now",
+            ("ad", "outcome", "requests"),
+            rows,
+        )
+    )
+    shown.print(f"Served in the last impressions: {sum(why.served.values())}")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  adjudge why l1
+  adjudge why l1 --recent 1000 --json | tail -1 | jq .outcomes
+"""
+)
+@click.argument("line_item")
+@click.option(
+    "--recent", type=click.IntRange(0, 100_000), default=RECENT, show_default=True, help="Requests to look at."
+)
+@settings_options
+@json_option
+def why(*, settings: Settings, line_item: str, recent: int, as_json: bool) -> None:
+    """Say why LINE_ITEM does not serve: its own state, then its outcome in each of the last requests.
+
+    The requests are decided again with today's campaigns and controls, looking at every ad. Nothing is written.
+    """
+    shown = console(as_json=as_json)
+    found = uvloop.run(find_out(settings, line_item, recent, shown))
+    if not found.state.known:
+        raise click.ClickException(f"no line item {line_item!r} is in {settings.topic_prefix}campaign-updates")
+    show(shown, found)
+    if as_json:
+        print_json(found.as_json())
