@@ -91,6 +91,8 @@ def run(arguments: list[str]) -> int:
         status = cli.main(args=arguments, prog_name="adjudge", standalone_mode=False)
     except click.exceptions.Exit as asked:
         return asked.exit_code
+    except SystemExit as asked:
+        return asked.code if isinstance(asked.code, int) else EXIT_PROBLEM
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", arguments, EXIT_INTERRUPTED)
     except click.ClickException as error:

@@ -37,17 +37,15 @@ def check(*, file: pathlib.Path, as_json: bool) -> None:
     show(console(as_json=as_json), report)
     if as_json:
         print_json({"file": str(file), **report.as_json()})
-    if report.errors_found:
+    if not report.ok:
         sys.exit(1)
-    if not report.messages:
-        raise click.ClickException(f"{file} holds no messages")
 
 
 def show(shown: Console, report: Report) -> None:
     """For people: errors, warnings, and what is good."""
     _show_notes(shown, "Errors", report.errors, report.errors_found)
     _show_notes(shown, "Warnings", report.warnings, report.warnings_found)
-    good = ", ".join(f"{count:,} for {topic}" for topic, count in report.counts.items()) or "none"
+    good = ", ".join(f"{count:,} for {topic}" for topic, count in report.counts.items()) or "none in this file"
     shown.print(f"Good messages: {good}. Errors: {report.errors_found:,}. Warnings: {report.warnings_found:,}.")
 
 

@@ -50,12 +50,11 @@ def load(*, settings: Settings, topic: str, file: pathlib.Path, rate: float | No
     """
     report = _checked(topic, file)
     shown = console(as_json=as_json)
-    if report.errors_found or not report.messages:
+    if not report.ok:
         show(shown, report)
+        shown.print("Nothing was published.")
         if as_json:
             print_json({"topic": topic, "published": 0, **report.as_json()})
-        if not report.errors_found:
-            raise click.ClickException(f"{file} holds no messages")
         sys.exit(1)
     started = time.monotonic()
     with bar(shown) as progress:

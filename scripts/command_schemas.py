@@ -1,6 +1,7 @@
 """``adjudge schemas``: the JSON Schema of every message, as files."""
 
 import pathlib
+import sys
 
 import click
 
@@ -34,11 +35,13 @@ def schemas(*, out: pathlib.Path, check: bool, as_json: bool) -> None:
             (out / name).write_text(texts[name], encoding="utf-8")
     state = "not current" if check else "written"
     rows = [(str(out / name), state if name in differing else "current") for name in texts]
-    console(as_json=as_json).print(table("JSON Schemas", ("file", "state"), rows))
+    shown = console(as_json=as_json)
+    shown.print(table("JSON Schemas", ("file", "state"), rows))
     if as_json:
         print_json({"ok": not (check and differing), "folder": str(out), "files": list(texts), "changed": differing})
     if check and differing:
-        raise click.ClickException(f"{len(differing)} schema files are not current: run `adjudge schemas`")
+        shown.print(f"{len(differing)} schema files are not current: run `adjudge schemas`")
+        sys.exit(1)
 
 
 def _held(path: pathlib.Path) -> str | None:

@@ -163,6 +163,11 @@ class Report:
         self._entities: dict[Address, tuple[int, Entity]] = {}
 
     @property
+    def ok(self) -> bool:
+        """Whether there are messages, and all of them good."""
+        return self.messages > 0 and not self.errors_found
+
+    @property
     def messages(self) -> int:
         """Good messages."""
         return self.counts.total()
@@ -201,7 +206,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "ok": not self.errors_found,
+            "ok": self.ok,
             "messages": self.messages,
             "by_topic": dict(self.counts),
             "errors_found": self.errors_found,

@@ -1,0 +1,149 @@
+"""The command line: help without imports, errors in one sentence, one JSON object on the last line."""
+
+import asyncio
+import json
+import pathlib
+import subprocess
+import sys
+
+import click
+import pytest
+
+from consumers.settings import load_settings
+from scripts import cli
+from scripts.command_serve import serve
+from scripts.serve_processes import child_environment
+
+HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "engine")
+
+
+def last_json(text: str) -> object:
+    return json.loads(text.strip().splitlines()[-1])
+
+
+async def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, scripts.cli as c; status = c.run(['--help']);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], status)"
+    )
+    ran = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    shown, _ = await ran.communicate()
+    assert shown.decode().strip().splitlines()[-1] == "[] 0"
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_examples_and_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Examples:" in shown
+    assert f"adjudge {name}" in shown
+    command = cli.cli.commands[name].make_context(name, ["--help"], resilient_parsing=True).command
+    leaves = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    for leaf in leaves:
+        assert any("--json" in parameter.opts for parameter in leaf.params), leaf.name
+
+
+def test_a_misspelt_command_is_told_what_it_may_have_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["chekc"]) == 2
+    assert "did you mean `adjudge check`" in capsys.readouterr().err
+
+
+def test_an_error_is_one_sentence_for_people_and_one_object_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["topics", "check", "--kafka", "127.0.0.1:1", "--json"]) == 1
+    shown = capsys.readouterr()
+    assert "cannot reach Kafka at 127.0.0.1:1" in shown.err
+    assert "adjudge up" in shown.err
+    assert "Traceback" not in shown.err
+    error = last_json(shown.out)
+    assert isinstance(error, dict)
+    assert "cannot reach Kafka" in error["error"]
+
+
+def test_a_setting_that_does_not_exist_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADJUDGE_KAFKAA", "x:1")
+    assert cli.run(["settings"]) == 1
+    assert "ADJUDGE_KAFKA?" in capsys.readouterr().err
+
+
+def test_what_nobody_foresaw_says_how_to_see_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.command_settings.table", lambda *_: 1 / 0)
+    assert cli.run(["settings"]) == 1
+    assert "adjudge --debug" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["--debug", "settings"])
+
+
+def test_settings_show_value_and_source_and_mask_secrets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADJUDGE_KAFKA", "kafka.example:9092")
+    monkeypatch.setenv("ADJUDGE_KAFKA_SASL_PASSWORD", "hunter2")
+    assert cli.run(["settings", "--prefix", "t.", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "hunter2" not in shown.out + shown.err
+    settings = last_json(shown.out)
+    assert isinstance(settings, dict)
+    values = settings["settings"]
+    assert values["kafka"] == {"value": "kafka.example:9092", "source": "environment variable ADJUDGE_KAFKA"}
+    assert values["topic_prefix"] == {"value": "t.", "source": "command line"}
+
+
+def test_check_exits_with_1_when_a_message_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    good, bad, empty = tmp_path / "good.json", tmp_path / "bad.json", tmp_path / "empty.json"
+    good.write_text('{"kind":"seed","name":"default","value":"s"}')
+    bad.write_text('{"kind":"seed","name":"default"}')
+    empty.write_text("[]")
+    assert cli.run(["check", str(good), "--json"]) == 0
+    report = last_json(capsys.readouterr().out)
+    assert isinstance(report, dict)
+    assert report["ok"]
+    assert report["by_topic"] == {"controls": 1}
+    assert cli.run(["check", str(bad), "--json"]) == 1
+    report = last_json(capsys.readouterr().out)
+    assert isinstance(report, dict)
+    assert report["errors"][0]["field"] == "value"
+    assert cli.run(["check", str(empty)]) == 1
+    assert "none in this file" in capsys.readouterr().out
+
+
+def test_schemas_are_written_and_then_current(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 1
+    assert cli.run(["schemas", "--out", str(tmp_path)]) == 0
+    assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 0
+    (tmp_path / "cost.json").write_text("{}")
+    capsys.readouterr()
+    assert cli.run(["schemas", "--out", str(tmp_path), "--check", "--json"]) == 1
+    assert '"changed":["cost.json"]' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("role", "said"), [("ledger", "later version"), ("decide,ledger", "later version"), ("judge", "no role")]
+)
+def test_a_role_that_is_not_there_is_refused(role: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["serve", "--role", role]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
+    assert {parameter.name for parameter in serve.params} >= {"config", "kafka", "prefix", "http", "processes", "role"}
+
+
+def test_each_process_of_several_gets_the_settings_its_own_name_and_its_own_port() -> None:
+    told = {"ADJUDGE_KAFKA": "a:1,b:2", "ADJUDGE_REPLY_TOPICS": "x,y", "ADJUDGE_CONFIG": ""}
+    settings = load_settings(told, overrides={"http": "127.0.0.1:8080", "instance": "host"})
+    environment = child_environment(settings, 2)
+    assert "ADJUDGE_CONFIG" not in environment
+    again = load_settings(environment)
+    assert (again.kafka, again.reply_topics) == (settings.kafka, settings.reply_topics)
+    assert (again.instance, again.http) == ("host-2", "127.0.0.1:8082")
+
+
+def test_without_a_port_of_our_choice_each_process_takes_a_free_one() -> None:
+    settings = load_settings({}, overrides={"http": "127.0.0.1:0"})
+    assert load_settings(child_environment(settings, 1)).http == "127.0.0.1:0"
