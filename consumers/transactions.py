@@ -14,7 +14,8 @@ Group offsets are never part of a transaction: they carry no generation, and err
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiokafka.producer.sender
@@ -105,9 +106,17 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
                 sender.cancel()
             elif not sender.cancelled():
                 sender.exception()  # looked at, so that the event loop does not report it
-        for waiter in (self._txn_manager.wait_for_transaction_end(), self._txn_manager._pid_waiter):  # noqa: SLF001
+        for waiter in self._waiters():
             if waiter is not None and waiter.done() and not waiter.cancelled():
                 waiter.exception()
+
+    def _waiters(self) -> Iterator[asyncio.Future[Any] | None]:
+        """Futures of the client that may hold an error nobody looked at; the event loop would report each."""
+        yield self._txn_manager.wait_for_transaction_end()
+        accumulator = self._message_accumulator
+        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):  # noqa: SLF001 - there is no door
+            yield batch.future
+            yield batch._drain_waiter  # noqa: SLF001 - there is no door
 
 
 def _failed(outcome: Any) -> bool:

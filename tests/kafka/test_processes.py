@@ -116,6 +116,12 @@ async def test_a_frozen_process_that_wakes_is_fenced_and_does_not_take_the_shard
         await write_requests(cluster, 400, 420)
         await count_reaches(cluster, 420)
     await assert_exactly_once(cluster, 420)
+    fences = [
+        record["owner"] for record in map(orjson.loads, await cluster.values("journal")) if record["kind"] == "fence"
+    ]
+    # Its own, the heir's, one when it is back in the group, one when the heir leaves: none taken by force in between.
+    assert fences[:2] == ["frozen", "heir"]
+    assert len(fences) <= 4, fences
 
 
 async def test_sigterm_under_load_ends_in_time_with_no_open_transaction(cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """The engine as a whole on real Kafka: what goes in, what comes out, exactly once, and how it ends."""
 
+import asyncio
 import contextlib
 
 import aiohttp
@@ -231,6 +232,35 @@ async def test_three_restores_at_one_offset_stop_the_shard_naming_it(
         assert await result_ids(cluster) == numbered(0, 7)
     monkeypatch.undo()
     async with running(cluster.settings()):
+        assert await results_reach(cluster, 10) == numbered(0, 10)
+
+
+async def test_a_fenced_owner_decides_nothing_until_the_group_confirms_it(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    async with running(cluster.settings()) as service:
+        await write_requests(cluster, 0, 5)
+        await results_reach(cluster, 5)
+        asked = asyncio.Event()
+        answer = asyncio.Event()
+        confirmed = service.requests.confirmed
+
+        async def confirm_later(partition: int) -> bool:
+            asked.set()
+            await answer.wait()
+            return await confirmed(partition)
+
+        service.requests.confirmed = confirm_later  # type: ignore[method-assign]  # the group, delayed
+        other = cluster.owner()
+        await other.start()
+        await write_requests(cluster, 5, 10)
+        await asked.wait()
+        assert service.unready() == ["shard 0: fenced; waiting for the group"]
+        # Still the other one's: nobody has initialised the id again.
+        await other.send([Record(topic="dead-letters", key=None, value=b"of the other", headers=())])
+        await other.commit()
+        assert await result_ids(cluster) == numbered(0, 5)
+        answer.set()
         assert await results_reach(cluster, 10) == numbered(0, 10)
 
 
