@@ -38,7 +38,7 @@ PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one foun
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; conditions that need further ones are evaluated
 
 # Auctions.
-VCG_NODES_MAX = 20_000
+VCG_NODES_MAX = 4_000  # nodes of the search; twice the worst seen on four slots, about 12 us each (D11: 50 ms)
 RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 64
 
