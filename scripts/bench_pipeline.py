@@ -1,0 +1,160 @@
+"""``adjudge bench pipeline``: the engine between Kafka and Kafka, with generator and reader in their own processes.
+
+Two runs of the same traffic: once as fast as it can be written, for the rate; once at half that rate in an open loop,
+for the latency, which a queue would otherwise hide.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumers.connection import client_arguments
+from consumers.settings import Settings, load_settings
+from scripts.bench_core import values
+from scripts.bench_raw import RawLoop, echo
+from scripts.demo_feed import open_feed
+from scripts.demo_setup import make_topics
+from scripts.engine_process import EngineProcess
+from scripts.local_kafka import LocalKafka
+from scripts.sample_catalog import entities, records
+from scripts.sample_controls import controls
+
+HALF: Final = 0.5
+RAW_VALUES: Final = 1_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One run: what generator and reader told, and what the engine spent on a request."""
+
+    rate: float
+    generator: Mapping[str, float]
+    reader: Mapping[str, float]
+    engine_cpu_us: float
+    decide_us: float
+    commit_ms: float
+    batch_records: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Both rounds, beside the raw loop on the same Kafka."""
+
+    raw: RawLoop
+    fastest: Round
+    paced: Round
+    stall_max_ms: float
+
+
+async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
+    """Start everything, measure, end everything."""
+    async with contextlib.AsyncExitStack() as closing:
+        kafka = await closing.enter_async_context(LocalKafka())
+        folder = pathlib.Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="adjudge-bench-")))
+        environment = {
+            "ADJUDGE_KAFKA": kafka.bootstrap,
+            "ADJUDGE_STATE": (folder / "state").as_uri(),
+            "ADJUDGE_LOG_LEVEL": "warning",
+        }
+        settings = load_settings(environment)
+        raw = await echo(client_arguments(settings), values(RAW_VALUES))
+        await make_topics(settings, partitions)
+        async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=partitions) as feed:
+            await feed.load("controls", records(controls(1)))
+            await feed.load("campaign-updates", records(entities(1, line_items)))
+        engine = await closing.enter_async_context(EngineProcess(environment, folder / "engine.log"))
+        await _round(settings, engine, partitions, requests=max(500, requests // 10), rate=0, seed=2)  # warms up
+        fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
+        rate = max(1, int(fastest.rate * HALF))
+        paced = await _round(settings, engine, partitions, requests=requests, rate=rate, seed=4)
+        stall = (await _metrics(engine))["adjudge_loop_stall_max_ms"]
+    return Pipeline(raw=raw, fastest=fastest, paced=paced, stall_max_ms=stall)
+
+
+async def _round(
+    settings: Settings, engine: EngineProcess, partitions: int, *, requests: int, rate: int, seed: int
+) -> Round:
+    before, cpu_before = await _metrics(engine), _cpu_s(engine.pid)
+    reader = await _process("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests)
+    if reader.stdout is None or (await reader.stdout.readline()).strip() != b"ready":
+        raise engine.failure("the reader did not start")
+    generator = await _process("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
+    told = [json.loads((await process.communicate())[0].splitlines()[-1]) for process in (generator, reader)]
+    after, cpu_s = await _metrics(engine), _cpu_s(engine.pid) - cpu_before
+
+    def mean(name: str) -> float:
+        count = after[f"{name}_count"] - before[f"{name}_count"]
+        return (after[f"{name}_sum"] - before[f"{name}_sum"]) / count if count else 0.0
+
+    return Round(
+        rate=requests / told[1]["seconds"],
+        generator=told[0],
+        reader=told[1],
+        engine_cpu_us=cpu_s * 1e6 / requests,
+        decide_us=mean("adjudge_decide_us"),
+        commit_ms=mean("adjudge_commit_ms"),
+        batch_records=mean("adjudge_batch_records"),
+    )
+
+
+async def _process(module: str, *arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"scripts.{module}",
+        *map(str, arguments),
+        cwd=pathlib.Path(__file__).parents[1],
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def _metrics(engine: EngineProcess) -> Mapping[str, float]:
+    """Every unlabelled sample of /metrics."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://{engine.address}/metrics") as response:
+        families = text_string_to_metric_families(await response.text())
+        return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU time of a process so far, user and system, as the system tells it."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0  # not Linux: the engine's CPU is then not told
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def lines(pipeline: Pipeline) -> Sequence[Sequence[object]]:
+    """For people: what, as fast as it goes, at half the rate."""
+    both = (pipeline.fastest, pipeline.paced)
+
+    def row(name: str, *cells: float) -> Sequence[object]:
+        return (name, *(f"{cell:,.1f}" for cell in cells))
+
+    return [
+        row("requests/s", *(one.rate for one in both)),
+        row("engine CPU, us a request", *(one.engine_cpu_us for one in both)),
+        row("  of it deciding (wall), us", *(one.decide_us for one in both)),
+        row("engine CPU / raw loop CPU", *(one.engine_cpu_us / pipeline.raw.cpu_us for one in both)),
+        row("commit, ms a transaction", *(one.commit_ms for one in both)),
+        row("inputs a transaction", *(one.batch_records for one in both)),
+        row("generator CPU, us a request", *(one.generator["cpu_s"] * 1e6 / one.generator["sent"] for one in both)),
+        row("generator late at most, ms", *(one.generator["late_ms_max"] for one in both)),
+        row("latency p50, ms", *(one.reader["p50_ms"] for one in both)),
+        row("latency p99, ms", *(one.reader["p99_ms"] for one in both)),
+    ]
+
+
+def as_json(pipeline: Pipeline) -> dict[str, Any]:
+    """For programs."""
+    return dataclasses.asdict(pipeline)
