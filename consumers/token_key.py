@@ -3,6 +3,7 @@
 It decides nothing (D6): a token is an opaque proof that travels with an impression and comes back.
 """
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -59,7 +60,8 @@ def _make(path: pathlib.Path) -> None:
     except OSError as error:
         raise SettingsError(f"the state folder {path.parent} cannot be written: {error.strerror}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
     log.warning(
         "made a key for impression tokens; give every process the same one by ADJUDGE_TOKEN_KEY", file=str(path)
     )

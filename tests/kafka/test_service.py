@@ -183,6 +183,19 @@ async def test_an_idle_shard_gets_journaled_ticks(cluster: Cluster) -> None:
         await until(ticked)
 
 
+async def test_a_take_over_after_an_owner_that_died_before_its_genesis(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_requests(cluster, 0, 5)
+    early = cluster.owner()
+    await early.start()
+    await early.send([Record(topic="journal", key=None, value=b"never committed", headers=())])
+    await early.discard()
+    assert await cluster.log_end("journal") == 2  # an aborted record and the marker of the abort
+    async with running(cluster.settings()):
+        assert await results_reach(cluster, 5) == numbered(0, 5)
+    assert (await journal(cluster))[0]["kind"] == "genesis"
+
+
 async def test_a_journal_that_cannot_be_read_back_stops_the_shard_unready(cluster: Cluster) -> None:
     await cluster.create(shards=2)
     intruder = cluster.owner(1)
