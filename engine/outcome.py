@@ -224,7 +224,7 @@ def _impression(winner: Winner) -> Impression:
     pool = winner.result.pool.candidates
     n = int(scores.n[candidate, award.slot])
     personal = asked.privacy.personalised
-    session = typed.ext.adjudge.session_id
+    session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
     return Impression(
         **_facts(asked),
         impression_id=winner.impression_id,
@@ -268,7 +268,7 @@ def _impression(winner: Winner) -> Impression:
         else winner.result.row(award.setter_candidate).facts.ad_id,
         runners_up=tuple(_runner_up(winner.result, other, award.slot) for other in award.runners_up),
         token=_token(winner),
-        page=typed.ext.adjudge.page,
+        page=None if page is None else str(page),
         placement=typed.imp[slot.imp].tagid,
         user_hash=hashed_id(typed.user.id) if personal and typed.user.id else None,
         session_hash=hashed_id(session) if session else None,

@@ -159,7 +159,7 @@ class RequestAdjudge(Part, frozen=True, kw_only=True):
     """The session: ``last_ad_position`` is where the user last saw an ad, on the same scale as positions."""
 
     session_id: str | None = None
-    page: str | None = None
+    page: str | int | None = None  # a name or a number, as the feed counts
     last_ad_position: Integer | None = None
     session_ads: Integer | None = None
 
