@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import click
 
+from engine.version import ENGINE_VERSION
+
 COMMANDS: Final = {
     "demo": "Run the whole journey on this machine, and end.",
     "up": "Run Kafka, the engine and a feed for as long as wanted.",
@@ -68,7 +70,7 @@ Examples:
 """,
 )
 @click.option("--debug", is_flag=True, help="Show where in the program an error comes from.")
-@click.version_option(package_name="adjudge")
+@click.version_option(ENGINE_VERSION)
 def cli(*, debug: bool) -> None:
     """Adjudge, a streaming ad decision engine on Kafka.
 

@@ -14,7 +14,7 @@ from scripts import cli
 from scripts.command_serve import serve
 from scripts.serve_processes import child_environment
 
-HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "engine")
+HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "schemas")
 
 
 def last_json(text: str) -> object:
