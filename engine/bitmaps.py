@@ -35,4 +35,4 @@ def none(rows: int) -> Words:
 
 def count(words: Words) -> int:
     """How many rows are in."""
-    return int(np.bitwise_count(words).sum())
+    return int(np.add.reduce(np.bitwise_count(words), dtype=np.int64))

@@ -26,8 +26,8 @@ def count_reasons(results: Sequence[TierResult], snapshot: Snapshot) -> dict[str
         counts.update(_pool_reasons(result, result.outcome.line).values())
         for query in result.queries:
             contenders = query.contenders(result.tier_group, result.outcome.line)
-            for reason, lost in refusals(query, contenders):
-                counts[reason] += count(lost)
+            for reason, number, _ in refusals(query, contenders):
+                counts[reason] += number
     counts[Reason.OUTBID_UNSCORED] = sum(count(part.alive) for part in snapshot.parts) - won - sum(counts.values())
     return {reason.label: counts[reason] for reason in sorted(counts) if counts[reason]}
 
@@ -44,7 +44,7 @@ def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Re
                 found[row.facts.ad_id] = None if candidate in winners else pool[candidate]
         for query in result.queries:
             own = query.segment.text("line_item").bitmap(line_item_id.__eq__)
-            for reason, lost in refusals(query, query.of_tier(result.tier_group) & own):
+            for reason, _, lost in refusals(query, query.of_tier(result.tier_group) & own):
                 for place in rows_of(lost, len(query.segment)).tolist():
                     found[query.segment.facts[place].ad_id] = reason
     return found
@@ -67,24 +67,30 @@ def _pool_reasons(result: TierResult, line: int | None) -> dict[int, Reason]:
     }
 
 
-def refusals(query: PartQuery, rows: Words) -> Iterator[tuple[Reason, Words]]:
-    """Of the given rows those that are no candidates, reason by reason; candidates are left to the auction."""
-    left = rows
+def refusals(query: PartQuery, rows: Words) -> Iterator[tuple[Reason, int, Words]]:
+    """Of the given rows those that are no candidates: each reason that any has, how many, and which.
+
+    What passes all checks is left to the auction.
+    """
+    left, held = rows, count(rows)
     for reason, passes in query.checks():
-        if not left.any():
+        if not held:
             return
+        passing = passes
         if reason is Reason.TARGETING:
             query.settle_targeting(rows_of(left, len(query.segment)))
             passing = query.targeting()
-        else:
-            passing = passes
-        yield reason, left & ~passing
-        left = left & passing
-        if reason is Reason.CURRENCY_UNAVAILABLE:
+        kept = left & passing
+        number = count(kept)
+        if number != held:
+            yield reason, held - number, left & ~passing
+        left, held = kept, number
+        if reason is Reason.CURRENCY_UNAVAILABLE and held:
             left = left & ~query.candidates
             low = _below_floor(query, rows_of(left, len(query.segment)))
-            yield Reason.BELOW_FLOOR, low
+            yield Reason.BELOW_FLOOR, count(low), low
             left = left & ~low
+            held = count(left)
 
 
 def _below_floor(query: PartQuery, rows: Rows) -> Words:
