@@ -31,11 +31,12 @@ from scripts.sample_updates import changes
 
 WINDOW: Final = 400  # requests that wait for their result at any time
 BATCH_WAIT_MS: Final = 5
+QUICK_START: Final = ("-XX:TieredStopAtLevel=1",)  # a run of seconds does not win back what a better compiler costs
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. ``keep``: folder for Kafka's data, which then stays."""
+    """What to run. ``keep``: folder for Kafka's data and the engine's log, which then stay."""
 
     requests: int
     seed: int
@@ -83,7 +84,9 @@ async def run(plan: Plan, shown: Console) -> Outcome:
         step = Step(progress)
         step("Starting Kafka")
         async with contextlib.AsyncExitStack() as closing:
-            kafka = await closing.enter_async_context(LocalKafka(data=plan.keep, console=shown))
+            kafka = await closing.enter_async_context(
+                LocalKafka(data=plan.keep, console=shown, jvm_options=QUICK_START)
+            )
             folder = pathlib.Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="adjudge-demo-")))
             environment = _environment(kafka, folder)
             settings = load_settings(environment)
@@ -97,7 +100,7 @@ async def run(plan: Plan, shown: Console) -> Outcome:
             await feed.load("controls", records(controls(plan.seed)))
             await feed.load("campaign-updates", records(catalog))
             step("Starting the engine")
-            engine = await closing.enter_async_context(EngineProcess(environment, folder / "engine.log"))
+            engine = await closing.enter_async_context(EngineProcess(environment, (plan.keep or folder) / "engine.log"))
             seconds = await _traffic(plan, feed, engine, catalog, progress)
             step.done()
             audited = await read_and_audit(arguments, settings.topic_prefix, progress)
@@ -141,7 +144,11 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of campaigns and traffic.")
 @click.option("--partitions", type=click.IntRange(1, 64), default=4, show_default=True, help="Shards.")
 @click.option("--window", type=click.IntRange(1), default=WINDOW, show_default=True, help="Requests open at a time.")
-@click.option("--keep", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Keep Kafka's data here.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=pathlib.Path, file_okay=False),
+    help="Keep Kafka's data and the engine's log here.",
+)
 @json_option
 def demo(*, requests: int, seed: int, partitions: int, window: int, keep: pathlib.Path | None, as_json: bool) -> None:
     """Run the whole journey here: Kafka, campaigns, a feed's traffic, the engine, an audit; then end.

@@ -1,7 +1,8 @@
 """The demo's feed: writes requests and changes, reads results, and never has more than a window of them open.
 
-A closed loop: the next request waits until fewer than ``window`` are unanswered, so that figures show how fast the
-engine answers rather than how long a queue is.
+A closed loop: the next request waits until fewer than its share of ``window`` are unanswered on its shard, so that
+figures show how fast the engine answers rather than how long a queue is. The window is kept by shard, as otherwise
+the shard of the busiest user would come to hold all of it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any, Final
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from engine.partitioning import partition_of
 from schemas.topics import topic_name
 from scripts.demo_results import Results
 from scripts.feed_simulation import Sent
@@ -33,11 +35,11 @@ class FeedError(click.ClickException):
 class Feed:
     """A producer of requests and a reader of results on one cluster."""
 
-    def __init__(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, prefix: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, *, prefix: str, partitions: int) -> None:
         self._producer = producer
         self._consumer = consumer
         self._prefix = prefix
-        self._sent = 0
+        self._sent = [0] * partitions
         self._room = asyncio.Event()
         self.results = Results()
 
@@ -85,14 +87,18 @@ class Feed:
         self, traffic: Iterable[Sent], requests: int, changes: collections.deque[Change], window: int
     ) -> None:
         name = topic_name(self._prefix, "requests")
+        share = max(1, window // len(self._sent))
+        total = 0
         for sent in traffic:
-            if changes and self._sent >= changes[0].share * requests:
+            if changes and total >= changes[0].share * requests:
                 await self._change(changes)
-            while self._sent - self.results.answered >= window:
+            shard = partition_of(sent.key, len(self._sent))
+            while self._sent[shard] - self.results.answered_by[shard] >= share:
                 await self._wait_for_room()
-            acknowledged = await self._producer.send(name, sent.value, sent.key)
+            acknowledged = await self._producer.send(name, sent.value, sent.key, partition=shard)
             acknowledged.add_done_callback(self._acknowledged if sent.counted else _ignored)
-            self._sent += sent.counted
+            self._sent[shard] += sent.counted
+            total += sent.counted
         for change in changes:
             await self._apply(change)
 
@@ -136,7 +142,7 @@ class Feed:
                 await self._room.wait()
         except TimeoutError:
             raise FeedError(
-                f"{answered} of {self._sent} requests were answered, then none for {STALL_S_MAX:g} s"
+                f"{answered} of {sum(self._sent)} requests were answered, then none for {STALL_S_MAX:g} s"
             ) from None
 
     async def _answered(self, requests: int) -> None:
@@ -173,4 +179,4 @@ async def open_feed(arguments: Mapping[str, Any], prefix: str, *, partitions: in
         consumer.assign(places)
         for where, end in (await consumer.end_offsets(places)).items():
             consumer.seek(where, end)
-        yield Feed(producer, consumer, prefix)
+        yield Feed(producer, consumer, prefix=prefix, partitions=partitions)

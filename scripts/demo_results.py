@@ -46,6 +46,7 @@ class Results:
     """
 
     answered: int = 0
+    answered_by: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)  # by shard
     slots: int = 0
     filled: int = 0
     nbr: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
@@ -76,6 +77,7 @@ class Results:
         else:
             self.latencies_ms.append(now_ms - timestamp_ms)
         self.answered += 1
+        self.answered_by[shard] += 1
         told = result.ext.adjudge
         self.slots += sum(imp.reserve_nanos is not None for imp in told.imps)
         self.filled += sum(imp.filled for imp in told.imps)

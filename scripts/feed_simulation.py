@@ -39,7 +39,7 @@ PAGE_SLOTS: Weighted[int] = Weighted([(1, 46), (2, 34), (3, 13), (4, 7)])
 class Sent:
     """One record of the requests topic; ``counted`` when an id can be read, so that a result must follow."""
 
-    key: bytes | None
+    key: bytes
     value: bytes
     counted: bool
 
