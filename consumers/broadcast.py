@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from consumers.connection import close_in_time
 from engine.catalog import Catalog
 from engine.controls import Controls, ControlsView
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
@@ -89,8 +90,8 @@ class Broadcast:
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=BY_NAME[CAMPAIGN_UPDATES].bytes_max,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             places = list(self._places.values())
             consumer.assign(places)
             begins = await consumer.beginning_offsets(places)
@@ -102,7 +103,7 @@ class Broadcast:
                 tasks.create_task(self._follow(consumer, CONTROLS))
                 tasks.create_task(self._follow(consumer, CAMPAIGN_UPDATES))
         finally:
-            await consumer.stop()
+            await close_in_time(consumer)
 
     async def _follow(self, consumer: AIOKafkaConsumer, name: str) -> None:
         """Apply what each poll of one topic gives, and publish."""

@@ -1,11 +1,16 @@
 """How any client of ours reaches Kafka: servers and security, the same for consumers, producers and admin."""
 
+import asyncio
+import contextlib
 import ssl
-from typing import Any
+from typing import Any, Final
 
+from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from consumers.settings import Settings, SettingsError
+
+CLOSE_S_MAX: Final = 1.5
 
 
 def client_arguments(settings: Settings) -> dict[str, Any]:
@@ -23,6 +28,13 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
     if settings.kafka_security_protocol.endswith("SSL"):
         arguments["ssl_context"] = _ssl_context(settings)
     return arguments
+
+
+async def close_in_time(client: Any) -> None:
+    """Stop a consumer or producer; one whose brokers do not answer is left to its connections' end."""
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(CLOSE_S_MAX):
+            await client.stop()
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:

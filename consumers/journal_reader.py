@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from consumers.connection import close_in_time
 from schemas.errors import SchemaError
 from schemas.topics import BY_NAME
 
@@ -112,11 +113,11 @@ async def open_journal(topic: str, partition: int, arguments: Mapping[str, Any])
         max_partition_fetch_bytes=BY_NAME["journal"].bytes_max,
         retry_backoff_ms=20,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([where])
         consumer.seek(where, 0)
         consumer.pause(where)
         yield JournalReader(consumer, where)
     finally:
-        await consumer.stop()
+        await close_in_time(consumer)

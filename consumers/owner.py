@@ -161,6 +161,8 @@ class Owner:
             await self._decide_until_told(shard)
         except FencedError:
             await self._await_confirmation()
+        except IllegalStateError:  # revoked a moment ago; we are about to be told to stop
+            await self._pause(BACKOFF_S)
         except (TransactionError, ShardFailedError, LookupError) as error:
             self._note_failure(error)
 
@@ -192,7 +194,7 @@ class Owner:
             fold = Fold(self.partition, partitions=self._edges.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
         shard = fold.finish()
-        self.phase = "waiting for the catalog"
+        self.phase = f"waiting for catalog offset {shard.catalog_offset} and controls offset {shard.controls_offset}"
         await self._edges.worlds.reached(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
         self._log.info("took the shard over", offset=shard.position, sequence=shard.sequence, fence=end)
         return shard

@@ -5,7 +5,6 @@ counted and forgotten. Within a transaction, one frozen engine would hold back e
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from consumers.connection import close_in_time
 from consumers.metrics import Metrics
 from engine.effects import Reply
 
@@ -50,16 +50,14 @@ class Replies:
         if not self._allowed:
             return
         producer = AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
-        await producer.start()
         try:
+            await producer.start()
             while True:
                 await self._send(producer, await self._queue.get())
         finally:
             if self._in_flight:
                 await asyncio.wait(self._in_flight, timeout=DRAIN_S_MAX)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DRAIN_S_MAX):
-                    await producer.stop()
+            await close_in_time(producer)
 
     async def _send(self, producer: AIOKafkaProducer, reply: Reply) -> None:
         if len(self._in_flight) >= IN_FLIGHT_MAX:

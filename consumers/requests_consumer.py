@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from aiokafka.structs import OffsetAndMetadata
 
 from consumers.buffers import Buffer
+from consumers.connection import close_in_time
 from consumers.settings import Settings
 from engine.effects import REQUESTS, Input
 
@@ -71,14 +72,14 @@ class RequestsConsumer:
     async def run(self, shards: Shards) -> None:
         """Join the group and fetch until cancelled."""
         self._consumer = self._make()
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._fetch())
                 tasks.create_task(self._report_positions())
         finally:
-            await self._consumer.stop()
+            await close_in_time(self._consumer)
 
     def _make(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(

@@ -12,8 +12,8 @@ from consumers.owner import Edges, Owner
 from consumers.transactions import TransactionalProducer
 from schemas.topics import TOPICS, topic_name
 
-RELEASE_S_MAX: Final = 5.0  # to finish what is begun; then the owner is cancelled, which aborts
-CANCEL_S_MAX: Final = 4.0  # an abort that gets no answer, and closing (consumers/transactions.py)
+RELEASE_S_MAX: Final = 4.5  # to finish what is begun; then the owner is cancelled, which aborts
+CANCEL_S_MAX: Final = 3.0  # an abort that gets no answer, and closing (consumers/transactions.py)
 
 log = structlog.get_logger(__name__)
 

@@ -34,8 +34,8 @@ BATCH_BYTES: Final = 900_000  # the client's own is 16 KiB (trap 7); below the s
 START_S_MAX: Final = 20.0
 SEND_S_MAX: Final = 8.0
 COMMIT_S_MAX: Final = 1.0
-ABORT_S_MAX: Final = 2.0
-CLOSE_S_MAX: Final = 2.0
+ABORT_S_MAX: Final = 1.5
+CLOSE_S_MAX: Final = 1.0
 
 
 class TransactionError(Exception):

@@ -36,5 +36,6 @@ async def test_the_engine_outlives_a_restart_of_the_broker(tmp_path: pathlib.Pat
                     await again.write("requests", [request_record(number) for number in range(20, 40)])
                     assert await results_reach(again, 40) == [f"r{number}" for number in range(40)]
                     await until(lambda: not service.unready())
+                await asyncio.to_thread(kafka.stop)  # and the engine ends in time although nobody answers it
     finally:
         await asyncio.to_thread(kafka.stop)

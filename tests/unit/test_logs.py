@@ -26,7 +26,7 @@ def test_json_lines_hold_named_values_and_tracebacks_without_their_locals(capsys
     try:
         int(word[:2])
     except ValueError:
-        log.exception("failed", shard=3, **{"token_key": word})
+        log.exception("failed", shard=3, token_key=word)
     logging.getLogger("aiokafka").error("of the client")
     logging.getLogger("aiokafka").warning("not worth a line")
     logging.getLogger().handlers = before

@@ -1,0 +1,104 @@
+"""The catalog and controls of a process, fed by hand: what is held, published, and waited for."""
+
+import asyncio
+import dataclasses
+
+import orjson
+
+from consumers import broadcast
+from consumers.broadcast import Broadcast
+from engine.effects import CAMPAIGN_UPDATES, CONTROLS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """As the client gives a record."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 1_000
+
+
+def policy(version: int) -> bytes:
+    return orjson.dumps({"kind": "policy", "name": "default", "version": version, "rank": 0})
+
+
+class Fed(Broadcast):
+    """A broadcast whose topics are written by the test; ``ends`` are where they ended when it started."""
+
+    def __init__(self, *, campaign_updates: int, controls: int) -> None:
+        super().__init__({CAMPAIGN_UPDATES: "u", CONTROLS: "c"}, {}, token_key=b"k" * 32)
+        self._ends = {CAMPAIGN_UPDATES: campaign_updates, CONTROLS: controls}
+
+    async def read(self, topic: str, *records: Written, position: int) -> None:
+        """What one turn of the reading task does."""
+        await self._apply(topic, records)
+        self._positions[topic] = position
+        if topic == CAMPAIGN_UPDATES and position >= self._ends[topic]:
+            await self._take_snapshot()
+        await self._publish()
+
+
+async def test_there_is_no_world_before_both_topics_were_read_to_their_ends() -> None:
+    fed = Fed(campaign_updates=1, controls=1)
+    assert fed.behind() == {CAMPAIGN_UPDATES: 1, CONTROLS: 1}
+    await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=policy(1)), position=1)
+    assert (fed.world, fed.behind()) == (None, {CAMPAIGN_UPDATES: 1})
+    await fed.read(CAMPAIGN_UPDATES, Written(offset=0, key=b"ad/none", value=None), position=1)
+    assert fed.world is not None
+    assert (fed.world.catalog.offset, fed.world.controls.offset) == (1, 1)
+
+
+async def test_what_compaction_took_from_the_end_counts_as_read() -> None:
+    """The last record of a key may be gone: a journal that names the end must not wait for it for ever."""
+    fed = Fed(campaign_updates=7, controls=0)
+    await fed.read(CAMPAIGN_UPDATES, Written(offset=2, key=b"ad/none", value=None), position=7)
+    world = await fed.reached(catalog_offset=7, controls_offset=0)
+    assert world.catalog.offset == 7
+
+
+async def test_a_take_over_waits_until_the_world_has_reached_the_journals_offsets() -> None:
+    fed = Fed(campaign_updates=0, controls=0)
+    await fed.read(CAMPAIGN_UPDATES, position=0)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(fed.reached(catalog_offset=0, controls_offset=2))
+        await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=policy(1)), position=1)
+        assert not waiting.done()
+        await fed.read(CONTROLS, Written(offset=1, key=b"policy/default", value=policy(2)), position=2)
+    assert waiting.result().controls.policies[0].policy.version == 2
+
+
+async def test_a_world_that_was_given_out_never_changes() -> None:
+    fed = Fed(campaign_updates=0, controls=0)
+    await fed.read(CAMPAIGN_UPDATES, position=0)
+    await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=policy(1)), position=1)
+    before = fed.world
+    await fed.read(CONTROLS, Written(offset=1, key=b"policy/default", value=policy(2)), position=2)
+    assert before is not None
+    assert before.controls.policies[0].policy.version == 1
+    assert fed.world is not before
+
+
+async def test_refused_records_are_held_in_order_and_given_from_the_mark_on() -> None:
+    fed = Fed(campaign_updates=3, controls=1)
+    fed.listener = asyncio.Event()
+    bad = [Written(offset=offset, key=b"nonsense", value=b"{}") for offset in range(3)]
+    await fed.read(CAMPAIGN_UPDATES, *bad, position=3)
+    await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=b"{"), position=1)
+    assert fed.listener.is_set()
+    assert [(one.topic, one.offset) for one in fed.rejections({})] == [
+        (CAMPAIGN_UPDATES, 0), (CAMPAIGN_UPDATES, 1), (CAMPAIGN_UPDATES, 2), (CONTROLS, 0),
+    ]  # fmt: skip
+    assert [one.offset for one in fed.rejections({CAMPAIGN_UPDATES: 2, CONTROLS: 1})] == [2]
+    assert fed.rejections({CAMPAIGN_UPDATES: 3, CONTROLS: 1}) == []
+    assert dict(fed.rejections({})[0].headers)["adjudge-problem"]
+
+
+async def test_refused_records_beyond_the_limit_give_way_and_are_counted() -> None:
+    fed = Fed(campaign_updates=3, controls=0)
+    big = b"x" * (broadcast.REJECTIONS_BYTES_MAX // 2 + 1)
+    for offset in range(3):
+        await fed.read(CAMPAIGN_UPDATES, Written(offset=offset, key=b"nonsense", value=big), position=offset + 1)
+    assert [one.offset for one in fed.rejections({})] == [2]
+    assert fed.rejections_dropped == 2
