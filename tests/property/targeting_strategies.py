@@ -1,5 +1,7 @@
 """Generated targeting: few paths and few values, so that conditions and attributes meet, of every kind and mixture."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from engine.targeting.condition import KINDS
@@ -90,3 +92,49 @@ indexed_tests = _tests(indexed_operators, scalars)
 # Of a request: the same.
 conditions = _grouped(_fields(tests), 2)
 indexed_conditions = _grouped(_fields(indexed_tests), 2)
+
+
+# Small enough to try every operator with every operand on every value.
+_OPERANDS: list[Json] = ["a", "A", "b", "10", "é", "\U0001f600", 0, 1, 10, 2.5, 2**53, True, False, None]
+_LISTS: list[list[Json]] = [[], ["a"], ["A", "b"], [1, "a"], [True], [False, 10], [None], ["a", 0, 2.5], ["10", 2**53]]
+
+
+def _each(names: str, operands: Sequence[Json]) -> list[dict[str, Json]]:
+    return [{name: operand} for name in names.split() for operand in operands]
+
+
+RANGE_TESTS = _each("$lt $lte $gt $gte", [0, 1, 10, 2.5, 2**53, -1])
+INDEXED_TESTS = [
+    *_each("$eq $ne", _OPERANDS),
+    *_each("$in $nin $ini $nini", _LISTS),
+    *RANGE_TESTS,
+    *_each("$exists", [True, False]),
+]
+OTHER_TESTS = [
+    *_each("$lt $lte $gt $gte", [operand for operand in _OPERANDS if isinstance(operand, str)]),
+    *_each("$veq $vne $vlt $vlte $vgt $vgte", ["0", "1.2.3", "v1.2.3-beta", "1.10.3", "a", 10, 2.5]),
+    *_each("$regex $regexi $notRegex $notRegexi", PATTERNS),
+    *_each("$type", KINDS),
+    *_each("$size", [0, 1, 2, {"$gt": 1}, {"$in": [0, 2]}]),
+    *_each("$all $alli", [*_LISTS, [{"$gt": 0}], ["a", {"$type": "number"}]]),
+    *_each(
+        "$elemMatch", [{}, {"$eq": "a"}, {"$gt": 0}, {"$exists": False}, {"x": "a"}, {"$or": [{"x": 1}, {"y": None}]}]
+    ),
+]
+EVERY_VALUE: list[Json] = [
+    *_OPERANDS,
+    *([operand] for operand in _OPERANDS),
+    *("", " 10 ", "0x10", "1.2.3", "1.2.3-beta+x", "1.10.3", "ab", "\uffff", 1.0, -1, 2, 2**53 + 1, 1e300, 10**30),
+    *(
+        [],
+        ["a", "A"],
+        ["a", 1, None],
+        [True, 10],
+        ["b", "10", 2.5],
+        [[], ["a"]],
+        [{"x": "a"}],
+        [{"x": 1}, {"y": 2}],
+        [0, "x"],
+    ),
+    *({}, {"x": "a"}, {"x": 1, "y": None}),
+]

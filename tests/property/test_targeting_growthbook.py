@@ -65,18 +65,28 @@ def package_with_published_cases() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=settings().max_examples * 20)
-@given(test=generated.tests, value=generated.values)
-def test_every_operator_agrees_with_the_package(test: object, value: object) -> None:
-    expected = growthbook.core.evalCondition({"x": value}, {"x": test})
-    assert matches(parse_condition({"x": test}), {"x": value}) is expected
+def agrees(condition: dict[str, object], attributes: dict[str, object]) -> bool:
+    expected: bool = growthbook.core.evalCondition(attributes, condition)
+    return matches(parse_condition(condition), attributes) is expected
 
 
-@settings(max_examples=settings().max_examples * 10)
+@pytest.mark.parametrize("test", [*generated.INDEXED_TESTS, *generated.OTHER_TESTS], ids=str)
+def test_every_operator_on_every_value(test: dict[str, object]) -> None:
+    requests = [{}, *({"x": value} for value in generated.EVERY_VALUE)]
+    assert all(agrees({"x": test}, attributes) for attributes in requests)
+    assert all(agrees({"x": {"$not": test}}, attributes) for attributes in requests)
+
+
+def test_every_plain_value_on_every_value() -> None:
+    for literal in generated.EVERY_VALUE:
+        if literal != {}:
+            assert all(agrees({"x": literal}, {"x": value}) for value in generated.EVERY_VALUE)
+
+
+@settings(max_examples=settings().max_examples * 5)
 @given(condition=generated.conditions, attributes=generated.attributes)
 def test_conditions_agree_with_the_package(condition: dict[str, object], attributes: dict[str, object]) -> None:
-    expected = growthbook.core.evalCondition(attributes, condition)
-    assert matches(parse_condition(condition), attributes) is expected
+    assert agrees(condition, attributes)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The index says of every condition what the evaluator says of it, many conditions at a time."""
 
+import itertools
 from collections.abc import Sequence
 
 import hypothesis.strategies as st
@@ -59,20 +60,26 @@ def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: li
     assert not index.residual[few].any()
 
 
-@settings(max_examples=settings().max_examples * 5)
-@given(
-    tests=st.lists(generated.indexed_tests, min_size=1, max_size=6),
-    values=st.lists(generated.values, min_size=1, max_size=6),
-    few=st.integers(0, 8),
-)
-def test_many_tests_of_one_value(tests: list[object], values: list[object], few: int) -> None:
-    conditions = parsed([{"x": test} for test in tests]) * 3
+@pytest.mark.parametrize("rows_from", [0, 8, 10**6])
+def test_every_operator_and_every_pair_of_them_on_every_value(rows_from: int) -> None:
+    negated: list[Json] = [{"$not": test} for test in generated.INDEXED_TESTS]
+    negated_ranges: list[Json] = [{"$not": test} for test in generated.RANGE_TESTS]
+    pairs = [
+        *itertools.combinations(generated.INDEXED_TESTS, 2),
+        *itertools.permutations([*generated.RANGE_TESTS, *negated_ranges], 2),
+    ]
+    texts: list[Json] = [{"x": test} for test in [*generated.INDEXED_TESTS, *negated]]
+    texts += [{"$and": [{"x": one}, {"x": other}]} for one, other in pairs]
+    conditions = parsed(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drafts, "_SLICE_NAMINGS", 3)  # counting goes on over several slices
-        patch.setattr(drafts, "_NAMINGS_MIN", few)  # more or fewer values have finished rows
+        patch.setattr(drafts, "_NAMINGS_MIN", rows_from)  # all, many or no values have finished rows
+        patch.setattr(drafts, "_SLICE_NAMINGS", 7)
         index = TargetingIndex(conditions)
-    for value in values:
-        assert_agrees(index, conditions, {"x": value})
+    assert not index.residual.any()
+    for value in generated.EVERY_VALUE:
+        attributes = {"x": value}
+        expected = [matches(condition, attributes) for condition in conditions]
+        assert index.candidates(attributes).tolist() == expected
 
 
 @given(
@@ -104,6 +111,18 @@ def test_an_index_built_in_slices_answers_alike(texts: list[Json], requests: lis
     assert (whole.residual == sliced.residual).all()
     for attributes in requests:
         assert (whole.candidates(attributes) == sliced.candidates(attributes)).all()
+
+
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize("groups", [4, 5])
+def test_more_alternatives_than_the_limit_are_left_to_the_evaluator(groups: int, *, negated: bool) -> None:
+    # n choices of two are 2**n alternatives, of which the index takes 16
+    choices = [{"$or": [{"x": {"$ne": i}}, {"y": i}]} for i in range(groups)]
+    text: Json = {"$not": {"$or": [{"$not": choice} for choice in choices]}} if negated else {"$and": choices}
+    index = TargetingIndex(parsed([text, {"$or": [{"x": i} for i in range(17)]}]))
+    assert index.residual.tolist() == [groups == 5, True]
+    for x, y in itertools.product(range(groups), repeat=2):
+        assert_agrees(index, parsed([text, {"$or": [{"x": i} for i in range(17)]}]), {"x": x, "y": y})
 
 
 @settings(max_examples=settings().max_examples * 3)
