@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from consumers.connection import client_arguments
 from consumers.settings import load_settings
+from schemas.codes import Nbr
 from scripts.command_audit import Audited, read_and_audit
 from scripts.command_audit import show as show_audit
 from scripts.console import console, json_option, print_json
@@ -55,9 +56,16 @@ class Outcome:
     audited: Audited
 
     @property
-    def complete(self) -> bool:
-        """Whether every request has its one result and the audit is clean."""
-        return self.audited.clean and self.audited.totals.results == self.plan.requests
+    def problems(self) -> list[str]:
+        """What is not as it should be; nothing when every request has its one result and the audit is clean."""
+        found = []
+        if not self.audited.clean:
+            found.append(f"the audit found {self.audited.violations_found} violations")
+        if self.audited.totals.results != self.plan.requests:
+            found.append(f"{self.plan.requests} requests have {self.audited.totals.results} results")
+        if failed := self.results.nbr[Nbr.INTERNAL_ERROR]:
+            found.append(f"{failed} decisions failed: their dead letters say how")
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """The counts are the audit's, out of the topics; every policy of the demo sells in US dollars."""
@@ -166,5 +174,7 @@ def demo(*, requests: int, seed: int, partitions: int, window: int, keep: pathli
     show_summary(shown, outcome.as_json(), outcome.results, whole_s=time.monotonic() - started)
     if as_json:
         print_json(outcome.as_json())
-    if not outcome.complete:
+    for problem in outcome.problems:
+        shown.print(f"[red]{problem}[/red]")
+    if outcome.problems:
         sys.exit(1)

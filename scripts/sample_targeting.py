@@ -86,7 +86,7 @@ AFFIRMED: Weighted[Clause] = Weighted(
         (_communities, 16),
         (_segments, 9),
         (_systems, 8),
-        (_version, 3),
+        (_version, 1),
         (_adults, 5),
         (_hours, 6),
         (_keywords, 4),
