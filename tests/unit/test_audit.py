@@ -270,6 +270,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         "impressions",
         0,
     ),
+    "a result tells another expected revenue": (
+        lambda log: _replaced(log["results"][0], b'"price":2.0', b'"price":2.5'),
+        "revenue",
+        "impressions",
+        0,
+    ),
     "an impression's probability does not give its revenue": (
         lambda log: changed(log["impressions"][1], p_ppb=20_000_099),
         "revenue",
@@ -311,6 +317,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         9,
     ),
     "a dead letter is lost": (lambda log: log["dead-letters"].pop(0), "dead_letter", "requests", 11),
+    "a dead letter is of no request": (
+        lambda log: log["dead-letters"].append(Written(2, b"?", letter("requests", 14))),
+        "dead_letter",
+        "dead-letters",
+        2,
+    ),
     "a rejected entity's dead letter is lost": (lambda log: log["dead-letters"].pop(1), "dead_letter", "journal", 3),
     "a rejected entity is written off twice": (
         lambda log: log["dead-letters"].append(Written(2, b"{", letter("campaign-updates", 4))),
@@ -375,6 +387,11 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         2,
     ),
 }
+
+
+def _replaced(written: Written, old: bytes, new: bytes) -> None:
+    assert old in written.value
+    written.value = written.value.replace(old, new)
 
 
 def _swap(one: Written, other: Written) -> None:
