@@ -128,8 +128,8 @@ def _fetch(jar: Jar, target: pathlib.Path, staging: pathlib.Path, meter: _Meter,
         shutil.rmtree(folder, ignore_errors=True)
     if not stop.is_set():
         raise JarError(
-            f"cannot fetch {jar.coordinates} after {ATTEMPTS_MAX} attempts: {problem}. Check the network and "
-            f"HTTPS_PROXY, or name a mirror under [repositories] in the configuration file of jgo, or put the jar "
+            f"cannot fetch {jar.coordinates} after {ATTEMPTS_MAX} attempts: {problem}. Check the network, "
+            f"HTTPS_PROXY and REQUESTS_CA_BUNDLE, or name a mirror under [repositories] in the configuration file of jgo, or put the jar "
             f"into {target}, or set ADJUDGE_KAFKA to a Kafka of your own."
         )
 
