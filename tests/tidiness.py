@@ -47,7 +47,7 @@ IGNORE_WITH_CODE_AND_REASON = re.compile(r"#\s*type:\s*ignore\[[a-z-]+(,\s*[a-z-
 REGISTRIES = re.compile(
     r"maven\.(apache\.)?org|maven\.org|pypi\.org|pythonhosted|docker\.io|ghcr\.io|quay\.io|artifactory|nexus\."
 )
-MACHINE_PATHS = re.compile(r"(?<![\w.\"'{}/])/(?:home|root|Users|work|opt|workspace)/\w")
+MACHINE_PATHS = re.compile(r"(?<![\w.\"'{}/])/(?:home|root|Users|work|workspace)/\w")
 
 
 def import_direction(name: str, tree: ast.AST) -> Iterator[str]:

@@ -121,7 +121,7 @@ def broken(message: dict[str, Any]) -> list[dict[str, Any]]:
     variants = [message]
     for field in message:
         wrong: Any
-        for wrong in (None, -1, "?", {"$nor": 1}, [[]]):
+        for wrong in (None, -1, "?", "Nowhere/City", {"$nor": 1}, [[]]):
             variant = copy.deepcopy(message)
             variant[field] = wrong
             variants.append(variant)
