@@ -30,7 +30,7 @@ from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 from scripts.sample_updates import changes
 
-WINDOW: Final = 400  # requests that wait for their result at any time
+WINDOW: Final = 200  # requests that wait for their result at any time
 BATCH_WAIT_MS: Final = 5
 QUICK_START: Final = ("-XX:TieredStopAtLevel=1",)  # a run of seconds does not win back what a better compiler costs
 
