@@ -17,8 +17,9 @@ from aiokafka.errors import KafkaError
 
 from consumers.connection import close_in_time
 from engine.catalog import Catalog
-from engine.controls import Controls, ControlsView
+from engine.controls import Controls
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
+from engine.pricing import unprepared
 from engine.rejection import Rejection
 from engine.snapshot import Snapshot
 from engine.world import World
@@ -169,18 +170,28 @@ class Broadcast:
         self._snapshot = snapshot if offset == snapshot.offset else dataclasses.replace(snapshot, offset=offset)
 
     async def _publish(self) -> None:
-        """Make what is applied the world of the batches to come."""
+        """Make what is applied the world of the batches to come, once models have seen all of its rows."""
+        while (world := self._applied()) is not None and (missing := unprepared(world.catalog, world.controls)):
+            for preparation in missing:
+                made = await asyncio.to_thread(preparation.make)  # long for many rows; reads only what never changes
+                preparation.segment.keep(preparation.key, made)
+        async with self._changed:
+            world = self._applied()  # the other topic may have gone on meanwhile; a world never goes back
+            if world is None or unprepared(world.catalog, world.controls):
+                return
+            if self.world is None or _mark(self.world) != _mark(world):
+                self.world = world
+                self._changed.notify_all()
+
+    def _applied(self) -> World | None:
+        """What is applied by now; None until all has been read that was there at the start."""
         if self._snapshot is None or self.behind():
-            return
+            return None
         controls = self._controls.view()
         controls = dataclasses.replace(controls, offset=max(controls.offset, self._positions[CONTROLS]))
-        if self.world is not None and _mark(self.world.catalog, self.world.controls) == _mark(self._snapshot, controls):
-            return
-        async with self._changed:
-            self.world = World(catalog=self._snapshot, controls=controls, token_key=self._token_key)
-            self._changed.notify_all()
+        return World(catalog=self._snapshot, controls=controls, token_key=self._token_key)
 
 
-def _mark(catalog: Snapshot, controls: ControlsView) -> tuple[int, int, tuple[int, ...]]:
+def _mark(world: World) -> tuple[int, int, tuple[int, ...]]:
     """What tells two worlds apart; merging makes new parts at the same offset, which decide the same, but faster."""
-    return catalog.offset, controls.offset, tuple(id(part) for part in catalog.parts)
+    return world.catalog.offset, world.controls.offset, tuple(id(part) for part in world.catalog.parts)

@@ -6,7 +6,7 @@ All of it is auctions.md in int64 columns: nanos, ppb and ppm. ``b * n <= b * pc
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,6 +28,7 @@ from engine.question import Question
 from engine.reasons import Reason
 from engine.rows import EVENTS
 from engine.segment import Segment
+from engine.snapshot import Snapshot
 
 Column = NDArray[np.int64]
 Checks = Sequence[tuple[Reason, Words]]  # reasons in their fixed order, each with the rows that pass
@@ -80,6 +81,30 @@ class Scores:
     v: Column
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """The models' columns over a segment: ``make`` takes long and touches nothing that changes."""
+
+    segment: Segment
+    key: Hashable
+    make: Callable[[], Mapping[str, Prepared]]
+
+
+def unprepared(snapshot: Snapshot, controls: ControlsView) -> list[Preparation]:
+    """What the first decision in a new world would stall on: to be made beforehand and kept in the segment (D11)."""
+    found = [_preparation(part.segment, controls) for part in snapshot.parts]
+    return [preparation for preparation in found if not preparation.segment.holds(preparation.key)]
+
+
+def _preparation(segment: Segment, controls: ControlsView) -> Preparation:
+    models = controls.models
+    return Preparation(
+        segment=segment,
+        key=("prepared", controls.models_offset),
+        make=lambda: {predicts: model.prepare(segment.facts) for predicts, model in models.items()},
+    )
+
+
 def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
     """The columns of a segment under a policy, computed once for each version of policy and models."""
     key = ("priced", policy.policy.name, policy.offset, controls.models_offset)
@@ -88,10 +113,8 @@ def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
 
 def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
     models = controls.models
-    prepared = segment.cached(
-        ("prepared", controls.models_offset),
-        lambda: {predicts: model.prepare(segment.facts) for predicts, model in models.items()},
-    )
+    preparation = _preparation(segment, controls)
+    prepared = segment.cached(preparation.key, preparation.make)
     bid, convertible = _bids(segment, policy)
     cap = np.minimum(_probability_caps(segment, prepared), IMPRESSION_VALUE_NANOS_MAX * PPB // np.maximum(bid, 1))
     quality = np.minimum(np.maximum(prepared["quality"].caps(), QUALITY_PPM_MIN), QUALITY_PPM_MAX)

@@ -171,10 +171,18 @@ class Segment:
             self._cache.move_to_end(key)
             return cast("Made", self._cache[key])
         made = make()
+        self.keep(key, made)
+        return made
+
+    def holds(self, key: Hashable) -> bool:
+        """Whether something is remembered under ``key``."""
+        return key in self._cache
+
+    def keep(self, key: Hashable, made: object) -> None:
+        """Remember what was made elsewhere, as ``cached`` would."""
         self._cache[key] = made
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)
-        return made
 
 
 def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Generator[None, None, Segment]:
