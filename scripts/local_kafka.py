@@ -92,6 +92,7 @@ class LocalKafka:
         self._start_timeout_s = start_timeout_s
         self._console = console
         self._supervisor: subprocess.Popen[str] | None = None
+        self._temporary: pathlib.Path | None = None
         self._log_from = 0
         self.port = port or 0
         self.log_path = pathlib.Path()
@@ -140,6 +141,8 @@ class LocalKafka:
         supervisor.wait()
         if supervisor.stdout:
             supervisor.stdout.close()
+        if self._temporary:  # the supervisor removed it, unless it was killed
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -161,12 +164,13 @@ class LocalKafka:
                 )
         self.port, controller_port = _choose_ports(self._told_port, self._told_controller_port)
         folder = self._told_data or pathlib.Path(tempfile.mkdtemp(prefix="adjudge-kafka-"))
+        self._temporary = None if self._told_data else folder
         try:
             self._prepare(folder, controller_port, classpath)
             self._launch(folder, classpath)
         except BaseException:
-            if self._told_data is None and self._supervisor is None:
-                shutil.rmtree(folder, ignore_errors=True)
+            if self._temporary and self._supervisor is None:
+                shutil.rmtree(self._temporary, ignore_errors=True)
             raise
         self._await_answer()
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pathlib
+import platform
 import select
 import signal
 import socket
@@ -105,14 +106,17 @@ async def test_kafka_ends_when_its_parent_is_killed(signal_number: int) -> None:
     assert gone_within(java_pid, port, 5)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to another in the kernel")
-def test_kafka_ends_even_when_its_supervisor_is_killed() -> None:
+def test_kafka_ends_even_when_its_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with LocalKafka() as broker:
         supervisor = broker._supervisor
         assert supervisor is not None
         os.kill(supervisor.pid, signal.SIGKILL)
+        if platform.system() != "Linux":  # only Linux ties a process to another in the kernel
+            os.kill(broker.java_pid, signal.SIGKILL)
         assert gone_within(broker.java_pid, broker.port, 5)
         assert not broker.running
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_in_use_is_the_stated_reason() -> None:
