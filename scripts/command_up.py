@@ -1,7 +1,6 @@
 """``adjudge up``: a whole system on this machine, on fixed ports, for as long as wanted."""
 
 import asyncio
-import contextlib
 import itertools
 import os
 import pathlib
@@ -16,9 +15,11 @@ from rich.table import Table
 
 from consumers.connection import client_arguments
 from consumers.logs import configure_logging
-from consumers.service import run_service
+from consumers.service import Service, run_service
 from consumers.settings import Settings, load_settings
+from scripts.console import console, json_option, print_json
 from scripts.demo_feed import Feed, FeedError, open_feed
+from scripts.demo_results import Results
 from scripts.demo_setup import make_topics
 from scripts.feed_simulation import Sent, traffic
 from scripts.local_kafka import LocalKafka
@@ -29,10 +30,11 @@ KAFKA_PORT: Final = 19_092
 HTTP_PORT: Final = 8_080
 ROUND: Final = 10_000  # requests of one seed; the next round takes the next
 REPORT_S: Final = 10.0
+READY_POLL_S: Final = 0.1
 
 
 async def run(
-    console: Console,
+    shown: Console,
     *,
     kafka_port: int,
     http_port: int,
@@ -40,12 +42,12 @@ async def run(
     seed: int,
     rate: int,
     data: pathlib.Path | None,
-) -> None:
-    """Start Kafka, topics, sample and engine; return when told to stop."""
+) -> Results:
+    """Start Kafka, topics, sample and engine; return when told to stop, with what the sample traffic got back."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with LocalKafka(port=kafka_port, data=data, console=console) as kafka:
+    async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
         told = {"kafka": kafka.bootstrap, "http": f"127.0.0.1:{http_port}"}
         if data is not None:
             told["state"] = (data / "state").as_uri()
@@ -56,17 +58,30 @@ async def run(
             await feed.load("controls", records(controls(seed)))
             await feed.load("campaign-updates", records(entities(seed)))
             async with asyncio.TaskGroup() as tasks:
-                engine = tasks.create_task(
-                    run_service(settings, stop, started=lambda service: _show(console, settings, service.address, rate))
-                )
-                sending = tasks.create_task(_send(console, feed, seed, rate)) if rate else None
+                started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
+                engine = tasks.create_task(run_service(settings, stop, started=started.set_result))
+                working = tasks.create_task(_work(shown, settings, feed, started, seed=seed, rate=rate))
                 await stop.wait()
-                if sending is not None:
-                    sending.cancel()
+                working.cancel()
                 await engine
+            return feed.results
 
 
-async def _send(console: Console, feed: Feed, seed: int, rate: int) -> None:
+async def _work(
+    shown: Console, settings: Settings, feed: Feed, started: "asyncio.Future[Service]", *, seed: int, rate: int
+) -> None:
+    """Once every shard decides, say what runs where, and send traffic if wanted."""
+    service = await started
+    while True:
+        if not service.unready():
+            break
+        await asyncio.sleep(READY_POLL_S)
+    _show(shown, settings, service.address, rate)
+    if rate:
+        await _send(shown, feed, seed, rate)
+
+
+async def _send(shown: Console, feed: Feed, seed: int, rate: int) -> None:
     """Sample traffic at a rate, and now and then a line on how it goes."""
     reported = asyncio.get_running_loop().time()
 
@@ -76,7 +91,7 @@ async def _send(console: Console, feed: Feed, seed: int, rate: int) -> None:
         if now - reported >= REPORT_S:
             reported = now
             results = feed.results
-            console.print(
+            shown.print(
                 f"{answered:,} answered, {results.fill:.0%} of slots filled, p50 {results.percentile_ms(0.5):.0f} ms"
             )
             results.latencies_ms.clear()
@@ -84,7 +99,7 @@ async def _send(console: Console, feed: Feed, seed: int, rate: int) -> None:
     try:
         await feed.paced(_endless(seed), rate=rate, progress=report)
     except* FeedError as group:
-        console.print(f"[yellow]The sample traffic has ended: {group.exceptions[0]}[/yellow]")
+        shown.print(f"[yellow]The sample traffic has ended: {group.exceptions[0]}[/yellow]")
 
 
 def _endless(seed: int) -> Iterator[Sent]:
@@ -92,7 +107,7 @@ def _endless(seed: int) -> Iterator[Sent]:
         yield from traffic(number, ROUND)
 
 
-def _show(console: Console, settings: Settings, address: str, rate: int) -> None:
+def _show(shown: Console, settings: Settings, address: str, rate: int) -> None:
     """What runs where, and what to try."""
     table = Table(title="Adjudge is up", show_header=False, caption="Ctrl-C ends it")
     table.add_row("Kafka", settings.kafka)
@@ -104,7 +119,7 @@ def _show(console: Console, settings: Settings, address: str, rate: int) -> None
     table.add_row("state", settings.state)
     table.add_row("sample traffic", f"{rate} requests/s" if rate else "none: --traffic 100 sends some")
     table.add_row("in another shell", f"export ADJUDGE_KAFKA={settings.kafka}")
-    console.print(table)
+    shown.print(table)
 
 
 @click.command(
@@ -127,12 +142,22 @@ Examples:
 @click.option(
     "--data", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Keep Kafka's data and state here."
 )
-def up(*, kafka_port: int, http_port: int, partitions: int, seed: int, rate: int, data: pathlib.Path | None) -> None:
+@json_option
+def up(
+    *,
+    kafka_port: int,
+    http_port: int,
+    partitions: int,
+    seed: int,
+    rate: int,
+    data: pathlib.Path | None,
+    as_json: bool,
+) -> None:
     """Run a whole system here with sample campaigns, all roles in one process, until Ctrl-C."""
-    console = Console()
-    uvloop.run(
+    shown = console(as_json=as_json)
+    results = uvloop.run(
         run(
-            console,
+            shown,
             kafka_port=kafka_port,
             http_port=http_port,
             partitions=partitions,
@@ -141,5 +166,6 @@ def up(*, kafka_port: int, http_port: int, partitions: int, seed: int, rate: int
             data=data.absolute() if data else None,
         )
     )
-    with contextlib.suppress(BrokenPipeError):
-        console.print("Adjudge is down.")
+    shown.print("Adjudge is down.")
+    if as_json:
+        print_json({"ok": True, "answered": results.answered, "slots": results.slots, "filled": results.filled})

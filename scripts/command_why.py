@@ -116,7 +116,13 @@ def show(shown: Console, why: Why) -> None:
     shown.print(f"[bold]{state.line_item_id}[/bold]: {state.verdict}")
     facts = [(name, value) for name, value in state.facts.items() if value not in (None, "", [], {})]
     shown.print(table("Line item", ("", ""), facts))
-    shown.print(table("Ads", ("ad", "creative", "state", "formats"), [dataclasses.astuple(ad) for ad in state.ads]))
+    shown.print(
+        table(
+            "Ads",
+            ("ad", "creative", "state", "formats"),
+            [(ad.ad_id, ad.creative_id, ad.state, ", ".join(ad.formats)) for ad in state.ads],
+        )
+    )
     for warning in state.warnings:
         shown.print(f"[yellow]{warning}[/yellow]")
     rows: Sequence[Sequence[object]] = [
