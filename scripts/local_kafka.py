@@ -193,11 +193,10 @@ class LocalKafka:
         config.write_text("".join(lines), encoding="utf-8")
         if (folder / "data" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         with self.log_path.open("ab") as log:
             format_storage = _java(["-XX:TieredStopAtLevel=1"], classpath, "kafka.tools.StorageTool")
             status = subprocess.run(
-                [*format_storage, "format", "-t", cluster, "-c", str(config)],
+                [*format_storage, "format", "-t", _cluster_id(uuid.uuid4()), "-c", str(config)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), check=False,
             ).returncode  # fmt: skip
         if status:
@@ -237,6 +236,11 @@ class LocalKafka:
         return LocalKafkaError(f"{what}{reason}\nLog: {self.log_path}; its end:\n{tail}")
 
 
+def _cluster_id(chosen: uuid.UUID) -> str:
+    """A cluster id in Kafka's spelling, which never begins with a dash: the command line would take it for an option."""
+    return "k" + base64.urlsafe_b64encode(chosen.bytes).decode().rstrip("=")[1:]
+
+
 def _jars(console: Console | None) -> tuple[pathlib.Path, ...]:
     try:
         with _download_bar(console or Console(stderr=True)) as bar:
@@ -259,15 +263,20 @@ class _Bar:
             self._progress.start()
         self._progress.update(self._progress.task_ids[0], completed=done)
 
+    def stop(self) -> None:
+        """Leave the terminal as it was; nothing when nothing was fetched."""
+        if self._started:
+            self._progress.stop()
+
 
 @contextlib.contextmanager
 def _download_bar(console: Console) -> Iterator[_Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    progress = Progress(*columns, console=console)
+    bar = _Bar(Progress(*columns, console=console))
     try:
-        yield _Bar(progress)
+        yield bar
     finally:
-        progress.stop()
+        bar.stop()
 
 
 def _java(options: Sequence[str], classpath: str, main_class: str) -> list[str]:

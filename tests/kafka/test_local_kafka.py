@@ -150,6 +150,13 @@ def test_a_wrong_broker_setting_is_the_stated_reason_and_leaves_nothing_behind()
     assert str(broker.log_path) in str(raised.value)
 
 
+def test_an_unlucky_cluster_id_is_no_option_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One id in 64 begins with a dash, and Kafka's storage tool refuses it."""
+    monkeypatch.setattr("uuid.uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
+    with LocalKafka() as broker:
+        assert broker.running
+
+
 def test_a_temporary_data_folder_goes_with_the_broker(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with LocalKafka():
