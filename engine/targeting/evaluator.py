@@ -118,20 +118,24 @@ def _contains_all(node: ContainsAll, value: object) -> bool:
     return isinstance(value, list) and all(any(_holds(one, item) for item in value) for one in node.elements)
 
 
+# Most of the nodes of a tree are of these four: they dispatch by themselves, a call less for each node below.
+
+
 def _where(node: Where, value: object) -> bool:
-    return _holds(node.test, at_path(value, node.parts))
+    test = node.test
+    return _RULES[type(test)](test, at_path(value, node.parts))
 
 
 def _every(node: Every, value: object) -> bool:
-    return all(_holds(one, value) for one in node.nodes)
+    return all(_RULES[type(one)](one, value) for one in node.nodes)
 
 
 def _some(node: Some, value: object) -> bool:
-    return any(_holds(one, value) for one in node.nodes)
+    return any(_RULES[type(one)](one, value) for one in node.nodes)
 
 
 def _not(node: Not, value: object) -> bool:
-    return not _holds(node.node, value)
+    return not _RULES[type(node.node)](node.node, value)
 
 
 _RULES: dict[type, Callable[[Any, object], bool]] = {
