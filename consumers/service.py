@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.broadcast import Broadcast
 from consumers.connection import client_arguments
-from consumers.http import make_app, serve_http
+from consumers.probes import make_app, serve_http
 from consumers.metrics import Metrics
 from consumers.owner import Edges
 from consumers.replies import Replies

@@ -114,9 +114,9 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
         """Futures of the client that may hold an error nobody looked at; the event loop would report each."""
         yield self._txn_manager.wait_for_transaction_end()
         accumulator = self._message_accumulator
-        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):  # noqa: SLF001 - there is no door
+        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):
             yield batch.future
-            yield batch._drain_waiter  # noqa: SLF001 - there is no door
+            yield batch._drain_waiter
 
 
 def _failed(outcome: Any) -> bool:

@@ -151,12 +151,18 @@ class Catalog:
         """What the schema cannot know: that zones exist and that targeting can be read."""
         if isinstance(entity, LineItem):
             self._condition(entity.targeting)
-        elif isinstance(entity, Advertiser) and not known_zone(entity.timezone):
+        elif isinstance(entity, Advertiser | Campaign) and entity.timezone and not known_zone(entity.timezone):
             raise SchemaError(
                 "timezone", f"{entity.timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin"
             )
         elif isinstance(entity, Campaign):
-            self._schedule(entity, "UTC")
+            self._check_schedule(entity)
+
+    def _check_schedule(self, campaign: Campaign) -> None:
+        try:
+            self._schedule(campaign, "UTC")
+        except ValueError as error:
+            raise SchemaError("flights", str(error), "ISO 8601 times and HH:MM") from error
 
     def _replace(self, address: Key, entity: Entity | Invalid | None) -> None:
         for parent in self._parents(self._entities.get(address)):

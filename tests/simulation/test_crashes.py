@@ -116,7 +116,7 @@ class AnyStory(RuleBasedStateMachine):
         time=st.integers(0, 50),
         elsewhere=st.booleans(),
     )
-    def ask(self, ids: list[str | None], time: int, elsewhere: bool) -> None:  # noqa: FBT001 - Hypothesis calls by name
+    def ask(self, *, ids: list[str | None], time: int, elsewhere: bool) -> None:
         for request_id in ids:
             self.story.ask(request_id, time, elsewhere=elsewhere)
 
@@ -125,7 +125,7 @@ class AnyStory(RuleBasedStateMachine):
         self.story.skip(offsets)
 
     @rule(bad=st.booleans())
-    def update_catalog(self, bad: bool) -> None:  # noqa: FBT001 - Hypothesis calls by name
+    def update_catalog(self, *, bad: bool) -> None:
         self.story.update_catalog(bad=bad)
 
     @rule()
@@ -148,7 +148,7 @@ class AnyStory(RuleBasedStateMachine):
         tick_at=st.one_of(st.none(), st.integers(0, 60)),
         again=st.booleans(),
     )
-    def decide(self, who: int, size: int, rejections: bool, tick_at: int | None, again: bool) -> None:  # noqa: FBT001 - Hypothesis calls by name
+    def decide(self, *, who: int, size: int, rejections: bool, tick_at: int | None, again: bool) -> None:
         self.story.decide(who, size, rejections=rejections, tick_at=tick_at, again=again)
 
     @precondition(lambda self: self.story.owners)
