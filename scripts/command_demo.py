@@ -1,11 +1,13 @@
 """``adjudge demo``: the whole journey on this machine, from nothing to an audited log."""
 
+import asyncio
 import contextlib
 import dataclasses
 import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -30,19 +32,20 @@ from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 from scripts.sample_updates import changes
 
-WINDOW: Final = 200  # requests that wait for their result at any time
+WINDOW: Final = 400  # requests that wait for their result at any time
 BATCH_WAIT_MS: Final = 5
 QUICK_START: Final = ("-XX:TieredStopAtLevel=1",)  # a run of seconds does not win back what a better compiler costs
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. ``keep``: folder for Kafka's data and the engine's log, which then stay."""
+    """What to run. ``keep``: folder for Kafka's data and the engine's logs, which then stay."""
 
     requests: int
     seed: int
     partitions: int
     window: int
+    processes: int
     keep: pathlib.Path | None
 
 
@@ -108,15 +111,21 @@ async def run(plan: Plan, shown: Console) -> Outcome:
             await feed.load("controls", records(controls(plan.seed)))
             await feed.load("campaign-updates", records(catalog))
             step("Starting the engine")
-            engine = await closing.enter_async_context(EngineProcess(environment, (plan.keep or folder) / "engine.log"))
-            seconds = await _traffic(plan, feed, engine, catalog, progress)
+            engines = [
+                EngineProcess(
+                    environment | {"ADJUDGE_INSTANCE": f"demo-{number}"}, (plan.keep or folder) / f"engine-{number}.log"
+                )
+                for number in range(plan.processes)
+            ]
+            await asyncio.gather(*(closing.enter_async_context(engine) for engine in engines))
+            seconds = await _traffic(plan, feed, engines, catalog, progress)
             step.done()
             audited = await read_and_audit(arguments, settings.topic_prefix, progress)
     return Outcome(plan=plan, seconds=seconds, results=feed.results, audited=audited)
 
 
 async def _traffic(
-    plan: Plan, feed: Feed, engine: EngineProcess, catalog: list[dict[str, Any]], progress: Progress
+    plan: Plan, feed: Feed, engines: Sequence[EngineProcess], catalog: list[dict[str, Any]], progress: Progress
 ) -> float:
     bar = progress.add_task("Ad requests answered", total=plan.requests)
     try:
@@ -128,11 +137,12 @@ async def _traffic(
             progress=lambda answered: progress.update(bar, completed=answered),
         )
     except* FeedError as group:
-        raise engine.failure(str(group.exceptions[0])) from group
+        ended = next((engine for engine in engines if not engine.running), engines[0])
+        raise ended.failure(str(group.exceptions[0])) from group
 
 
 def _environment(kafka: LocalKafka, folder: pathlib.Path) -> dict[str, str]:
-    """What the engine's process is told; its state goes with the demo."""
+    """What the engine's processes are told; their state goes with the demo."""
     return {
         "ADJUDGE_KAFKA": kafka.bootstrap,
         "ADJUDGE_STATE": (folder / "state").as_uri(),
@@ -152,13 +162,14 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of campaigns and traffic.")
 @click.option("--partitions", type=click.IntRange(1, 64), default=4, show_default=True, help="Shards.")
 @click.option("--window", type=click.IntRange(1), default=WINDOW, show_default=True, help="Requests open at a time.")
+@click.option("--processes", type=click.IntRange(1, 16), default=2, show_default=True, help="Engine processes.")
 @click.option(
     "--keep",
     type=click.Path(path_type=pathlib.Path, file_okay=False),
-    help="Keep Kafka's data and the engine's log here.",
+    help="Keep Kafka's data and the engine's logs here.",
 )
 @json_option
-def demo(*, requests: int, seed: int, partitions: int, window: int, keep: pathlib.Path | None, as_json: bool) -> None:
+def demo(*, as_json: bool, **options: Any) -> None:
     """Run the whole journey here: Kafka, campaigns, a feed's traffic, the engine, an audit; then end.
 
     Latency is from the broker's append time of a request to its committed result in a reader's hands, in a closed
@@ -166,7 +177,7 @@ def demo(*, requests: int, seed: int, partitions: int, window: int, keep: pathli
     """
     shown = console(as_json=as_json)
     started = time.monotonic()
-    plan = Plan(requests=requests, seed=seed, partitions=partitions, window=window, keep=keep)
+    plan = Plan(**options)
     outcome = uvloop.run(run(plan, shown))
     show_decisions(shown, outcome.results)
     show_reasons(shown, outcome.results)

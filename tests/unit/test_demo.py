@@ -21,7 +21,7 @@ def audited(results: int, violations: int = 0) -> Audited:
 
 
 def outcome(results: Results, found: Audited) -> Outcome:
-    plan = Plan(requests=3, seed=1, partitions=1, window=10, keep=pathlib.Path())
+    plan = Plan(requests=3, seed=1, partitions=1, window=10, processes=1, keep=pathlib.Path())
     return Outcome(plan=plan, seconds=2.0, results=results, audited=found)
 
 
