@@ -239,7 +239,7 @@ def score(segment: Segment, columns: Priced, rows: Column, question: Question) -
     models, prepared, policy = question.controls.models, columns.prepared, question.policy.policy
     event = segment.numbers["event"][rows]
     raw = np.full(len(rows), PPB, np.int64)
-    for code in np.unique(event).tolist():
+    for code in dict.fromkeys(event.tolist()):
         if code != IMPRESSION:
             here = event == code
             name = EVENTS[code]

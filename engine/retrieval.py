@@ -99,7 +99,7 @@ class PartQuery:
         """Evaluate the conditions of rows that the index left open; which of the rows match, bool of shape (rows,)."""
         codes = self.segment.condition[rows]
         open_codes = codes[self._targeting[codes] == _UNKNOWN]
-        for code in np.unique(open_codes).tolist():
+        for code in dict.fromkeys(open_codes.tolist()):
             matched = self.segment.index.matches_one(code, self.question.attributes)
             self._targeting[code] = _YES if matched else _NO
         known: NDArray[np.bool_] = self._targeting[codes] == _YES

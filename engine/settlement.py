@@ -50,11 +50,15 @@ class Cursor:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The candidates seen so far: which row of which part each is, its values, and the auction's view of it."""
+    """The candidates seen so far: which row of which part each is, its values, and the auction's view of it.
+
+    ``fits``, bool of shape (rows, slots): format, size and creative attributes are the slot's, secure or not.
+    """
 
     part: NDArray[np.int64]
     rows: Rows
     bound: NDArray[np.int64]
+    fits: NDArray[np.bool_]
     scores: Scores
     candidates: Candidates
 
@@ -89,7 +93,7 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
     placed: tuple[Placed, ...] = ()
     results: list[TierResult] = []
     for tier_group in (STANDARD, HOUSE):
-        if filled.all():
+        if filled.all() and not exhaustive:
             break
         slots = Slots(
             reserve=np.array([slot.reserve_nanos for slot in question.slots], np.int64),
@@ -139,13 +143,14 @@ def _values(part: int, query: PartQuery, rows: Rows) -> Pool:
     question, segment, columns = query.question, query.segment, query.columns
     scores = query.score(rows)
     reserve = np.array([slot.reserve_nanos for slot in question.slots], np.int64)
-    fits = query.slot_mask(query.slot_secure, rows)
+    fits = query.slot_mask(query.slot_fits, rows)
+    secure = query.slot_mask(query.slot_secure, rows) if any(slot.spec.secure for slot in question.slots) else fits
     candidates = Candidates(
         b=columns.bid[rows],
         n=scores.n,
         m=scores.m,
         v=scores.v,
-        admissible=fits & admissible(scores, reserve),
+        admissible=secure & admissible(scores, reserve),
         q=scores.q,
         u=scores.u_nanos,
         line_item=segment.numbers["line_item_key"][rows],
@@ -157,6 +162,7 @@ def _values(part: int, query: PartQuery, rows: Rows) -> Pool:
         part=np.full(len(rows), part, np.int64),
         rows=rows,
         bound=columns.bound[rows] + columns.user_value_max_nanos,
+        fits=fits,
         scores=scores,
         candidates=candidates,
     )
@@ -184,7 +190,7 @@ def empty_pool(slots: int) -> Pool:
         labels=none,
         tie=none.astype(np.uint64),
     )
-    return Pool(part=none, rows=none, bound=none, scores=scores, candidates=candidates)
+    return Pool(part=none, rows=none, bound=none, fits=table.astype(np.bool_), scores=scores, candidates=candidates)
 
 
 def _join(seen: Pool, more: Pool) -> Pool:
@@ -195,6 +201,7 @@ def _join(seen: Pool, more: Pool) -> Pool:
         part=np.concatenate((seen.part, more.part)),
         rows=np.concatenate((seen.rows, more.rows)),
         bound=np.concatenate((seen.bound, more.bound)),
+        fits=np.concatenate((seen.fits, more.fits)),
         scores=_join_columns(seen.scores, more.scores),
         candidates=_join_columns(seen.candidates, more.candidates),
     )

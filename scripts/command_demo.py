@@ -107,21 +107,25 @@ async def run(plan: Plan, shown: Console) -> Outcome:
             feed = await closing.enter_async_context(
                 open_feed(arguments, settings.topic_prefix, partitions=plan.partitions)
             )
-            step("Loading campaigns and controls")
-            await feed.load("controls", records(controls(plan.seed)))
-            await feed.load("campaign-updates", records(catalog))
-            step("Starting the engine")
+            step("Loading campaigns and controls, starting the engine")
             engines = [
                 EngineProcess(
                     environment | {"ADJUDGE_INSTANCE": f"demo-{number}"}, (plan.keep or folder) / f"engine-{number}.log"
                 )
                 for number in range(plan.processes)
             ]
-            await asyncio.gather(*(closing.enter_async_context(engine) for engine in engines))
+            await asyncio.gather(
+                _load(plan, feed, catalog), *(closing.enter_async_context(engine) for engine in engines)
+            )
             seconds = await _traffic(plan, feed, engines, catalog, progress)
             step.done()
             audited = await read_and_audit(arguments, settings.topic_prefix, progress)
     return Outcome(plan=plan, seconds=seconds, results=feed.results, audited=audited)
+
+
+async def _load(plan: Plan, feed: Feed, catalog: list[dict[str, Any]]) -> None:
+    await feed.load("controls", records(controls(plan.seed)))
+    await feed.load("campaign-updates", records(catalog))
 
 
 async def _traffic(

@@ -9,7 +9,7 @@ import uvloop
 from aiokafka.errors import KafkaConnectionError
 
 from consumers.logs import configure_logging
-from consumers.service import run_service
+from consumers.service import run_service, tune_garbage_collection
 from consumers.settings import Settings
 from scripts.console import json_option, print_json, settings_options
 from scripts.kafka_access import unreachable
@@ -69,6 +69,7 @@ async def _serve(settings: Settings, processes: int, *, with_parent: bool) -> in
         return await supervise(settings, processes, stop)
     if with_parent:
         loop.add_reader(sys.stdin.fileno(), _stop_without_parent, stop)
+    tune_garbage_collection()
     await run_service(settings, stop)
     return 0
 
