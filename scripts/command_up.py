@@ -6,7 +6,7 @@ import os
 import pathlib
 import signal
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import click
 import uvloop
@@ -26,7 +26,7 @@ from scripts.local_kafka import LocalKafka
 from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 
-KAFKA_PORT: Final = 19_092
+KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
 ROUND: Final = 10_000  # requests of one seed; the next round takes the next
 REPORT_S: Final = 10.0
@@ -41,6 +41,7 @@ async def run(
     partitions: int,
     seed: int,
     rate: int,
+    empty: bool,
     data: pathlib.Path | None,
 ) -> Results:
     """Start Kafka, topics, sample and engine; return when told to stop, with what the sample traffic got back."""
@@ -55,8 +56,9 @@ async def run(
         configure_logging(log_format=settings.log_format, level=settings.log_level)
         await make_topics(settings, partitions)
         async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=partitions) as feed:
-            await feed.load("controls", records(controls(seed)))
-            await feed.load("campaign-updates", records(entities(seed)))
+            if not empty:
+                await feed.load("controls", records(controls(seed)))
+                await feed.load("campaign-updates", records(entities(seed)))
             async with asyncio.TaskGroup() as tasks:
                 started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
                 engine = tasks.create_task(run_service(settings, stop, started=started.set_result))
@@ -118,7 +120,8 @@ def _show(shown: Console, settings: Settings, address: str, rate: int) -> None:
         table.add_row(page, f"http://{address}/{page}")
     table.add_row("state", settings.state)
     table.add_row("sample traffic", f"{rate} requests/s" if rate else "none: --traffic 100 sends some")
-    table.add_row("in another shell", f"export ADJUDGE_KAFKA={settings.kafka}")
+    if settings.kafka != Settings().kafka:
+        table.add_row("in another shell", f"export ADJUDGE_KAFKA={settings.kafka}")
     shown.print(table)
 
 
@@ -127,6 +130,7 @@ def _show(shown: Console, settings: Settings, address: str, rate: int) -> None:
 Examples:
   adjudge up
   adjudge up --traffic 200
+  adjudge up --empty                 for campaigns of your own
   adjudge up --data ./adjudge-data --kafka-port 29092 --http-port 9090
 """
 )
@@ -139,33 +143,15 @@ Examples:
 @click.option(
     "--traffic", "rate", type=click.IntRange(0, 5_000), default=0, show_default=True, help="Requests/s to send."
 )
+@click.option("--empty", is_flag=True, help="No sample campaigns and policies.")
 @click.option(
     "--data", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Keep Kafka's data and state here."
 )
 @json_option
-def up(
-    *,
-    kafka_port: int,
-    http_port: int,
-    partitions: int,
-    seed: int,
-    rate: int,
-    data: pathlib.Path | None,
-    as_json: bool,
-) -> None:
+def up(*, data: pathlib.Path | None, as_json: bool, **options: Any) -> None:
     """Run a whole system here with sample campaigns, all roles in one process, until Ctrl-C."""
     shown = console(as_json=as_json)
-    results = uvloop.run(
-        run(
-            shown,
-            kafka_port=kafka_port,
-            http_port=http_port,
-            partitions=partitions,
-            seed=seed,
-            rate=rate,
-            data=data.absolute() if data else None,
-        )
-    )
+    results = uvloop.run(run(shown, data=data.absolute() if data else None, **options))
     shown.print("Adjudge is down.")
     if as_json:
         print_json({"ok": True, "answered": results.answered, "slots": results.slots, "filled": results.filled})
