@@ -46,6 +46,8 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
         return obj if items is None else [_repair(inner, items) for inner in obj if inner is not None]
     if isinstance(obj, bool):
         return int(obj) if int in kinds else obj
+    if isinstance(obj, int) and int in kinds:
+        return obj
     if isinstance(obj, int | float | decimal.Decimal) and str in kinds:
         return str(obj)
     if isinstance(obj, decimal.Decimal) and int in kinds and -INTEGER_MAX < obj < INTEGER_MAX and obj == int(obj):
