@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import msgspec
 
-from engine.dead_letter import Reason, dead_letter
+from engine.dead_letter import dead_letter
 from engine.decision import Decide, Decision, Place
 from engine.digest import packed
 from engine.effects import COSTS, IMPRESSIONS, REPLIES, RESULTS, Headers, Input, Record, Reply
@@ -20,6 +20,7 @@ from engine.replies import reply_address
 from engine.window import Window, id_hash
 from engine.world import World
 from schemas.codes import Nbr
+from schemas.dead_letters import Reason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb import read_request, readable_id
@@ -90,13 +91,13 @@ def _answer(asked: Asked) -> Answer:
     misplaced = given.key is not None and partition_of(given.key, asked.partitions) != shard
     counts = {"misplaced": 1} if misplaced else {}
     if misplaced and asked.world.controls.limits.misplaced == "refuse":
-        return _refused(asked, Nbr.MISPLACED, counts=counts)
+        return _refused(asked, Nbr.MISPLACED, counts=counts, letters=_unless_answered(asked))
     try:
         request = read_request(_value(given))
     except SchemaError as error:
         nbr, reason = _kind(error)
         letter = dead_letter(given, partition=shard, reason=reason, field=error.field, problem=error.problem)
-        return _refused(asked, nbr, counts=counts, why=str(error)[:PROBLEM_CHARS_MAX], letters=(letter,))
+        return _refused(asked, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
     hashed = id_hash(request.typed.id)
     repeated = hashed in asked.seen
     decision = asked.decide(request, asked.world, asked.place, duplicate=repeated)
@@ -153,15 +154,30 @@ def _reply(given: Input, request_id: str, result: bytes) -> Reply | None:
     return Reply(topic=topic, partition=partition, record=record)
 
 
+def _unless_answered(asked: Asked) -> tuple[Record, ...]:
+    """The dead letter of a request on a wrong partition; none when its result tells the feed."""
+    if readable_id(asked.given.value or b"") is not None:
+        return ()
+    problem = "lies on another partition than its key says, and no request id can be read"
+    return (dead_letter(asked.given, partition=asked.place.shard, reason="misplaced", field="", problem=problem),)
+
+
 def _refused(
-    asked: Asked, nbr: Nbr, *, counts: Mapping[str, int], why: str = "", letters: tuple[Record, ...] = ()
+    asked: Asked,
+    nbr: Nbr,
+    *,
+    counts: Mapping[str, int],
+    problem: str = "",
+    field: str = "",
+    letters: tuple[Record, ...] = (),
 ) -> Answer:
     """A result with ``nbr`` when the request id can be read, then what is written off."""
     counted = {**counts, nbr.label: 1}
     request_id = readable_id(asked.given.value or b"")
     if request_id is None:
         return Answer(records=letters, outcome=packed((nbr,)), counts={**counted, "unanswered": 1}, nbr=nbr)
-    decision = refuse(request_id, nbr, asked.world, asked.place, why or nbr.label)
+    reason, place = (problem or nbr.label)[:PROBLEM_CHARS_MAX], field[:PROBLEM_CHARS_MAX]
+    decision = refuse(request_id, nbr, asked.world, asked.place, reason, field=place)
     answered = _answered(asked.given, decision, counts=counted)
     return msgspec.structs.replace(answered, records=answered.records + letters)
 

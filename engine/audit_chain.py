@@ -38,6 +38,8 @@ class Chain:
 
     def entry(self, offset: int, record: Entry) -> Iterator[Finding]:
         """One transaction."""
+        if record.shard != self.shard:
+            yield "shard", "journal", offset, f"is an entry of shard {record.shard}"
         if self.last_sequence is None:
             self.first_sequence = record.sequence
             if self.epoch is not None and record.sequence != 1:

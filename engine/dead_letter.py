@@ -3,14 +3,12 @@
 import hashlib
 import types
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, REQUESTS, Headers, Input, Record
 from engine.limits import DEAD_LETTER_BYTES_MAX
-from schemas.dead_letters import DeadLetter
+from schemas.dead_letters import DeadLetter, Reason
 from schemas.wire import schema_header
-
-Reason = Literal["unreadable", "unsupported", "invalid_update", "invalid_control", "internal_error", "too_large"]
 
 _SCHEMAS: Final[Mapping[str, Headers]] = types.MappingProxyType(
     {

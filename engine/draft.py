@@ -4,9 +4,8 @@ import collections
 
 from engine.answering import Answer
 from engine.effects import COSTS, DEAD_LETTERS, IMPRESSIONS, RESULTS, Record, Reply
-from engine.state import Delta
 from schemas.codes import Nbr
-from schemas.journal import Counts, Run
+from schemas.journal import Counts, Delta, Outside, Run, Tick
 
 
 class Draft:
@@ -19,7 +18,7 @@ class Draft:
         self.decision_ids: list[str] = []
         self.errors: list[tuple[int, Exception]] = []
         self.stats: collections.Counter[str] = collections.Counter()
-        self.outside: list[dict[str, object]] = []
+        self.outside: list[Outside] = []
         self._runs: list[tuple[str, int, int]] = []
         self._run_open = False  # the last run may be continued: nothing from outside the log came after it
         self._remembered = bytearray()
@@ -37,7 +36,7 @@ class Draft:
     def add_tick(self, timestamp_ms: int) -> None:
         """Note a tick; ``after_runs`` keeps its place among the runs."""
         self.inputs += 1
-        self.outside.append({"kind": "tick", "after_runs": len(self._runs), "timestamp_ms": timestamp_ms})
+        self.outside.append(Tick(after_runs=len(self._runs), timestamp_ms=timestamp_ms))
         self._run_open = False
 
     def add_delta(self, delta: Delta) -> None:

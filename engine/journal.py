@@ -5,21 +5,17 @@ would go on behind a gap could decide a request twice, or never.
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
-
-import msgspec
+from typing import Final
 
 from engine.decide import decide
 from engine.decision import Decide
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, Record
 from engine.shard import Shard
-from engine.state import Change, Delta, Log, State, Whole
+from engine.state import Change, State
 from schemas.errors import SchemaError
-from schemas.journal import FORMAT, CheckpointPlace, Entry, Fence, Genesis, decode_journal
+from schemas.journal import FORMAT, CheckpointPlace, Entry, Fence, Genesis, Log, Whole, decode_journal
 from schemas.wire import encode, schema_header
-
-T = TypeVar("T", Delta, Whole)
 
 
 class JournalError(Exception):
@@ -187,6 +183,7 @@ class Fold:
     def _check_entry(self, offset: int, entry: Entry) -> None:
         """That the entry is the next one, of the last owner."""
         self._check_format(offset, entry.format, entry.sequence)
+        self._check_shard(offset, entry.shard, entry.sequence)
         if self.fence is None and self._log is None:
             self.fence = entry.fence  # the fold began behind the fence, at a checkpoint
         if entry.fence != self.fence:
@@ -221,12 +218,11 @@ class Fold:
             catalog_offset=entry.catalog_offset,
             controls_offset=entry.controls_offset,
             rejections_below=below,
-            delta=self._read(offset, entry, entry.delta, Delta),
+            delta=entry.delta,
         )
 
-    def _check_point(self, offset: int, entry: Entry, checkpoint: object) -> None:
+    def _check_point(self, offset: int, entry: Entry, whole: Whole) -> None:
         """Begin at the whole state that an entry carries, or compare it with what the fold has come to."""
-        whole = self._read(offset, entry, checkpoint, Whole)
         self._check_log(offset, whole.log, entry.sequence)
         if self._state is None:
             self._log = whole.log
@@ -241,20 +237,15 @@ class Fold:
         self._checkpoint = CheckpointPlace(sequence=entry.sequence, offset=offset)
         self._checkpoint_ms = entry.clock_ms
 
-    def _read(self, offset: int, entry: Entry, obj: object, model: type[T]) -> T:
-        try:
-            return msgspec.convert(obj, model)
-        except msgspec.ValidationError as error:
-            raise self._error(
-                offset, f"its {model.__name__.lower()} state cannot be read: {error}", entry.sequence
-            ) from error
-
     def _check_log(self, offset: int, log: Log, sequence: int | None = None) -> None:
-        if log.shard != self.shard:
-            raise self._error(offset, f"it is the journal of shard {log.shard}", sequence)
+        self._check_shard(offset, log.shard, sequence)
         if self._log is not None and log.epoch != self._log.epoch:
             raise self._error(offset, f"epoch {log.epoch!r} comes after {self._log.epoch!r}", sequence)
         self._check_partitions(offset, log.partitions, sequence)
+
+    def _check_shard(self, offset: int, shard: int, sequence: int | None = None) -> None:
+        if shard != self.shard:
+            raise self._error(offset, f"it belongs to the journal of shard {shard}", sequence)
 
     def _check_partitions(self, offset: int, partitions: int, sequence: int | None = None) -> None:
         if partitions != self.partitions:

@@ -128,8 +128,11 @@ def unfilled(
     return Decision(key=record_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
 
 
-def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str) -> Decision:
-    """A result without bids for a request that is not decided: unreadable, refused or failed."""
+def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *, field: str = "") -> Decision:
+    """A result without bids for a request that is not decided: unreadable, refused or failed.
+
+    ``reason``: for people; ``field``: the path of what is wrong, empty for the whole request.
+    """
     facts = ResultAdjudge(
         decision_id=f"{place.epoch}-{place.shard}-{place.offset}",
         request_id=request_id,
@@ -140,7 +143,7 @@ def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str) -
         catalog_offset=world.catalog.offset,
         controls_offset=world.controls.offset,
         privacy_basis="unknown",
-        problem=Problem(field="", problem=reason),
+        problem=Problem(field=field, problem=reason),
     )
     response = BidResponse(id=request_id, bidid=facts.decision_id, nbr=nbr, ext=ResultExt(adjudge=facts))
     return Decision(key=request_id.encode(), result=response, impressions=(), costs=(), outcome=(-nbr,))

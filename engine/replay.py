@@ -155,8 +155,8 @@ def regrouped(entry: Entry, requests: Requests) -> Iterator[Input]:
 
 def _ticks(entry: Entry, after_runs: int) -> Iterator[Input]:
     for one in entry.outside:
-        if one["kind"] == TICK and one["after_runs"] == after_runs:
-            yield Input(topic=TICK, offset=-1, timestamp_ms=msgspec.convert(one["timestamp_ms"], int))
+        if one.after_runs == after_runs:
+            yield Input(topic=TICK, offset=-1, timestamp_ms=one.timestamp_ms)
 
 
 def _differing(entry: Entry, effects: Effects) -> tuple[str, ...]:

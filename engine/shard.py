@@ -7,19 +7,18 @@ when a commit is in doubt they throw it away and fold its journal into a new one
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from engine.answering import Answer, Asked, answer
-from engine.dead_letter import Reason, dead_letter
+from engine.dead_letter import dead_letter
 from engine.decide import decide
 from engine.decision import Decide, Place
 from engine.digest import link, packed
 from engine.draft import Draft
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, TICK, Effects, Headers, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES
-from engine.state import Change, Delta, Log, State
+from engine.state import Change, State
 from engine.world import World
-from schemas.journal import CheckpointPlace, Entry
+from schemas.dead_letters import Reason
+from schemas.journal import CheckpointPlace, Delta, Entry, Log
 from schemas.wire import encode, schema_header
 
 _JOURNAL: Final[Headers] = (schema_header("journal"),)
@@ -204,10 +203,11 @@ class Shard:
     def _entry(self, draft: Draft, digest_before: str) -> Entry:
         whole = None
         if self.sequence % CHECKPOINT_ENTRIES == 0 or self.clock_ms - self._checkpoint_ms >= CHECKPOINT_AGE_MS_MAX:
-            whole = msgspec.to_builtins(self._state.whole(self.log))
+            whole = self._state.whole(self.log)
             self._checkpoint_ms = self.clock_ms
             self._uncommitted_checkpoints[self.sequence] = None
         return Entry(
+            shard=self.log.shard,
             sequence=self.sequence,
             digest_before=digest_before,
             digest_after=self.digest,
@@ -218,7 +218,7 @@ class Shard:
             clock_ms=self.clock_ms,
             outside=tuple(draft.outside),
             counts=draft.written(),
-            delta=msgspec.to_builtins(draft.delta),
+            delta=draft.delta,
             checkpoint=whole,
             last_checkpoint=self._last_checkpoint,
         )

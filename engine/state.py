@@ -7,16 +7,7 @@ from typing import Self
 import msgspec
 
 from engine.window import Window
-
-
-class Delta(msgspec.Struct, frozen=True, kw_only=True):
-    """What inputs added to a state, as a journal entry carries it; bytes are base64 there.
-
-    ``remembered``: hashes of request ids that entered the window, joined, the oldest first. ``counts``: by name.
-    """
-
-    remembered: bytes = b""
-    counts: Mapping[str, int] = {}
+from schemas.journal import Delta, Log, Whole
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,25 +20,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     controls_offset: int
     rejections_below: Mapping[str, int] = {}  # only the topics that moved
     delta: Delta = Delta()
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """Which log a shard decides, as its genesis says: nothing of it ever changes."""
-
-    epoch: str
-    shard: int
-    partitions: int
-
-
-class Whole(msgspec.Struct, frozen=True, kw_only=True):
-    """A state as a checkpoint carries it, beside what its journal entry says anyway."""
-
-    log: Log
-    position: int
-    clock_ms: int
-    remembered: bytes
-    counts: Mapping[str, int]
-    rejections_below: Mapping[str, int]
 
 
 class State:

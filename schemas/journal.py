@@ -1,8 +1,10 @@
 """The journal of a shard: genesis, then fences and entries, one entry a transaction (D2, D4).
 
 What a shard is, is the fold of its journal; offsets of input stand here, not in the consumer group.
+Entries carry the engine's own structs, so that what is written is what is folded; bytes are base64 in JSON.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -14,6 +16,8 @@ from schemas.shapes import Offset
 FORMAT: Final = 1  # of entries, their delta and state; readers refuse one that they do not know
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,128}$(?!\n)")]
+Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
+Partitions = Annotated[int, Meta(ge=1)]
 
 
 class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="genesis"):
@@ -23,9 +27,9 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """
 
     kind: ClassVar[Literal["genesis"]] = "genesis"
-    epoch: Annotated[str, Meta(min_length=1, max_length=64)]
+    epoch: Epoch
     shard: Offset
-    partitions: Annotated[int, Meta(ge=1)]
+    partitions: Partitions
     start_offset: Offset
     engine_version: str
     format: int = FORMAT
@@ -39,7 +43,7 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fe
     number: Offset
     owner: str
     engine_version: str
-    partitions: Annotated[int, Meta(ge=1)]
+    partitions: Partitions
     tzdata_version: str
 
 
@@ -69,16 +73,62 @@ class CheckpointPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     url: str | None = None
 
 
+class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which log a shard decides, as its genesis says: nothing of it ever changes."""
+
+    epoch: Epoch
+    shard: Offset
+    partitions: Partitions
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="tick"):
+    """The time, told to an idle shard after so many of the entry's runs."""
+
+    kind: ClassVar[Literal["tick"]] = "tick"
+    after_runs: Offset
+    timestamp_ms: int
+
+
+Outside = Tick  # what can come from outside the log; another kind is a new member, and a new version of the message
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """What inputs added to a shard's state.
+
+    ``remembered``: hashes of request ids that entered the window of known ones, joined, the oldest first.
+    ``counts``: by name.
+    """
+
+    remembered: bytes = b""
+    counts: Mapping[str, Offset] = {}
+
+
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """A shard's whole state, beside what the entry that carries it says anyway.
+
+    ``position``: offset of the next request. ``remembered``: hashes of known request ids, joined, the oldest first.
+    ``counts``: since genesis. ``rejections_below``: by broadcast topic, rejected records below it are written off.
+    """
+
+    log: Log
+    position: Offset
+    clock_ms: int
+    remembered: bytes
+    counts: Mapping[str, Offset]
+    rejections_below: Mapping[str, Offset]
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="entry"):
     """One transaction: what it took in, what it changed, and what came from outside the log.
 
-    ``delta`` is applied to the state with ``digest_before``; ``checkpoint`` is the whole state behind it, or null.
-    ``catalog_offset`` and ``controls_offset``: records below them were in force. ``outside``: ticks, shed requests,
-    remote answers, scores of float models, in the order in which they were applied.
+    ``shard``: whose journal it is. ``delta`` is applied to the state with ``digest_before``; ``checkpoint`` is the
+    whole state behind it, or null. ``catalog_offset`` and ``controls_offset``: records below them were in force.
+    ``outside``: in the order in which it was applied.
     """
 
     kind: ClassVar[Literal["entry"]] = "entry"
     format: int = FORMAT
+    shard: Offset
     sequence: Offset
     digest_before: Digest
     digest_after: Digest
@@ -87,10 +137,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="en
     catalog_offset: Offset
     controls_offset: Offset
     clock_ms: int
-    outside: tuple[dict[str, object], ...] = ()
+    outside: tuple[Outside, ...] = ()
     counts: Counts = Counts()
-    delta: dict[str, object] = {}
-    checkpoint: dict[str, object] | None = None
+    delta: Delta = Delta()
+    checkpoint: Whole | None = None
     last_checkpoint: CheckpointPlace | None = None
 
 

@@ -1,5 +1,7 @@
 """Generate messages from their structs: every field, present or not, within its constraints; and then break them."""
 
+import base64
+import collections.abc
 import decimal
 import functools
 import types
@@ -36,7 +38,7 @@ def plain(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(typing.get_args(kind))
     if typing.get_origin(kind) is tuple:
         return st.lists(plain(typing.get_args(kind)[0]), max_size=3)
-    if typing.get_origin(kind) is dict:
+    if typing.get_origin(kind) in (dict, collections.abc.Mapping):
         key, value = typing.get_args(kind)
         return st.dictionaries(plain(key), plain(value), max_size=3)
     if hasattr(kind, "__struct_config__"):
@@ -47,6 +49,7 @@ def plain(kind: Any) -> st.SearchStrategy[Any]:
         int: st.integers(-(2**63), 2**63 - 1),
         float: st.floats(allow_nan=False, allow_infinity=False),
         object: JSON,
+        bytes: st.binary(max_size=24).map(lambda value: base64.b64encode(value).decode()),
         types.NoneType: st.none(),
         decimal.Decimal: st.decimals(0, 9_000, allow_nan=False, allow_infinity=False).map(str),
     }

@@ -213,7 +213,7 @@ def new_straight() -> Shard:
 def inputs_of(cluster: Cluster, entry: Entry) -> list[Input]:
     """The inputs that an entry names, read by hand: not by the code under test."""
     found: list[Input] = []
-    ticks = [(int(str(one["after_runs"])), int(str(one["timestamp_ms"]))) for one in entry.outside]
+    ticks = [(one.after_runs, one.timestamp_ms) for one in entry.outside]
     for number in range(len(entry.runs) + 1):
         found += [tick(time) for after, time in ticks if after == number]
         if number == len(entry.runs):

@@ -146,6 +146,7 @@ def entry(sequence: int, runs: tuple[Run, ...], **counts: int) -> bytes:
     before = first_digest(EPOCH, SHARD, 4).hex() if sequence == 1 else f"{sequence - 1:064x}"
     return encode(
         Entry(
+            shard=SHARD,
             sequence=sequence,
             digest_before=before,
             digest_after=f"{sequence:064x}",
@@ -369,6 +370,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         "journal",
         5,
     ),
+    "an entry of another shard": (lambda log: changed(log["journal"][3], shard=1), "shard", "journal", 3),
     "a genesis of another shard": (lambda log: changed(log["journal"][0], shard=1), "shard", "journal", 0),
     "time goes back": (lambda log: changed(log["journal"][4], clock_ms=5), "clock", "journal", 4),
     "a range leaves a gap": (lambda log: _runs(log["journal"][4], 14, 17), "run", "journal", 4),

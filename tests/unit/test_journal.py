@@ -11,7 +11,7 @@ import engine.shard
 from engine.effects import Record
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
-from schemas.journal import CheckpointPlace, Entry, Fence, Genesis, Run, decode_journal
+from schemas.journal import CheckpointPlace, Delta, Entry, Fence, Genesis, Run, Whole, decode_journal
 from schemas.wire import encode
 from tests.simulation.small_world import HERE, PARTITIONS, asks, decide, refused, tick, world
 
@@ -58,6 +58,9 @@ class Journal:
 
     def without(self, place: int) -> "Journal":
         return Journal(self.records[:place] + self.records[place + 1 :])
+
+    def until(self, place: int) -> "Journal":
+        return Journal(self.records[:place])
 
     def since(self, place: int) -> "Journal":
         return Journal(self.records[place:])
@@ -143,13 +146,19 @@ def described(shard: Shard) -> tuple[object, ...]:
     )
 
 
+def whole(journal: Journal, **changes: object) -> Whole:
+    """The state that the third entry carries, of a log that is changed."""
+    held = next(record.checkpoint for _, record in journal.records if isinstance(record, Entry) and record.checkpoint)
+    return msgspec.structs.replace(held, log=msgspec.structs.replace(held.log, **changes))
+
+
 REFUSED: dict[str, tuple[Callable[[Journal], Journal], int, int | None, str]] = {
     "nothing": (lambda _: Journal([]), -1, None, "neither a genesis nor an entry with the whole state"),
     "only fences": (lambda _: Journal([(0, fence())]), -1, None, "neither a genesis nor"),
     "no checkpoint": (lambda j: Journal(j.records[2:4]), -1, None, "neither a genesis nor"),
     "no fence": (lambda j: Journal(j.records[:1]), -1, None, "no fence"),
     "a second genesis": (lambda j: Journal([*j.records, (20, genesis())]), 20, None, "second genesis"),
-    "another shard": (lambda j: j.edited(0, shard=1), 0, None, "journal of shard 1"),
+    "another shard": (lambda j: j.edited(0, shard=1), 0, None, "it belongs to the journal of shard 1"),
     "other partitions": (lambda j: j.edited(0, partitions=8), 0, None, "8 partitions"),
     "a fence with other partitions": (lambda j: j.edited(1, partitions=8), 1, None, "8 partitions"),
     "an unknown genesis": (lambda j: j.edited(0, format=2), 0, None, "format 2 is not known"),
@@ -197,9 +206,16 @@ REFUSED: dict[str, tuple[Callable[[Journal], Journal], int, int | None, str]] = 
     ),
     "a clock that falls": (lambda j: j.edited(5, clock_ms=1_499), 9, 4, "clock_ms may not fall"),
     "a catalog that falls": (lambda j: j.edited(5, catalog_offset=1), 9, 4, "catalog_offset may not fall"),
-    "a delta that cannot be read": (lambda j: j.edited(2, delta={"remembered": 3}), 3, 1, "delta state cannot be read"),
+    "an entry of another shard": (lambda j: j.edited(3, shard=2), 5, 2, "it belongs to the journal of shard 2"),
+    "a checkpoint of another shard": (
+        lambda j: j.edited(4, checkpoint=whole(j, shard=2)),
+        7,
+        3,
+        "it belongs to the journal of shard 2",
+    ),
+    "a checkpoint of another log": (lambda j: j.edited(4, checkpoint=whole(j, epoch="e2")), 7, 3, "epoch 'e2' comes"),
     "a checkpoint that is another": (
-        lambda j: j.edited(2, delta={"counts": {"requests": 5}}),
+        lambda j: j.edited(2, delta=Delta(counts={"requests": 5})),
         7,
         3,
         "its checkpoint is not what the entries before it add up to",
@@ -213,6 +229,27 @@ def test_what_does_not_follow_is_refused_with_its_place(journal: Journal, case: 
     found = edit(journal).refused_at()
     assert found[:2] == (offset, sequence)
     assert problem in found[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "field"),
+    [
+        (b'"remembered":"', b'"remembered":"?', "delta.remembered"),
+        (b'"requests":2', b'"requests":-2', "delta.counts"),
+        (b'"outside":[]', b'"outside":[{"kind":"shed"}]', "outside"),
+        (b'"shard":0,', b"", "shard"),
+        (b'"checkpoint":null', b'"checkpoint":{}', "checkpoint.log"),
+    ],
+)
+def test_an_entry_with_a_part_that_cannot_be_read_is_refused_with_its_field(
+    journal: Journal, written: bytes, instead: bytes, field: str
+) -> None:
+    value = encode(journal.records[2][1])
+    assert written in value
+    fold = journal.until(2).fold()
+    with pytest.raises(JournalError, match=f"not a journal record: {field}") as caught:
+        fold.add(3, value.replace(written, instead))
+    assert caught.value.offset == 3
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b'{"kind":"other"}', b'{"kind":"entry"}', b"\xff"])

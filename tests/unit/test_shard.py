@@ -1,6 +1,7 @@
 """A shard as its owner sees it: what it answers, writes off, counts and journals."""
 
 import hashlib
+import json
 
 import msgspec
 import pytest
@@ -10,9 +11,10 @@ from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, RESULTS, Effects, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, DEAD_LETTER_BYTES_MAX
 from engine.shard import Shard
-from engine.state import Log, State
+from engine.state import State
 from schemas.codes import Nbr
-from schemas.journal import CheckpointPlace, Entry, decode_journal
+from schemas.events import Problem
+from schemas.journal import CheckpointPlace, Entry, Log, Tick, decode_journal
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidResponse
 from schemas.wire import decode_message
@@ -55,6 +57,13 @@ def entry_of(effects: Effects) -> Entry:
     record = decode_journal(effects.entry.value or b"")
     assert isinstance(record, Entry)
     return record
+
+
+def remembered_in(effects: Effects) -> str:
+    """As it is written, not as it is read."""
+    assert effects.entry is not None
+    text: str = json.loads(effects.entry.value or b"")["delta"]["remembered"]
+    return text
 
 
 def runs_of(effects: Effects) -> list[tuple[str, int, int]]:
@@ -137,6 +146,8 @@ class TestFaults:
         [letter] = written(effects, DEAD_LETTERS)
         assert (letter.key, letter.value) == (HERE[0], value)
         said = headers_of(letter)
+        [told] = [result.ext.adjudge.problem for result in results_of(effects)]
+        assert told == Problem(field=field or "", problem=said["adjudge-problem"])
         assert said.pop("adjudge-problem")
         assert said.pop("adjudge-field", None) == field
         assert said == {
@@ -191,7 +202,7 @@ class TestFaults:
     def test_a_request_that_cannot_even_be_refused_is_written_off(
         self, shard: Shard, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engine.answering, "refuse", lambda *_: 1 / 0)
+        monkeypatch.setattr(engine.answering, "refuse", lambda *_, **__: 1 / 0)
         effects = shard.handle([asks(0, DEFECT), asks(1, "b")], world())
         assert [record.topic for record in effects.records] == [DEAD_LETTERS, RESULTS]
         assert shard.counts == {"internal_error": 1, "unanswered": 1, "requests": 1}
@@ -226,6 +237,12 @@ class TestMisplaced:
         assert [result.nbr for result in results_of(effects)] == [Nbr.MISPLACED, 505]
         assert written(effects, DEAD_LETTERS) == []
         assert shard.counts == {"misplaced": 1, "requests": 1}
+
+    def test_one_that_cannot_be_answered_is_written_off_rather_than_lost(self, shard: Shard) -> None:
+        effects = shard.handle([asks(0, value=b"{", key=ELSEWHERE[0])], world(misplaced="refuse"))
+        assert [(record.topic, record.value) for record in effects.records] == [(DEAD_LETTERS, b"{")]
+        assert headers_of(effects.records[0])["adjudge-reason"] == "misplaced"
+        assert shard.counts == {"misplaced": 1, "unanswered": 1}
 
 
 class TestReplies:
@@ -318,6 +335,7 @@ class TestJournal:
         effects = shard.handle([asks(0, "a"), tick(2_000), asks(1, value=b"?"), asks(2, "c")], world(7, 3))
         entry = entry_of(effects)
         assert entry == Entry(
+            shard=0,
             sequence=1,
             digest_before=before,
             digest_after=shard.digest,
@@ -326,7 +344,7 @@ class TestJournal:
             catalog_offset=7,
             controls_offset=3,
             clock_ms=2_000,
-            outside=({"kind": "tick", "after_runs": 1, "timestamp_ms": 2_000},),
+            outside=(Tick(after_runs=1, timestamp_ms=2_000),),
             counts=msgspec.structs.replace(entry.counts, results=2, impressions=2, costs=2, dead_letters=1),
             delta=entry.delta,
             checkpoint=None,
@@ -336,7 +354,7 @@ class TestJournal:
         assert effects.sequence == 1
         assert effects.entry is not None
         assert effects.entry.topic == "journal"
-        assert entry.delta["counts"] == {"requests": 2, "unanswered": 1, "unreadable": 1}
+        assert entry.delta.counts == {"requests": 2, "unanswered": 1, "unreadable": 1}
 
     def test_every_so_many_entries_one_carries_the_whole_state(self, shard: Shard) -> None:
         carried = [
@@ -360,7 +378,6 @@ class TestJournal:
         assert third.last_checkpoint == CheckpointPlace(sequence=1, offset=40)
 
     def test_a_small_delta_costs_eleven_characters_a_request(self, shard: Shard) -> None:
-        delta = entry_of(shard.handle([asks(offset, f"r{offset}") for offset in range(300)], world())).delta
-        assert len(str(delta["remembered"])) == 300 * 8 * 4 // 3
-        repeated = entry_of(shard.handle([asks(300, "r7"), asks(301, "r8")], world())).delta
-        assert repeated["remembered"] == ""
+        remembered = remembered_in(shard.handle([asks(offset, f"r{offset}") for offset in range(300)], world()))
+        assert len(remembered) == 300 * 8 * 4 // 3
+        assert remembered_in(shard.handle([asks(300, "r7"), asks(301, "r8")], world())) == ""
