@@ -3,7 +3,9 @@
 from typing import Final
 
 STRETCH_S: Final = 0.035  # of deciding at a time; the loop's limit is 0.05 with all that stands around it
-INPUT_S_FIRST: Final = 0.001  # taken for one input until the first was measured
+INPUT_S_FIRST: Final = (
+    STRETCH_S  # taken for one input until the first was measured: the first ones find every cache empty
+)
 LEARNING: Final = 0.3  # weight of a faster batch; a slower one counts at once
 
 
