@@ -92,7 +92,7 @@ class Journals(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Edges:
-    """All that an owner works with. ``partitions``: shards of the system."""
+    """All that an owner works with. ``partitions``: shards of the system. ``turn``: to decide, one shard at a time."""
 
     settings: Settings
     requests: Requests
@@ -101,6 +101,7 @@ class Edges:
     replies: ReplyQueue
     metrics: Metrics
     partitions: int
+    turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
 
 
 class Owner:
@@ -242,7 +243,9 @@ class Owner:
                 committing: asyncio.Task[None] | None = None
                 while (batch := await self._gather(shard, buffer)) is not None:
                     try:
-                        effects = self._handle(shard, batch)
+                        async with self._edges.turn:
+                            effects = self._handle(shard, batch)
+                            await asyncio.sleep(0)  # the rest of the loop comes between the stretches of two shards
                     finally:  # a batch that cannot be decided does not take the one before with it
                         if committing is not None:
                             await committing

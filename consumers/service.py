@@ -92,7 +92,7 @@ async def check_cluster(settings: Settings) -> int:
         await admin.close()
 
 
-GC_THRESHOLDS: Final = (20_000, 20, 50)
+GC_THRESHOLDS: Final = (10_000, 5, 1_000)  # a collection of the young looks at 50,000 objects at most, some 5 ms
 
 
 def tune_garbage_collection() -> None:

@@ -23,7 +23,7 @@ from engine.targeting.condition import Condition
 from engine.targeting.index import TargetingIndex
 
 CACHED_MAX: Final = 512  # bitmaps and policy views a segment keeps
-BUILD_SLICE_ROWS: Final = 250
+BUILD_SLICE_ROWS: Final = 100
 
 V = TypeVar("V", bound=Hashable)
 Made = TypeVar("Made")
