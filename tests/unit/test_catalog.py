@@ -127,10 +127,10 @@ def test_a_snapshot_never_changes_and_merging_shows_nowhere() -> None:
     assert states(after) == states(before) | {"ad7": Reason.STATUS_INACTIVE, "ad1000": ELIGIBLE}
     assert [len(part.segment) for part in after.parts] == [1_000, 2]
     stage.put(*(ad(f"ad{number}", version=2) for number in range(500)))
-    for number in range(20):
+    for number in range(60):
         stage.catalog.maintain()
         stage.put(ad(f"late{number}"))  # changes while merging are not lost, and never keep it from ending
-    late = {f"late{number}": ELIGIBLE for number in range(20)}
+    late = {f"late{number}": ELIGIBLE for number in range(60)}
     assert len(stage.world().catalog.parts[0].segment) > 1_000
     assert states(stage.world().catalog) == {**states(after), "ad7": ELIGIBLE, **late}
 
