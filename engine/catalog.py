@@ -126,6 +126,8 @@ class Catalog:
         more = bool(self._waiting)
         self._rebuild(BUILD_SLICE_ROWS)
         if self._merge is None:
+            if self._waiting:
+                return True  # a merge takes in all that is there: it begins when a crowd of changes has come to its end
             if len(self._changed) <= max(CATALOG_DELTA_ROWS_MAX, len(self._base) // 100):
                 return more
             self._changed_since_merge = {}
