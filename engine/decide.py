@@ -22,7 +22,7 @@ from engine.world import World
 from schemas.codes import Nbr
 from schemas.openrtb import AdRequest
 
-__all__ = ["ask", "decide", "refuse", "run_auctions"]
+__all__ = ["ask", "decide", "not_auctioned", "refuse", "run_auctions"]
 
 CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 TOO_LOW = (Reason.BELOW_FLOOR, Reason.OUTBID_UNSCORED)
@@ -31,13 +31,9 @@ TOO_LOW = (Reason.BELOW_FLOOR, Reason.OUTBID_UNSCORED)
 def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
     """Decide one request. ``duplicate``: its id was seen before by this shard; it is decided all the same."""
     asked = ask(request, world, place, duplicate=duplicate)
-    policy = asked.policy.policy
-    if policy.blocked.everything:
-        return unfilled(asked, Nbr.EVERYTHING_BLOCKED)
-    if request.typed.cur and policy.currency not in request.typed.cur:
-        return unfilled(asked, Nbr.CURRENCY)
-    if not asked.imps.slots:
-        return unfilled(asked, Nbr.NO_DECIDABLE_IMP)
+    refusal = not_auctioned(asked)
+    if refusal is not None:
+        return unfilled(asked, refusal)
     results = run_auctions(asked)
     why = count_reasons(results, world.catalog)
     if not any(result.outcome.awards for result in results):
@@ -62,6 +58,16 @@ def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> A
         policy=policy,
         imps=slots_of(request, policy, policy.floor_nanos(page)),
     )
+
+
+def not_auctioned(asked: Asked) -> Nbr | None:
+    """Why no auction is run for the request at all; None when one is."""
+    policy, currencies = asked.policy.policy, asked.request.typed.cur
+    if policy.blocked.everything:
+        return Nbr.EVERYTHING_BLOCKED
+    if currencies and policy.currency not in currencies:
+        return Nbr.CURRENCY
+    return None if asked.imps.slots else Nbr.NO_DECIDABLE_IMP
 
 
 def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResult]:

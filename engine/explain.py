@@ -2,11 +2,10 @@
 
 import dataclasses
 
-from engine.decide import ask, run_auctions
+from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
 from engine.why import reasons_of
 from engine.world import World
-from schemas.codes import Nbr
 from schemas.openrtb import AdRequest
 
 WON = "won"
@@ -26,10 +25,8 @@ class Explanation:
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:
     """Why the ads of a line item did or did not win this request, were it decided in this world."""
     asked = ask(request, world, place, duplicate=False)
-    policy = asked.policy.policy
-    if policy.blocked.everything:
-        return Explanation(ads={}, not_decided=Nbr.EVERYTHING_BLOCKED.label)
-    if not asked.imps.slots:
-        return Explanation(ads={}, not_decided=Nbr.NO_DECIDABLE_IMP.label)
+    refusal = not_auctioned(asked)
+    if refusal is not None:
+        return Explanation(ads={}, not_decided=refusal.label)
     reasons = reasons_of(run_auctions(asked, exhaustive=True), line_item_id)
     return Explanation(ads={ad: WON if reason is None else reason.label for ad, reason in sorted(reasons.items())})

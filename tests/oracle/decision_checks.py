@@ -1,0 +1,263 @@
+"""Why an ad may not take part in a request, for the oracle of decisions: one check after the other, in the fixed order.
+
+A check of slots leaves those in which the ad could still stand; it is the reason when it leaves none.
+"""
+
+import datetime as dt
+import functools
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from engine.reasons import Reason
+from tests.oracle.decision_held import Joined, categories_of, condition_holds, domains_of, labels_of
+from tests.oracle.decision_reading import Asked, Slot, reads_personal
+from tests.oracle.decision_values import Worth
+
+Json = dict[str, Any]
+Rate = Callable[[Json, str], int | None]
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+IMAGES: Final = {1: "icon", 2: "logo", 3: "main_image"}  # Native 1.2, 7.5
+DATA: Final = {1: "sponsored", 2: "desc", 3: "rating", 12: "cta"}  # Native 1.2, 7.4
+ADULT_YEARS: Final = 18
+OTHER_KIND: Final = 0
+OTHER_SIZE: Final = 1
+FITS: Final = 2
+
+
+# ---- the fixed order
+
+
+def find_refusal(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> Reason | None:
+    """The first reason in the fixed order why the ad takes no part in any auction of this request, or None."""
+    own = refused_by_itself(one, asked.now_ms)
+    if own is not None:
+        return own
+    if blocked_by_policy(one, asked.policy.get("blocked", {})):
+        return Reason.BLOCKED_BY_POLICY
+    targeting = one.part("line_item").get("targeting", {})
+    if not condition_holds(targeting, asked.attributes):
+        return Reason.TARGETING
+    if not asked.personalised and reads_personal(targeting):
+        return Reason.PERSONAL_DATA_UNAVAILABLE
+    restricted = {"alcohol", "gambling", "dating"} & {*one.part("creative").get("policy_labels", ())}
+    if restricted and not known_adult(asked):
+        return Reason.RESTRICTED_AUDIENCE
+    return refused_by_slots(one, worth, asked, rate_of) or refused_for_now(one, worth, asked)
+
+
+def refused_by_itself(one: Joined, now_ms: int) -> Reason | None:
+    if one.broken:
+        return Reason.INVALID_UPDATE
+    if not one.whole:
+        return Reason.PARENT_MISSING
+    if any(part["status"] != "active" for part in (one.ad, *map(one.part, ("line_item", "campaign", "advertiser")))):
+        return Reason.STATUS_INACTIVE
+    if one.part("creative").get("review") != "approved":
+        return Reason.REVIEW_NOT_APPROVED
+    campaign = one.part("campaign")
+    zone = campaign.get("timezone") or one.part("advertiser").get("timezone", "UTC")
+    if not in_flight(campaign.get("flights", ()), zone, now_ms):
+        return Reason.OUT_OF_FLIGHT
+    return None if in_daypart(campaign.get("dayparts", ()), zone, now_ms) else Reason.DAYPART
+
+
+def refused_by_slots(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> Reason | None:
+    creative, fits = one.part("creative"), fits_of(one, asked)
+    if not any(fit > OTHER_KIND for fit in fits.values()):
+        return Reason.FORMAT_MISMATCH
+    if FITS not in fits.values():
+        return Reason.SIZE_MISMATCH
+    cattax = one.part("advertiser").get("cattax", 1)
+    if blocked_category(categories_of(one), cattax, asked.request.get("bcat", ()), asked.request.get("cattax", 1)):
+        return Reason.BLOCKED_CATEGORY
+    if blocked_domain(domains_of(one), asked.request.get("badv", ())):
+        return Reason.BLOCKED_ADOMAIN
+    left = [k for k in fits if fits[k] == FITS and not asked.slots[k].blocked_attributes & {*creative.get("attr", ())}]
+    if not left:
+        return Reason.BLOCKED_ATTRIBUTE
+    if rate_of(asked.policy, one.part("advertiser")["currency"]) is None:
+        return Reason.CURRENCY_UNAVAILABLE
+    if any(worth.n[k] > 0 for k in left):  # no value at all has a reason of its own
+        left = [k for k in left if worth.n[k] > 0 and reaches(worth, k, asked.slots[k].reserve_nanos)]
+    if not left:
+        return Reason.BELOW_FLOOR
+    if not any(creative.get("secure", False) or not asked.slots[k].secure for k in left):
+        return Reason.NOT_SECURE
+    spoken = {language.lower().split("-")[0] for language in asked.request.get("wlang", ())}
+    own = (creative.get("language") or "").lower().split("-")[0]
+    return Reason.LANGUAGE if spoken and own not in spoken else None
+
+
+def reaches(worth: Worth, k: int, reserve: int) -> bool:
+    return worth.m[k] >= reserve and worth.v[k] >= reserve
+
+
+def refused_for_now(one: Joined, worth: Worth, asked: Asked) -> Reason | None:
+    """What a later version decides; and nothing to gain."""
+    line_item, campaign = one.part("line_item"), one.part("campaign")
+    event = line_item["pricing"]["event"]
+    billed = asked.policy.get("billable_event", {"impression": "served"}).get("impression", "served")
+    if line_item.get("tier") == "guaranteed":
+        return Reason.UNSUPPORTED_TIER
+    if line_item["pricing"].get("strategy", "manual") != "manual":
+        return Reason.UNSUPPORTED_STRATEGY
+    if line_item.get("deal_ids"):
+        return Reason.UNSUPPORTED_DEAL
+    if event == "video_complete" or only_video(one):
+        return Reason.UNSUPPORTED_VIDEO
+    if event == "impression" and billed != "served":
+        return Reason.UNSUPPORTED_BILLABLE_EVENT
+    if any(limit is not None for part in (line_item, campaign) for limit in part.get("budget", {}).values()):
+        return Reason.UNSUPPORTED_BUDGET
+    if line_item.get("frequency_caps") or campaign.get("frequency_caps"):
+        return Reason.UNSUPPORTED_FREQUENCY_CAP
+    return None if any(worth.n[k] > 0 for k in slots_open(one, asked)) else Reason.ZERO_PROBABILITY
+
+
+def slots_open(one: Joined, asked: Asked) -> frozenset[int]:
+    """The slots whose format, blocked attributes and security the ad meets."""
+    creative, fits = one.part("creative"), fits_of(one, asked)
+    return frozenset(
+        k
+        for k, slot in enumerate(asked.slots)
+        if fits[k] == FITS
+        and not slot.blocked_attributes & {*creative.get("attr", ())}
+        and (creative.get("secure", False) or not slot.secure)
+    )
+
+
+# ---- single checks
+
+
+def in_flight(flights: Sequence[Json], zone: str, now_ms: int) -> bool:
+    now = dt.datetime.fromtimestamp(now_ms / 1_000, dt.UTC)
+
+    def instant(text: str) -> dt.datetime:
+        moment = dt.datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+
+    return not flights or any(
+        (flight.get("start") is None or instant(flight["start"]) <= now)
+        and (flight.get("end") is None or now < instant(flight["end"]))
+        for flight in flights
+    )
+
+
+def in_daypart(dayparts: Sequence[Json], zone: str, now_ms: int) -> bool:
+    local = dt.datetime.fromtimestamp(now_ms / 1_000, zoneinfo.ZoneInfo(zone))
+    minute, today, yesterday = local.hour * 60 + local.minute, DAYS[local.weekday()], DAYS[local.weekday() - 1]
+
+    def minutes(text: str) -> int:
+        hours, _, rest = text.partition(":")
+        return int(hours) * 60 + int(rest)
+
+    for part in dayparts:
+        days, start, end = (
+            part.get("days") or DAYS,
+            minutes(part.get("from", "00:00")),
+            minutes(part.get("to", "24:00")),
+        )
+        if start < end:
+            if today in days and start <= minute < end:
+                return True
+        elif (today in days and minute >= start) or (yesterday in days and minute < end):
+            return True
+    return not dayparts
+
+
+def known_adult(asked: Asked) -> bool:
+    """Whether the year of birth alone shows it, in the stripped fields."""
+    born = asked.attributes.get("user", {}).get("yob")
+    year = dt.datetime.fromtimestamp(asked.now_ms / 1_000, dt.UTC).year
+    return born is not None and year - born > ADULT_YEARS
+
+
+def blocked_by_policy(one: Joined, blocked: Json) -> bool:
+    own = categories_of(one)
+    cattax = one.part("advertiser").get("cattax", 1)
+    return (
+        one.part("advertiser")["id"] in blocked.get("advertisers", ())
+        or one.part("line_item")["id"] in blocked.get("line_items", ())
+        or one.ad["id"] in blocked.get("ads", ())
+        or not labels_of(one).isdisjoint(blocked.get("labels", ()))
+        or blocked_domain(domains_of(one), blocked.get("adomain", ()))
+        or blocked_category(own, cattax, blocked.get("cat", ()), cattax)
+    )
+
+
+def blocked_category(own: set[str], own_cattax: int, blocked: Sequence[str], cattax: int) -> bool:
+    """A category or its parent; the names of taxonomy 1 are told by their look, others count within their own."""
+    for category in own:
+        if category.startswith("IAB"):
+            if {category, category.partition("-")[0]} & {*blocked}:
+                return True
+        elif own_cattax == cattax and category in blocked:
+            return True
+    return False
+
+
+def blocked_domain(own: set[str], blocked: Sequence[str]) -> bool:
+    """A domain, or one that it is part of."""
+    return any(f".{domain}".endswith(f".{one.lower()}") for domain in own for one in blocked)
+
+
+# ---- formats
+
+
+def shown_format(slot: Slot, one: Joined) -> int:
+    """The first format of the creative that fits."""
+    creative = one.part("creative")
+    return [fit(slot.imp, form, creative) for form in creative["formats"]].index(FITS)
+
+
+def only_video(one: Joined) -> bool:
+    return all(form["type"] == "video" for form in one.part("creative")["formats"])
+
+
+def fits_of(one: Joined, asked: Asked) -> Mapping[int, int]:
+    """For each slot the best of what the creative's formats come to there."""
+    creative = one.part("creative")
+    return {k: best_fit(orjson.dumps((slot.imp, creative))) for k, slot in enumerate(asked.slots)}
+
+
+@functools.lru_cache(maxsize=100_000)
+def best_fit(pair: bytes) -> int:
+    imp, creative = orjson.loads(pair)
+    formats = creative["formats"]
+    if "video" in imp and all(form["type"] == "video" for form in formats):
+        return FITS  # that no video is shown by this version is said later
+    return max(fit(imp, form, creative) for form in formats)
+
+
+def fit(imp: Json, form: Json, creative: Json) -> int:
+    if form["type"] == "video" or form["type"] not in imp:
+        return OTHER_KIND
+    asked = imp[form["type"]]
+    if not {*creative.get("api", ())} <= {*asked.get("api", ())}:
+        return OTHER_KIND
+    if form["type"] == "banner":
+        sizes = [(size["w"], size["h"]) for size in (*asked.get("format", ()), asked) if "w" in size and "h" in size]
+        return FITS if not sizes or (form["w"], form["h"]) in sizes else OTHER_SIZE
+    wanted = orjson.loads(asked["request"])["assets"]
+    if not wanted:
+        return OTHER_KIND
+    required = [asset for asset in wanted if asset.get("required")]
+    return FITS if all(any(satisfies(own, asset) for own in form["assets"]) for asset in required) else OTHER_SIZE
+
+
+def satisfies(own: Json, wanted: Json) -> bool:
+    """Whether an asset of a creative is what a native request asks for."""
+    if "title" in wanted:
+        return bool(own["role"] == "title" and len(own["text"]) <= wanted["title"]["len"])
+    if "data" in wanted:
+        data = wanted["data"]
+        return bool(own["role"] == DATA[data["type"]] and len(own["text"]) <= data.get("len", 10_000))
+    image = wanted["img"]
+    if own["role"] != IMAGES[image["type"]] or ("mimes" in image and own.get("mime") not in image["mimes"]):
+        return False
+    exact = all(own[side] == image[side] for side in ("w", "h") if side in image and f"{side}min" not in image)
+    return bool(exact and own["w"] >= image.get("wmin", 0) and own["h"] >= image.get("hmin", 0))

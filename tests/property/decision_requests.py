@@ -1,0 +1,145 @@
+"""Generated requests, to be put to the catalogs of ``decision_worlds.py``."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from tests.builders import NOW_MS
+from tests.oracle.decision_reading import FULL_CONSENT, HALF_CONSENT
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+DAY_MS: Final = 86_400_000
+SIZES: Final = ((300, 250), (300, 250), (728, 90))
+
+
+class Dice:
+    """Chance with a taste. ``rough``: how often, in percent, each of many things is amiss."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance: Final = chance
+        self.rough: Final = chance.choice((0, 1, 1, 3, 8))
+
+    def amiss(self) -> bool:
+        return self.percent(self.rough)
+
+    def percent(self, share: int) -> bool:
+        return self.chance.random() * 100 < share
+
+    def some(self, names: Sequence[T], most: int) -> list[T]:
+        return self.chance.sample(names, self.chance.randint(0, min(most, len(names))))
+
+
+class RequestMaker(Dice):
+    """Draws requests."""
+
+    def make(self, count: int) -> tuple[tuple[Json, int], ...]:
+        """So many requests, each with its event time."""
+        return tuple(
+            (self.request(f"r{number}"), NOW_MS + self.chance.choice((0, 0, -1, 1, DAY_MS // 3, DAY_MS, 34 * DAY_MS)))
+            for number in range(count)
+        )
+
+    def request(self, identity: str) -> Json:
+        chance = self.chance
+        geo: Json = {"country": chance.choice(("USA", "CAN", "FRA")), "utcoffset": chance.choice((-300, 0, 330))}
+        imps = [self.imp(str(number)) for number in range(chance.randint(1, 4))]
+        if self.percent(60):
+            for number, imp in enumerate(imps):
+                imp["ext"]["adjudge"]["position"] = 2 * number + chance.choice((0, 1))
+        made: Json = {
+            "id": identity,
+            "imp": imps,
+            "device": {"os": chance.choice(("ios", "android")), "osv": chance.choice(("10.1", "10.10")), "geo": geo},
+            "user": self.user(),
+            "site": {"domain": chance.choice(("feed.example", "other.example")), "keywords": chance.choice(("Roses, art", "art")), "cat": self.some(("IAB1", "IAB2"), 2)},
+            "ext": {"adjudge": {"community": chance.choice(("c1", "c2")), "interests": self.some(("art", "golf"), 2)}},
+        }  # fmt: skip
+        if self.percent(20):
+            del made["device"]["os"]
+        if self.percent(20):
+            made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
+        if self.percent(25):
+            self.withhold(made)
+        for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr"))):  # fmt: skip
+            if self.percent(3 + 2 * self.rough):
+                made[name] = self.some(values, 2)
+        if self.percent(15):
+            made["cattax"] = chance.choice((1, 7))
+        if self.percent(10):
+            made["cur"] = chance.choice((["USD"], ["USD", "EUR"], ["JPY"]))
+        if self.percent(10):
+            made["test"] = 1
+        return made
+
+    def user(self) -> Json:
+        chance = self.chance
+        user: Json = {"id": "u1", "keywords": chance.choice(("", "ROSES")), "gender": "F"}
+        if self.percent(60):
+            user["yob"] = chance.choice((1960, 1985, 2007, 2008, 2012))
+        if self.percent(50):
+            user["data"] = [{"name": chance.choice(("provider", "other")), "segment": [{"id": one} for one in self.some(("s1", "s2"), 2)]}]  # fmt: skip
+        return user
+
+    def withhold(self, request: Json) -> None:
+        """A signal about privacy, or one that permits."""
+        chance = self.chance
+        where: Json = request.setdefault("regs", {})
+        match chance.randint(0, 5):
+            case 0:
+                where["coppa"] = 1
+            case 1:
+                where["gdpr"] = 1
+                request["user"]["consent"] = chance.choice((FULL_CONSENT, HALF_CONSENT, "?"))
+            case 2:
+                where["ext"] = {"gdpr": 1}
+            case 3:
+                where["us_privacy"] = chance.choice(("1YYN", "1YNN"))
+            case 4:
+                request["device"]["lmt"] = 1
+            case _:
+                request["device"]["dnt"] = chance.choice((0, 1))
+
+    def imp(self, identity: str) -> Json:
+        chance = self.chance
+        made: Json = {"id": identity, "tagid": chance.choice(("top", "feed")), **self.shown()}
+        if self.percent(40):
+            made["bidfloor"] = chance.choice((0.1, 1, 2.0000001, "0.9999999", 3))
+        if self.percent(20):
+            made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
+        if self.percent(5 + 3 * self.rough):
+            made["secure"] = 1
+        if self.amiss():
+            made["pmp"] = {"private_auction": 1}
+        adjudge: Json = {}
+        if self.percent(10):
+            adjudge["effect_ppm"] = chance.choice((0, 500_000, 1_000_000))
+        return {**made, "ext": {"adjudge": adjudge}}
+
+    def shown(self) -> Json:
+        """What an imp can show."""
+        chance = self.chance
+        w, h = chance.choice(SIZES)
+        banner: Json = (
+            {"format": [{"w": w, "h": h}], "w": 300, "h": 250} if self.percent(50) else {"format": [{"w": w, "h": h}]}
+        )
+        assets: list[Json] = [{"id": 1, "required": 1, "title": {"len": chance.choice((10, 90))}}]
+        if self.percent(50):
+            assets.append({"id": 2, "required": chance.choice((0, 1)), "img": {"type": 3, "wmin": 300, "hmin": 200, "mimes": ["image/webp", "image/png"][: chance.randint(1, 2)]}})  # fmt: skip
+        if self.percent(30):
+            assets.append({"id": 3, "required": chance.choice((0, 1)), "data": {"type": 12, "len": 10}})
+        native: Json = {"request": orjson.dumps({"ver": "1.2", "assets": assets}).decode()}
+        if self.percent(8):
+            chance.choice((banner, native))["battr"] = [3]
+        if self.percent(10):
+            banner["api"] = [5]
+        if self.amiss():
+            return chance.choice(
+                ({}, {"video": {"mimes": ["video/mp4"]}}, {"banner": {}}, {"banner": banner, "video": {}})
+            )
+        return chance.choice(
+            ({"banner": banner}, {"banner": banner}, {"banner": banner, "native": native}, {"native": native})
+        )
