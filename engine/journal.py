@@ -145,7 +145,7 @@ class Fold:
 
     def _shard(self, take: Callable[[State, Log], State], decide: Decide) -> Shard:
         if self._log is None or self._state is None or self._checkpoint is None:
-            raise self._error(-1, "it holds neither a genesis nor an entry with the whole state")
+            raise self._error(-1, f"it holds neither a genesis nor an entry with the whole state{self._gone()}")
         return Shard(
             log=self._log,
             state=take(self._state, self._log),
@@ -155,6 +155,13 @@ class Fold:
             checkpoint_ms=self._checkpoint_ms,
             decide=decide,
         )
+
+    def _gone(self) -> str:
+        """Where the whole state was, as far as the entries say."""
+        place = self._last.last_checkpoint if self._last else None
+        if place is None:
+            return ""
+        return f"; the last one, of entry {place.sequence} at offset {place.offset}, is not there any more"
 
     def _begin(self, offset: int, genesis: Genesis) -> None:
         if not self.empty:

@@ -102,7 +102,7 @@ class Cluster:
     async def read(
         self, logical: str, partition: int = 0, *, isolation: str = "read_committed"
     ) -> list[ConsumerRecord]:
-        """All records below the end as it is now; raises TimeoutError when an open transaction holds them back."""
+        """All records that are kept, below the end as it is now; raises TimeoutError when an open transaction holds them back."""
         where = TopicPartition(self.name(logical), partition)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
@@ -113,7 +113,7 @@ class Cluster:
         await consumer.start()
         try:
             consumer.assign([where])
-            consumer.seek(where, 0)
+            consumer.seek(where, (await consumer.beginning_offsets([where]))[where])
             end = await self.log_end(logical, partition)
             found: list[ConsumerRecord] = []
             async with asyncio.timeout(DEADLINE_S):

@@ -155,7 +155,13 @@ def whole(journal: Journal, **changes: object) -> Whole:
 REFUSED: dict[str, tuple[Callable[[Journal], Journal], int, int | None, str]] = {
     "nothing": (lambda _: Journal([]), -1, None, "neither a genesis nor an entry with the whole state"),
     "only fences": (lambda _: Journal([(0, fence())]), -1, None, "neither a genesis nor"),
-    "no checkpoint": (lambda j: Journal(j.records[2:4]), -1, None, "neither a genesis nor"),
+    "no checkpoint": (
+        lambda j: Journal(j.records[2:4]),
+        -1,
+        None,
+        "neither a genesis nor an entry with the whole state; the last one, of entry 0 at offset 0, is not there any more",
+    ),
+    "a checkpoint that is gone": (lambda j: j.since(5), -1, None, "the last one, of entry 3 at offset 7, is not there"),
     "no fence": (lambda j: Journal(j.records[:1]), -1, None, "no fence"),
     "a second genesis": (lambda j: Journal([*j.records, (20, genesis())]), 20, None, "second genesis"),
     "another shard": (lambda j: j.edited(0, shard=1), 0, None, "it belongs to the journal of shard 1"),
