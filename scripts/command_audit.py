@@ -44,7 +44,8 @@ class Audited:
 
     def as_json(self) -> dict[str, Any]:
         """For programs: counts, money by currency, cuts, and each violation with its place."""
-        totals = dataclasses.asdict(self.totals)
+        # Field by field: ``dataclasses.asdict`` makes a Counter of a Counter's items.
+        totals = {field.name: getattr(self.totals, field.name) for field in dataclasses.fields(self.totals)}
         return {
             "clean": self.clean,
             **{name: dict(value) if isinstance(value, dict) else value for name, value in totals.items()},
