@@ -100,7 +100,8 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
             position=np.array([slot.position for slot in question.slots], np.int64),
             open=~filled,
         )
-        pool, outcome = _settle_tier(queries, tier_group, slots, rules, placed, exhaustive=exhaustive)
+        auction = question.policy.policy.auction
+        pool, outcome = _settle_tier(queries, tier_group, slots, rules, placed, auction=auction, exhaustive=exhaustive)
         result = TierResult(
             tier_group=tier_group, queries=queries, pool=pool, slots=slots, rules=rules, placed=placed, outcome=outcome
         )
@@ -118,10 +119,10 @@ def _settle_tier(
     rules: Rules,
     placed: tuple[Placed, ...],
     *,
+    auction: str,
     exhaustive: bool,
 ) -> tuple[Pool, Outcome]:
     cursors = [Cursor(query, tier_group) for query in queries]
-    auction = queries[0].question.policy.policy.auction if queries else "gsp"
     pool = empty_pool(len(slots.reserve))
     outcome = run(auction, pool.candidates, slots, rules, placed)
     chunk = CHUNK_ROWS_MIN

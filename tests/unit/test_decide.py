@@ -236,6 +236,14 @@ def test_an_ad_that_could_never_reach_the_floor_is_not_scored() -> None:
     assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"outbid_unscored": 1})
 
 
+@pytest.mark.parametrize("auction", ["first_price", "gsp", "vcg"])
+def test_the_policy_s_auction_is_named_where_there_is_no_ad_at_all(auction: str) -> None:
+    stage = Stage()
+    stage.control({**POLICY, "auction": auction})
+    adjudge = decided(stage).result.ext.adjudge
+    assert (adjudge.auction, adjudge.fallback, adjudge.why) == (auction, False, {})
+
+
 def test_house_ads_fill_what_the_standard_tier_leaves() -> None:
     stage = Stage(*one_ad(), *rival(2, line_item={"tier": "house", "amount_micros": 9_000_000}))
     decision = decided(stage, banner_imp("1"), banner_imp("2"))
