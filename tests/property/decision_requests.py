@@ -46,7 +46,7 @@ class RequestMaker(Dice):
     def request(self, identity: str) -> Json:
         chance = self.chance
         geo: Json = {"country": chance.choice(("USA", "CAN", "FRA")), "utcoffset": chance.choice((-300, 0, 330))}
-        imps = [self.imp(str(number)) for number in range(chance.randint(1, 4))]
+        imps = [self.imp(str(number)) for number in range(chance.choice((1, 2, 3, 4, 4)))]
         if self.percent(60):
             for number, imp in enumerate(imps):
                 imp["ext"]["adjudge"]["position"] = 2 * number + chance.choice((0, 1))
@@ -106,7 +106,7 @@ class RequestMaker(Dice):
     def imp(self, identity: str) -> Json:
         chance = self.chance
         made: Json = {"id": identity, "tagid": chance.choice(("top", "feed")), **self.shown()}
-        if self.percent(40):
+        if self.percent(25):
             made["bidfloor"] = chance.choice((0.1, 1, 2.0000001, "0.9999999", 3))
         if self.percent(20):
             made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
@@ -132,8 +132,8 @@ class RequestMaker(Dice):
         if self.percent(30):
             assets.append({"id": 3, "required": chance.choice((0, 1)), "data": {"type": 12, "len": 10}})
         native: Json = {"request": orjson.dumps({"ver": "1.2", "assets": assets}).decode()}
-        if self.percent(8):
-            chance.choice((banner, native))["battr"] = [3]
+        if self.percent(15):
+            banner["battr"] = native["battr"] = [3]
         if self.percent(10):
             banner["api"] = [5]
         if self.amiss():

@@ -84,10 +84,13 @@ class CatalogMaker(Dice):
     def __init__(self, chance: Random, *, ads: int) -> None:
         super().__init__(chance)
         self.ads: Final = ads
-        self.advertisers: Final = [f"a{number}" for number in range(chance.choice((1, 2, 4, 4, 8)))]
+        self.advertisers: Final = [f"a{number}" for number in range(chance.choice((1, 2, 4, 8, 12)))]
         self.campaigns: Final = [f"c{number}" for number in range(chance.choice((1, 3, 6, 10)))]
         self.line_items: Final = [f"l{number}" for number in range(chance.choice((2, 6, 12, 30)))]
-        self.creatives: Final = [f"cr{number}" for number in range(chance.choice((2, 6, 12, 30)))]
+        creatives = chance.choice((1, 2, 4)) * len(self.advertisers)
+        self.creatives: Final = {
+            f"cr{number}": self.advertisers[number % len(self.advertisers)] for number in range(creatives)
+        }
         self.owner: Final = {one: chance.choice(self.advertisers) for one in self.campaigns}
         self.campaign: Final = {one: chance.choice(self.campaigns) for one in self.line_items}
 
@@ -211,7 +214,7 @@ class CatalogMaker(Dice):
         return {
             "kind": "creative",
             "id": identity,
-            "advertiser_id": chance.choice(self.advertisers),
+            "advertiser_id": self.creatives[identity],
             "review": chance.choice(("pending", "rejected")) if self.amiss() else "approved",
             "language": chance.choice(("en", "en-GB", "de", None)),
             "secure": self.percent(85),
@@ -244,7 +247,7 @@ class CatalogMaker(Dice):
             "kind": "ad",
             "id": identity,
             "line_item_id": "l_absent" if self.amiss() else line_item,
-            "creative_id": "cr_absent" if self.amiss() else self.chance.choice(self.creatives),
+            "creative_id": "cr_absent" if self.amiss() else self.chance.choice(list(self.creatives)),
             **self.status(),
         }
 
@@ -291,9 +294,9 @@ class CatalogMaker(Dice):
             "name": name,
             "auction": auction,
             "currency": "EUR" if self.percent(10) else "USD",
-            "floor_cpm_micros": chance.choice((0, 0, 100_000, 1_000_000)),
+            "floor_cpm_micros": chance.choice((0, 0, 0, 100_000, 1_000_000)),
             "position_effects_ppm": {"click": clicks, "viewable": [1_000_000, 900_000]},
-            "position_gap_min": chance.choice((1, 1, 1, 2, 3)),
+            "position_gap_min": chance.choice((1, 1, 1, 1, 2, 3)),
             "exclusion_labels": self.some(LABELS, 4),
             "user_value_cpm_micros": chance.choice((0, 0, 1, 999_999, 2_000_000)),
             "user_value_max_ppm": chance.choice((1_000_000, 200_000, 0, 10_000_000)),
@@ -302,7 +305,7 @@ class CatalogMaker(Dice):
         made["rate_ppb"] = {"EUR": 1_100_000_001, "GBP": 1_300_000_000} if made["currency"] == "USD" else {"USD": 909_090_909}  # fmt: skip
         if when is not None:
             made["when"] = when
-        if self.percent(40):
+        if self.percent(25):
             made["floors"] = [{"cpm_micros": chance.choice((500_000, 2_000_000)), "when": chance.choice(CONDITIONS[:9])}, {"cpm_micros": 50_000}]  # fmt: skip
         if self.percent(30):
             made["ads_max"] = chance.choice((0, 1, 2, 2, 3))
@@ -318,7 +321,7 @@ class CatalogMaker(Dice):
         for name, values in (
             ("advertisers", self.advertisers),
             ("line_items", self.line_items),
-            ("ads", [f"ad{number}" for number in range(self.ads)]),
+            ("ads", ["ad0", "ad1", f"ad{self.ads}"]),
             ("adomain", ["a1.example", "EXTRA.example", "xa0.example"]),
             ("cat", ["IAB7", "IAB2-3", "IAB1", "483"]),
             ("labels", LABELS),

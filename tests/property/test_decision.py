@@ -1,6 +1,8 @@
 """Whole decisions against their slow oracle, to the last nano; and all that must never show in them."""
 
-from collections.abc import Sequence
+import collections
+import contextlib
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -9,11 +11,15 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from engine.decide import ask, decide, run_auctions
+from engine.decide import ask, decide, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
 from engine.limits import PPB
+from engine.reasons import Reason
+from engine.settlement import TierResult
+from engine.why import reasons_of
 from engine.world import World
+from schemas.codes import Nbr
 from schemas.events import Cost, Impression
 from schemas.openrtb import AdRequest, read_request
 from schemas.wire import encode
@@ -31,23 +37,32 @@ REQUESTS: Final = 8
 ASSIGNMENTS_MAX: Final = 2_000  # what the oracle of VCG tries
 
 chances: Final = st.randoms(use_true_random=True)
-catalog_sizes: Final = st.integers(1, 40)
+catalog_sizes: Final = st.integers(0, 40)
 
 
 # ---- the same world for both
 
 
-def stage_of(stuff: Stuff, records: Sequence[Record], *, merge_after: int | None = None) -> Stage:
-    """The engine's view; merged into the base after so many records, all else in the delta."""
+def stage_of(stuff: Stuff, records: Sequence[Record], *, merges: Sequence[int] = ()) -> Stage:
+    """The engine's view. All is merged into the base after so many records; what comes later stays in the delta."""
     stage = Stage()
-    for number, (key, value) in enumerate(records):
-        if number == merge_after:
-            stage.merge()
-        stage.catalog.apply(offset=number, key=key.encode(), value=None if value is None else orjson.dumps(value))
-    if merge_after == len(records):
-        stage.merge()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.catalog.CATALOG_DELTA_ROWS_MAX", 0)
+        for number, (key, value) in enumerate(records, start=1):
+            encoded = None if value is None else orjson.dumps(value)
+            stage.catalog.apply(offset=number, key=key.encode(), value=encoded)
+            if number in merges:
+                stage.merge()
     assert stage.control(*stuff.controls) == ()
     return stage
+
+
+@contextlib.contextmanager
+def chunks_of(rows: int) -> Iterator[None]:
+    """Retrieval hands out so few rows at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.settlement.CHUNK_ROWS_MIN", rows)
+        yield
 
 
 def affordable(held: Held, request: Json, now_ms: int) -> Json:
@@ -64,10 +79,15 @@ def read(request: Json) -> AdRequest:
     return read_request(orjson.dumps(request))
 
 
-def lines_of(request: AdRequest, world: World, now_ms: int) -> list[int]:
-    """For each tier the rank value below which no row contends."""
+def tiers_of(request: AdRequest, world: World, now_ms: int, *, exhaustive: bool = False) -> Sequence[TierResult]:
+    """What each tier decided; none where no auction is run."""
     asked = ask(request, world, place(event_time_ms=now_ms), duplicate=False)
-    return [result.outcome.line for result in run_auctions(asked)]
+    return () if not_auctioned(asked) is not None else run_auctions(asked, exhaustive=exhaustive)
+
+
+def lines_of(tiers: Sequence[TierResult]) -> list[int]:
+    """For each tier the rank value below which no row contends."""
+    return [tier.outcome.line for tier in tiers]
 
 
 def check(decision: Decision, verdict: Verdict, lines: Sequence[int]) -> None:
@@ -126,30 +146,37 @@ def test_a_decision_is_the_oracle_s_to_the_last_nano(chance: Random, ads: int) -
     for drawn, now_ms in stuff.requests:
         asked_for = affordable(held, drawn, now_ms)
         request, verdict = read(asked_for), oracle.decide(held, asked_for, now_ms)
-        decision = decide(request, world, place(event_time_ms=now_ms), duplicate=False)
+        with chunks_of(chance.choice((1, 3, 64))):
+            decision = decide(request, world, place(event_time_ms=now_ms), duplicate=False)
+            lines = lines_of(tiers_of(request, world, now_ms))
         event(f"filled {len(decision.impressions)} by {verdict.auction}")
-        decided = decision.result.ext.adjudge.auction is not None
-        check(decision, verdict, lines_of(request, world, now_ms) if decided else [])
+        check(decision, verdict, lines)
 
 
 @given(chances, catalog_sizes)
 def test_arrival_parts_and_chunks_show_nowhere(chance: Random, ads: int) -> None:
     stuff = some_world(chance, ads=ads, requests=REQUESTS)
-    records = stuff.records
-    plain = stage_of(stuff, records).world()
+    records, shuffled = stuff.records, stuff.shuffled(chance)
+    total = len(records)
+    plain = stage_of(stuff, records)
+    merged = stage_of(stuff, records, merges=[total])
     others = [
-        stage_of(stuff, records, merge_after=len(records)).world(),
-        stage_of(stuff, records, merge_after=chance.randint(0, len(records))).world(),
-        stage_of(stuff, stuff.shuffled(chance)).world(),
+        merged,
+        stage_of(stuff, records, merges=[chance.randint(0, total)]),
+        stage_of(stuff, shuffled, merges=[chance.randint(0, total), chance.randint(0, total)]),
+        stage_of(stuff, shuffled),
     ]
-    with pytest.MonkeyPatch.context() as patch:
-        for drawn, now_ms in stuff.requests:
-            request = read(drawn)
-            patch.setattr("engine.settlement.CHUNK_ROWS_MIN", 64)
-            expected = written(decide(request, plain, place(event_time_ms=now_ms), duplicate=False))
-            patch.setattr("engine.settlement.CHUNK_ROWS_MIN", 1)
-            for world in (plain, *others):
-                assert written(decide(request, world, place(event_time_ms=now_ms), duplicate=False)) == expected
+    assert not len(plain.catalog._base)
+    assert len(merged.catalog._base) == merged.world().catalog.ads == plain.world().catalog.ads
+    worlds = [stage.world() for stage in (plain, *others)]
+    for drawn, now_ms in stuff.requests:
+        request = read(drawn)
+        with chunks_of(64):
+            expected = written(decide(request, worlds[0], place(event_time_ms=now_ms), duplicate=False))
+        for rows in (1, 2):
+            with chunks_of(rows):
+                for world in worlds:
+                    assert written(decide(request, world, place(event_time_ms=now_ms), duplicate=False)) == expected
 
 
 def written(decision: Decision) -> list[bytes]:
@@ -158,17 +185,50 @@ def written(decision: Decision) -> list[bytes]:
 
 
 @given(chances, catalog_sizes)
-def test_looking_at_all_rows_finds_the_same_winners_and_each_ad_s_reason(chance: Random, ads: int) -> None:
+def test_looking_at_all_rows_finds_the_same_outcome_and_each_ad_s_reason(chance: Random, ads: int) -> None:
     stuff = some_world(chance, ads=ads, requests=REQUESTS)
+    held, world = stuff.held, stage_of(stuff, stuff.records, merges=[len(stuff.records) // 2]).world()
+    line_items = sorted({str(ad["line_item_id"]) for ad in held.entities_of("ad")})
+    for drawn, now_ms in stuff.requests:
+        asked_for = affordable(held, drawn, now_ms)
+        request, verdict = read(asked_for), oracle.decide(held, asked_for, now_ms)
+        every = tiers_of(request, world, now_ms, exhaustive=True)
+        with chunks_of(1):
+            few = tiers_of(request, world, now_ms)
+        assert [named(tier) for tier in few] == [named(tier) for tier in every[: len(few)]]
+        found = {ad: reason for one in line_items for ad, reason in reasons_of(every, one).items()}
+        assert found == verdict.reasons
+
+
+def named(tier: TierResult) -> tuple[object, ...]:
+    """An outcome without row numbers."""
+    outcome = tier.outcome
+
+    def ad(candidate: int) -> str | None:
+        return None if candidate < 0 else tier.row(candidate).facts.ad_id
+
+    awards = [
+        (one.slot, ad(one.candidate), one.price_nanos, one.setter, ad(one.setter_candidate), [*map(ad, one.runners_up)])
+        for one in outcome.awards
+    ]
+    return tier.tier_group, outcome.auction, outcome.fallback, outcome.line, awards
+
+
+@given(chances, catalog_sizes)
+def test_an_explanation_names_every_ad_of_its_line_item(chance: Random, ads: int) -> None:
+    stuff = some_world(chance, ads=ads, requests=2)
     held, world = stuff.held, stage_of(stuff, stuff.records).world()
     for drawn, now_ms in stuff.requests:
         asked_for = affordable(held, drawn, now_ms)
         verdict = oracle.decide(held, asked_for, now_ms)
-        for one in held.entities_of("line_item"):
-            explained = explain_line_item(read(asked_for), world, place(event_time_ms=now_ms), one["id"])
-            for ad, reason in explained.ads.items():
-                expected = verdict.reasons[ad]
-                assert reason == ("won" if expected is None else expected.label)
+        for line_item in ("l0", "l1", "l_absent"):
+            explained = explain_line_item(read(asked_for), world, place(event_time_ms=now_ms), line_item)
+            own = [ad["id"] for ad in held.entities_of("ad") if ad["line_item_id"] == line_item]
+            if verdict.nbr is not None:
+                assert (explained.ads, explained.not_decided) == ({}, Nbr(verdict.nbr).label)
+            else:
+                reasons = {ad: verdict.reasons[ad] for ad in own}
+                assert explained.ads == {ad: "won" if one is None else one.label for ad, one in reasons.items()}
 
 
 @given(chances, catalog_sizes)
@@ -180,3 +240,53 @@ def test_no_price_leaves_its_bounds(chance: Random, ads: int) -> None:
             n = one.p_ppb * one.effect_ppm // 1_000_000
             assert 0 <= one.price_nanos <= one.bid_nanos
             assert one.price_nanos * n // PPB == one.expected_revenue_nanos >= one.reserve_nanos
+
+
+def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
+    """Every reason, price setter, auction and code; ties; and rows that retrieval never looked at."""
+    seen: collections.Counter[str] = collections.Counter()
+    for number in range(400):
+        chance = Random(number)
+        stuff = some_world(chance, ads=chance.randint(0, 40), requests=4)
+        held, world = stuff.held, stage_of(stuff, stuff.records).world()
+        for drawn, now_ms in stuff.requests:
+            asked_for = affordable(held, drawn, now_ms)
+            verdict = oracle.decide(held, asked_for, now_ms)
+            with chunks_of(1):
+                tiers = tiers_of(read(asked_for), world, now_ms)
+            every = tiers_of(read(asked_for), world, now_ms, exhaustive=True)
+            seen.update(reason.label for reason in verdict.reasons.values() if reason is not None)
+            seen.update(f"set by {one.setter}" for one in verdict.fills)
+            seen.update(f"tier {one.tier}" for one in verdict.fills)
+            seen.update(
+                "a tie" for one in verdict.fills for _, value in one.runners_up if value == one.rank_value_nanos
+            )
+            seen[f"auction {verdict.auction}"] += 1
+            seen[f"filled {len(verdict.fills)}"] += 1
+            seen["given up"] += verdict.fallback
+            code = (
+                verdict.nbr if verdict.nbr is not None or verdict.fills else oracle.no_bid(verdict.why(lines_of(tiers)))
+            )
+            seen[f"code {code}"] += 1
+            seen["rows left unseen"] += any(len(a.pool) < len(b.pool) for a, b in zip(tiers, every, strict=False))
+    reasons = [reason.label for reason in Reason if reason is not Reason.OUTBID_UNSCORED]
+    codes = (
+        Nbr.NO_DECIDABLE_IMP,
+        Nbr.NOTHING_ELIGIBLE,
+        Nbr.BELOW_FLOOR,
+        Nbr.EVERYTHING_BLOCKED,
+        Nbr.CURRENCY,
+        Nbr.CONSTRAINED,
+    )
+    wanted = [
+        *reasons,
+        *(f"set by {setter}" for setter in ("bid", "runner_up", "reserve", "vcg")),
+        *(f"tier {tier}" for tier in ("standard", "house")),
+        *(f"auction {auction}" for auction in ("first_price", "gsp", "vcg")),
+        *(f"filled {slots}" for slots in range(5)),
+        *(f"code {int(code)}" for code in codes),
+        "a tie",
+        "given up",
+        "rows left unseen",
+    ]
+    assert {name: seen[name] for name in wanted if seen[name] < 3} == {}
