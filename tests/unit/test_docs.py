@@ -1,0 +1,229 @@
+"""The documentation says what is so: links lead somewhere, commands exist, examples pass, tables are complete."""
+
+import json
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from prometheus_client import Metric
+
+from consumers.metrics import Metrics
+from consumers.settings import load_settings
+from engine import imps, limits, outcome
+from engine.reasons import Reason
+from schemas import limits as message_limits
+from schemas.codes import Nbr
+from schemas.dead_letters import DeadLetter
+from schemas.dead_letters import Reason as DeadLetterReason
+from schemas.events import Cost, DecisionFacts, Impression, ResultAdjudge
+from schemas.openrtb_response import BidAdjudge
+from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS
+from scripts import cli
+from tests.documents import (
+    ROOT,
+    anchors,
+    blocks,
+    broken_links,
+    command_problem,
+    commands,
+    inline_codes,
+    mentioned_commands,
+    pages,
+    rows,
+    section,
+)
+
+PAGES = [page for page in pages() if page.parent.name != "schemas"]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def test_the_pages_that_are_promised_are_there() -> None:
+    promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "docs/README", "docs/auctions"]
+    promised += ["docs/benchmarks", "docs/events", "docs/operations", "docs/targeting"]
+    assert {f"{name}.md" for name in promised} <= set(NAMES)
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(path: pathlib.Path) -> None:
+    assert list(broken_links(path, path.read_text("utf-8"))) == []
+
+
+def test_a_link_that_leads_nowhere_is_found() -> None:
+    there = ROOT / "README.md"
+    text = "# A b: c\n[x](LICENSE) [y](NOTHING) [z](#a-b-c) [q](#none) [w](https://a.example/x) [v](docs/#no)"
+    assert list(broken_links(there, text.replace("docs/#no", "docs/events.md#no"))) == [
+        "NOTHING", "#none", "docs/events.md#no",
+    ]  # fmt: skip
+    assert anchors("# A b: c\n## D\n```sh\n# not one\n```\n") == {"a-b-c", "d"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_that_is_shown_is_one(name: str) -> None:
+    text = page(name)
+    problems = [(words, command_problem(words, complete=True)) for words in commands(text)]
+    problems += [(words, command_problem(words, complete=False)) for words in mentioned_commands(text)]
+    assert [problem for problem in problems if problem[1]] == []
+
+
+def test_a_command_that_is_none_is_found() -> None:
+    text = "```sh\nADJUDGE_KAFKA=a:1 adjudge loda x  # load\n.venv/bin/adjudge up --emtpy | tail -1\n```\n`adjudge check, demo`"
+    assert list(commands(text)) == [["loda", "x"], ["up", "--emtpy"]]
+    assert list(mentioned_commands(text)) == [["check"], ["demo"]]
+    assert "loda" in command_problem(["loda", "x"], complete=True)
+    assert "--emtpy" in command_problem(["up", "--emtpy"], complete=True)
+    assert "'x'" in command_problem(["load", "x", "y"], complete=True)
+    assert "FILE" in command_problem(["load", "controls"], complete=True)
+    assert "many" in command_problem(["up", "--partitions", "many"], complete=True)
+    assert command_problem(["topics", "create", "--partitions", "8"], complete=True) == ""
+    assert command_problem(["load", "controls"], complete=False) == ""
+
+
+def test_every_command_is_told_of_in_the_readme_or_operations() -> None:
+    told = page("README.md") + page("docs/operations.md") + page("CHANGELOG.md")
+    named = {words[0] for words in (*commands(told), *mentioned_commands(told)) if words}
+    assert set(cli.COMMANDS) <= named
+
+
+def examples(text: str) -> Iterator[str]:
+    """JSON blocks that are entities, controls or requests."""
+    for block in blocks(text, "json"):
+        first = json.loads(block.splitlines()[0])
+        if "kind" in first or "imp" in first:
+            yield block
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_of_messages_pass_the_check(
+    name: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, block in enumerate(examples(page(name))):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text(block)
+        status = cli.run(["check", str(file), "--json"])
+        assert (status, json.loads(capsys.readouterr().out)["errors"]) == (0, [])
+
+
+def test_the_readme_has_a_campaign_a_request_and_policies() -> None:
+    shown = [json.loads(line) for block in examples(page("README.md")) for line in block.splitlines()]
+    assert [one.get("kind", "request") for one in shown[:6]] == [
+        "advertiser", "campaign", "line_item", "ad", "creative", "request",
+    ]  # fmt: skip
+    assert {one.get("kind") for one in shown[6:]} == {"policy"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_that_are_shown_can_be_read_by_python(name: str) -> None:
+    for block in blocks(page(name), "python"):
+        compile(block, name, "exec")
+
+
+def test_the_reasons_are_all_there_in_their_order() -> None:
+    told = rows(section(page("docs/events.md"), "## Reasons"))
+    assert [row[0] for row in told] == [reason.label for reason in Reason]
+    assert all(row[1] for row in told)
+
+
+def test_the_readme_names_the_reason_of_all_that_is_not_decided_yet() -> None:
+    told = rows(section(page("README.md"), "## What is not decided yet"))
+    assert [row[1] for row in told] == [one.label for one in Reason if one.label.startswith("unsupported_")]
+
+
+def test_the_codes_are_all_there() -> None:
+    told = rows(section(page("docs/events.md"), "## No-bid codes"))
+    assert [(int(row[0]), row[1]) for row in told] == [(int(code), code.label) for code in Nbr if code >= 500]
+
+
+def test_the_reasons_of_imps_are_all_there() -> None:
+    told = rows(section(page("docs/events.md"), "### Imps that stay empty"))
+    known = [imps.NO_FORMAT, imps.UNSUPPORTED_AUDIO, imps.UNSUPPORTED_VIDEO, imps.PRIVATE_AUCTION]
+    known += [imps.CURRENCY_UNAVAILABLE, imps.TOO_MANY_SLOTS, outcome.NOT_FILLED, outcome.NOT_RUN]
+    assert {row[0] for row in told} == set(known)
+
+
+def test_every_header_and_reason_of_dead_letters_is_told() -> None:
+    told = rows(section(page("docs/events.md"), "## Dead letters"))
+    named = [f"adjudge-{name.replace('_', '-')}" for name in DeadLetter.__dataclass_fields__]
+    assert [row[0] for row in told] == named
+    assert set(re.findall(r"[a-z_]+", told[0][1])) - {"or"} == set(get_args(DeadLetterReason))
+
+
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [
+        ("## What every event carries", set(DecisionFacts.__struct_fields__)),
+        ("## Results", set(ResultAdjudge.__struct_fields__) - set(DecisionFacts.__struct_fields__)),
+        ("## Results", set(BidAdjudge.__struct_fields__)),
+        ("## Impressions", set(Impression.__struct_fields__) - set(DecisionFacts.__struct_fields__)),
+        ("## Costs", set(Cost.__struct_fields__) - set(DecisionFacts.__struct_fields__)),
+    ],
+)
+def test_every_field_of_an_event_is_told(heading: str, fields: set[str]) -> None:
+    told = set(inline_codes(section(page("docs/events.md"), heading)))
+    told = {name.partition(":")[0] for name in told}
+    assert sorted(fields - told) == []
+
+
+def test_the_settings_are_all_there_with_their_defaults() -> None:
+    told = rows(section(page("docs/operations.md"), "## Settings"))
+    shown = load_settings({}).shown()
+    of_the_machine = {"instance", "state"}
+    assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown]
+    for row, (name, (value, _)) in zip(told, shown.items(), strict=True):
+        if name not in of_the_machine:
+            assert row[1] == (str(value) if value not in ("", ()) else "none"), name
+
+
+def test_the_topics_are_all_there() -> None:
+    told = rows(section(page("docs/operations.md"), "## Topics"))
+    assert [tuple(row[:5]) for row in told] == [
+        (TOPIC_PREFIX_DEFAULT + topic.name, topic.key, topic.message, topic.writer, ", ".join(topic.readers))
+        for topic in TOPICS
+    ]
+
+
+def test_the_metrics_are_all_there() -> None:
+    told = rows(section(page("docs/operations.md"), "## Probes, metrics, logs"))
+    families: list[Metric] = list(Metrics().registry.collect())
+    assert sorted(name for row in told for name in row[0].split(", ")) == sorted(family.name for family in families)
+
+
+@pytest.mark.parametrize(("heading", "module"), [("### Decisions", limits), ("### Messages", message_limits)])
+def test_the_limits_are_all_there_with_their_values(heading: str, module: object) -> None:
+    told = rows(section(page("docs/operations.md"), heading))
+    known = {name: value for name, value in vars(module).items() if name.isupper()}
+    assert {row[0]: int(row[1].replace(",", "")) for row in told} == known
+
+
+def test_every_decision_and_every_trap_stands_in_the_architecture() -> None:
+    text = page("ARCHITECTURE.md")
+    assert re.findall(r"^\*\*(D\d+)\b", section(text, "## Decisions"), re.MULTILINE) == [f"D{n}" for n in range(1, 16)]
+    traps = [row[0].split()[0] for row in rows(section(text, "## Traps of the Kafka client"))]
+    assert traps[:15] == [str(number) for number in range(1, 16)]
+
+
+def test_tests_that_the_architecture_names_are_there() -> None:
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", page("ARCHITECTURE.md"))
+    assert len(named) > 15
+    for file, test in named:
+        found = [path.read_text("utf-8") for path in (ROOT / "tests").rglob(file)]
+        assert found, file
+        assert not test or f"def {test}(" in found[0], test
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_are_there(name: str) -> None:
+    ours = [str(path.relative_to(ROOT)) for top in cli_packages() for path in (ROOT / top).rglob("*.py")]
+    examples_of_others = {"read_results.py"}
+    for code in inline_codes(page(name)):
+        if re.fullmatch(r"[\w/]+\.py", code) and code not in examples_of_others:
+            assert any(path == code or path.endswith(f"/{code}") for path in ours), code
+
+
+def cli_packages() -> tuple[str, ...]:
+    return ("schemas", "engine", "consumers", "scripts", "tests")
