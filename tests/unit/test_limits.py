@@ -11,10 +11,15 @@ from engine.limits import (
     SLOTS_MAX,
     USER_VALUE_PPM_MIN,
 )
+from engine.money import bid_per_event_nanos
+from engine.pricing import BID_NANOS_MAX
+from engine.rows import EVENTS
 from schemas import limits
 
 INT64_MAX = 2**63 - 1
 MONEY_VALUE = IMPRESSION_VALUE_NANOS_MAX  # m: the cap of p sees to it that b * p / P never exceeds this
+BID = BID_NANOS_MAX  # a row whose bid could be higher has no price in the policy's currency
+RATE_WHOLE = limits.RATE_PPB_MAX // PPB
 USER_VALUE = limits.LAMBDA_NANOS_MAX * limits.USER_VALUE_PPM_MAX // PPM  # U, either sign
 RANK_VALUE = MONEY_VALUE * QUALITY_PPM_MAX // PPM + USER_VALUE  # v
 FLOOR = limits.FLOOR_CPM_MICROS_MAX * limits.RATE_PPB_MAX // PPB  # of an imp, in the policy's currency
@@ -29,6 +34,15 @@ PRODUCTS = {
     "sum of rank values over a page": RANK_VALUE * SLOTS_MAX,
     "reserve, compared with rank values": FLOOR,
     "a bid of one event in its own currency": limits.AMOUNT_MICROS_MAX * 1_000,
+    # A bid is converted in two parts, whole * PPB + part: neither product, nor their sum, passes the limit of bids.
+    "bid conversion, part * whole rate": (PPB - 1) * RATE_WHOLE,
+    "bid conversion, part * part of the rate": (PPB - 1) ** 2,
+    "bid conversion, the sum": BID,
+    "most probability of a bid, before it is divided by the bid": IMPRESSION_VALUE_NANOS_MAX * PPB,
+    "bound of money, bid * cap": MONEY_VALUE * PPB,
+    "bound, money * quality": MONEY_VALUE * QUALITY_PPM_MAX,
+    "bound and user value, compared with a line": MONEY_VALUE * QUALITY_PPM_MAX // PPM + USER_VALUE,
+    "rank value, compared with a reserve": RANK_VALUE + FLOOR,
     "a budget": limits.BUDGET_MICROS_MAX * 1_000,
 }
 
@@ -36,6 +50,22 @@ PRODUCTS = {
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_int64_holds(product: str) -> None:
     assert PRODUCTS[product] <= INT64_MAX
+
+
+@pytest.mark.parametrize("bid", [1, 2, 10**9, 9_000_000_001, 10**15, BID - 1, BID])
+def test_the_cap_keeps_a_bid_times_its_probability_within_the_value_of_an_impression(bid: int) -> None:
+    cap = min(PPB, IMPRESSION_VALUE_NANOS_MAX * PPB // bid)
+    assert bid * cap <= IMPRESSION_VALUE_NANOS_MAX * PPB <= INT64_MAX
+    assert -(-bid * cap // PPB) <= IMPRESSION_VALUE_NANOS_MAX
+
+
+@pytest.mark.parametrize("rate", [1, PPB - 1, PPB, 3 * 10**12 + 1, limits.RATE_PPB_MAX])
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_conversion_of_the_highest_bid_it_accepts_stays_below_the_limit_of_bids(event: str, rate: int) -> None:
+    whole_max = min(BID // rate - 1, bid_per_event_nanos(event, limits.AMOUNT_MICROS_MAX) // PPB)
+    whole_part, rest = whole_max * rate, PPB - 1
+    converted = whole_part + rest * (rate // PPB) + rest * (rate % PPB) // PPB
+    assert max(whole_part, rest * (rate // PPB), rest * (rate % PPB), converted) <= BID <= INT64_MAX
 
 
 def test_both_packages_count_in_the_same_units() -> None:
