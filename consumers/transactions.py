@@ -57,7 +57,7 @@ class TooLargeError(TransactionError):
 def lower_client_backoff() -> None:
     """Lower the client's fixed sleep between transactions: p50 of one over four topics 23 -> 1.3 ms.
 
-    The only place where the client is changed from outside; ``tests/unit/test_transactions.py`` watches that the
+    The only place where the client is changed from outside; ``tests/kafka/test_transactions.py`` watches that the
     constant is still there and still what AddPartitionsToTxn waits for.
     """
     aiokafka.producer.sender.BACKOFF_OVERRIDE = CLIENT_BACKOFF_S
