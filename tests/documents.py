@@ -6,6 +6,7 @@ Each function takes a page's text and gives what stands there, or what is wrong 
 import pathlib
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import click
@@ -14,7 +15,7 @@ from scripts.cli import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
 LATER_COMMANDS = frozenset({"replay", "explain"})  # the README says that they are not there yet
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"`([^`\n]+)`")
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
@@ -26,8 +27,8 @@ def pages() -> list[pathlib.Path]:
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return [block for named, block in _FENCE.findall(text) if named == language]
+    """The fenced blocks of a language, without the indentation of a list."""
+    return [textwrap.dedent(block) for _, named, block in _FENCE.findall(text) if named == language]
 
 
 def prose(text: str) -> str:

@@ -179,6 +179,12 @@ def test_the_settings_are_all_there_with_their_defaults() -> None:
             assert row[1] == (str(value) if value not in ("", ()) else "none"), name
 
 
+def test_the_settings_of_the_readme_are_some_of_them() -> None:
+    told = {row[0] for row in rows(section(page("README.md"), "## How to"))}
+    assert told
+    assert told <= {f"ADJUDGE_{name.upper()}" for name in load_settings({}).shown()}
+
+
 def test_the_topics_are_all_there() -> None:
     told = rows(section(page("docs/operations.md"), "## Topics"))
     assert [tuple(row[:5]) for row in told] == [

@@ -1,0 +1,85 @@
+"""The examples of CONTRIBUTING.md do what the page says: a model, an auction and a targeting operator."""
+
+import importlib.util
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.auctions import base
+from engine.models.base import Model, RowFacts
+from engine.targeting import condition, evaluator
+from engine.targeting.index import TargetingIndex
+from schemas.errors import SchemaError
+from tests.documents import ROOT, blocks, section
+from tests.oracle.auction import Ad, Auction, Slot
+from tests.oracle.auction_tables import run_tiers
+
+MODEL = "from engine.models.constant import *\nfrom engine.reading import at, integer\n"
+AUCTION = "from engine.auctions.gsp import *\nfrom engine.auctions.first_price import *\n"
+OPERATOR = "from engine.targeting.condition import *\nfrom engine.targeting.condition import _Place, _Reader, _shown\n"
+
+
+def shown(heading: str, imports: str, folder: pathlib.Path) -> Any:
+    """The module that the code under a heading makes, with the imports of its neighbours."""
+    text = section((ROOT / "CONTRIBUTING.md").read_text("utf-8"), heading)
+    file = folder / "shown.py"
+    file.write_text(imports + "\n\n".join(blocks(text, "python")), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("shown", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_model_scores_by_the_hour_within_its_caps(tmp_path: pathlib.Path) -> None:
+    code = shown("## Add a model", MODEL, tmp_path)
+    model: Model = code.EveningModel(name="evening", version=1, predicts="click", day=10_000_000, evening=20_000_000)
+    row = RowFacts(
+        ad_id="ad", line_item_id="l", campaign_id="c", advertiser_id="a", creative_id="cr", tier="standard",
+        event="click", cat=(), labels=(),
+    )  # fmt: skip
+    prepared = model.prepare([row, row])
+    places = np.array([1, 0, 1], np.int64)
+    assert model.bounds() == (10_000_000, 20_000_000)
+    assert prepared.caps().tolist() == [20_000_000] * 2
+    assert model.score(prepared, places, {"adjudge": {"hour": 20}}).tolist() == [20_000_000] * 3
+    assert model.score(prepared, places, {"adjudge": {"hour": 9}}).tolist() == [10_000_000] * 3
+    assert model.score(prepared, places, {}).dtype == np.int64
+
+
+def test_the_auction_charges_the_floor(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = shown("## Add an auction", AUCTION, tmp_path)
+    monkeypatch.setattr(base, "AUCTIONS", {**base.AUCTIONS, "floor_price": code.run})
+    ads = tuple(
+        Ad(id=name, line_item=name, advertiser=name, bid_nanos=bid, tie=number)
+        for number, (name, bid) in enumerate((("a", 900), ("b", 700), ("c", 500)))
+    )
+    slots = (Slot(reserve_nanos=300), Slot(reserve_nanos=600, position=1))
+    standard, _ = run_tiers(Auction(kind="floor_price", ads=ads, slots=slots))
+    assert [(win.slot, win.ad, win.price_nanos) for win in standard.tier().wins] == [(0, "a", 300), (1, "b", 600)]
+    assert standard.outcome.line == 300
+
+
+def test_the_operator_is_read_holds_and_is_left_to_the_evaluator(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = shown("## Add a targeting operator", OPERATOR, tmp_path)
+    monkeypatch.setitem(condition._OPERATORS, "$startsWith", code._starts_with)
+    monkeypatch.setitem(evaluator._RULES, code.Prefix, code._prefix)
+    parsed = condition.parse_condition({"site.page": {"$startsWith": "/news/"}, "device.os": "iOS"})
+    index = TargetingIndex([parsed])
+    for page, system, holds, possible in (
+        ("/news/a", "iOS", True, True),
+        ("/about", "iOS", False, True),
+        ("/news/a", "Android", False, False),
+        (None, "iOS", False, True),
+    ):
+        attributes = {"site": {"page": page}, "device": {"os": system}}
+        assert evaluator.matches(parsed, attributes) is holds
+        assert index.candidates(attributes).tolist() == [possible]
+    assert index.residual.tolist() == [True]
+    with pytest.raises(SchemaError, match="is no string"):
+        condition.parse_condition({"site.page": {"$startsWith": 1}})
