@@ -26,7 +26,7 @@ from tests.kafka.cluster import until
 
 SEED = 5
 SHARDS = 3
-REQUEST_COUNT = 1_200
+REQUEST_COUNT = 800
 LATE_COUNT = 60  # for the second owner
 WINDOW = 60
 REFUSED_UPDATE = (b"line_item/broken", b'{"kind":"line_item","id":"broken"}')

@@ -22,7 +22,7 @@ from engine.effects import (
     Record,
 )
 from engine.journal import Fold
-from engine.replay import regrouped
+from engine.replay import Report, regrouped
 from schemas.codes import Nbr
 from schemas.controls import Policy, decode_control
 from schemas.events import Impression
@@ -39,6 +39,19 @@ ALL_SHARDS = range(SHARDS)
 def log(kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> DemoLog:
     folder: pathlib.Path = tmp_path_factory.mktemp("replay")
     return asyncio.run(demo_log(kafka.bootstrap, "replay.", folder))
+
+
+@pytest.fixture(scope="module")
+def decided(log: DemoLog) -> list[tuple[Report, list[Effects]]]:
+    """Each shard decided again as its journal says: rebuilding a catalog takes a second or two, so once for all tests."""
+    emitted: list[list[Effects]] = [[] for _ in ALL_SHARDS]
+    return [(log.again(shard, emitted=emitted[shard]), emitted[shard]) for shard in ALL_SHARDS]
+
+
+@pytest.fixture(scope="module")
+def ends(log: DemoLog) -> list[str]:
+    """The digest of each shard, decided in the longest batches."""
+    return [straight(log, shard) for shard in ALL_SHARDS]
 
 
 def results(log: DemoLog, shard: int) -> list[BidResponse]:
@@ -85,10 +98,10 @@ class TestTheRange:
 
 
 class TestDecidedAgain:
-    def test_every_entry_of_every_shard_comes_to_its_digest(self, log: DemoLog) -> None:
-        for shard in ALL_SHARDS:
-            emitted: list[Effects] = []
-            report = log.again(shard, emitted=emitted)
+    def test_every_entry_of_every_shard_comes_to_its_digest(
+        self, log: DemoLog, decided: list[tuple[Report, list[Effects]]]
+    ) -> None:
+        for shard, (report, emitted) in zip(ALL_SHARDS, decided, strict=True):
             assert report.differences == ()
             assert (report.entries, report.passed_over) == (len(log.entries(shard)), 0)
             assert report.requests == len(log.requests(shard)) > 0
@@ -97,10 +110,10 @@ class TestDecidedAgain:
             assert len(set(digests(emitted))) == report.entries
 
     @pytest.mark.parametrize("shard", ALL_SHARDS)
-    def test_it_writes_every_byte_again(self, log: DemoLog, shard: int) -> None:
-        emitted: list[Effects] = []
-        log.again(shard, emitted=emitted)
-        made = [record for effects in emitted for record in effects.records]
+    def test_it_writes_every_byte_again(
+        self, log: DemoLog, decided: list[tuple[Report, list[Effects]]], shard: int
+    ) -> None:
+        made = [record for effects in decided[shard][1] for record in effects.records]
         for topic in (RESULTS, IMPRESSIONS, COSTS):
             written = log.written(topic, shard)
             assert written
@@ -109,9 +122,9 @@ class TestDecidedAgain:
 
     @pytest.mark.parametrize("shard", ALL_SHARDS)
     def test_in_batches_as_long_as_the_offsets_in_force_allow_it_comes_to_the_same(
-        self, log: DemoLog, shard: int
+        self, log: DemoLog, ends: list[str], shard: int
     ) -> None:
-        assert straight(log, shard) == log.entries(shard)[-1].digest_after
+        assert ends[shard] == log.entries(shard)[-1].digest_after
 
     def test_the_key_of_tokens_decides_nothing(self, log: DemoLog) -> None:
         other = DemoLog(topics=log.topics, token_key=b"quite another key")
@@ -124,7 +137,7 @@ class TestDecidedAgain:
 class TestTampered:
     """One thing that differs from what was decided, and the digest does too."""
 
-    def test_one_byte_of_one_request(self, log: DemoLog) -> None:
+    def test_one_byte_of_one_request(self, log: DemoLog, ends: list[str]) -> None:
         _, offset = decision_of(log)
         requests = log.requests(0)
         place = next(number for number, one in enumerate(requests) if one.offset == offset)
@@ -132,7 +145,7 @@ class TestTampered:
         report = log.again(0, requests=requests)
         assert [difference.sequence for difference in report.differences] == [entry_of(log, offset).sequence]
         assert "digest_after" in report.differences[0].fields
-        assert straight(log, 0, requests=requests) != straight(log, 0)
+        assert straight(log, 0, requests=requests) != ends[0]
 
     def test_the_time_of_one_request(self, log: DemoLog) -> None:
         requests = log.requests(0)
@@ -152,14 +165,14 @@ class TestTampered:
         ids=["an ad", "a creative", "the emergency stop", "its end"],
     )
     def test_a_record_of_the_catalog_or_of_the_controls_is_missing(
-        self, log: DemoLog, topic: str, dropped: Callable[[DemoLog], list[int]]
+        self, log: DemoLog, ends: list[str], topic: str, dropped: Callable[[DemoLog], list[int]]
     ) -> None:
         tampered = log.without(topic, dropped(log))
         shard = 0 if topic == CAMPAIGN_UPDATES else stopped_shard(log)
         report = tampered.again(shard)
         assert report.differences
         assert all("digest_after" in difference.fields for difference in report.differences)
-        assert straight(tampered, shard) != straight(log, shard)
+        assert straight(tampered, shard) != ends[shard]
 
 
 def offsets_in_force(log: DemoLog, shard: int) -> set[tuple[int, int]]:
