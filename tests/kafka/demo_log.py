@@ -28,6 +28,7 @@ SEED = 5
 SHARDS = 3
 REQUEST_COUNT = 800
 LATE_COUNT = 60  # for the second owner
+LINE_ITEMS = 200
 WINDOW = 60
 REFUSED_UPDATE = (b"line_item/broken", b'{"kind":"line_item","id":"broken"}')
 
@@ -106,7 +107,7 @@ async def demo_log(bootstrap: str, prefix: str, folder: pathlib.Path) -> DemoLog
     }
     settings = load_settings(environment)
     await make_topics(settings, SHARDS)
-    catalog = entities(SEED)
+    catalog = entities(SEED, LINE_ITEMS)
     async with contextlib.AsyncExitStack() as closing:
         feed = await closing.enter_async_context(
             open_feed(client_arguments(settings), prefix, partitions=SHARDS),
