@@ -12,6 +12,7 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m engine.warming
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## Local Kafka, topics, sample campaigns, traffic, engine, audit; then ends

@@ -174,7 +174,7 @@ class Broadcast:
         while (world := self._applied()) is not None and (missing := unprepared(world.catalog, world.controls)):
             for preparation in missing:
                 made = await asyncio.to_thread(preparation.make)  # long for many rows; reads only what never changes
-                preparation.segment.keep(preparation.key, made)
+                preparation.segment.keep(preparation.key, preparation.version, made)
         async with self._changed:
             world = self._applied()  # the other topic may have gone on meanwhile; a world never goes back
             if world is None or unprepared(world.catalog, world.controls):

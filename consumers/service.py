@@ -22,6 +22,7 @@ from consumers.settings import Settings
 from consumers.shards import OwnedShards, ShardJournals
 from consumers.token_key import load_token_key
 from consumers.topic_check import TopicsError, check_topics
+from engine.warming import warm_up
 from schemas.topics import TOPICS, topic_name
 
 REQUEST_TIMEOUT_MS: Final = 10_000
@@ -111,6 +112,7 @@ async def run_service(
     OSError when it cannot start.
     """
     partitions = await check_cluster(settings)
+    await asyncio.to_thread(warm_up)
     try:
         await _serve(settings, partitions, stop, started)
     except BaseExceptionGroup as group:

@@ -7,7 +7,7 @@ request, the world in force and the place in the log; it keeps nothing and chang
 from collections.abc import Mapping, Sequence
 
 from engine.attributes import attributes
-from engine.auctions.base import Rules
+from engine.auctions.base import LINE_CLOSED, Rules
 from engine.decision import Decision, Place
 from engine.imps import slots_of
 from engine.limits import VCG_NODES_MAX
@@ -25,7 +25,6 @@ from schemas.openrtb import AdRequest
 __all__ = ["ask", "decide", "not_auctioned", "refuse", "run_auctions"]
 
 CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
-TOO_LOW = (Reason.BELOW_FLOOR, Reason.OUTBID_UNSCORED)
 
 
 def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
@@ -37,7 +36,7 @@ def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -
     results = run_auctions(asked)
     why = count_reasons(results, world.catalog)
     if not any(result.outcome.awards for result in results):
-        return unfilled(asked, _no_bid(why), results, why)
+        return unfilled(asked, _no_bid(results, why), results, why)
     return filled(asked, results, why)
 
 
@@ -97,8 +96,14 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
     return settle(question, asked.world.catalog, rules, exhaustive=exhaustive)
 
 
-def _no_bid(why: Mapping[str, int]) -> Nbr:
-    """The code that tells most: how far the ad that came furthest had come."""
-    if any(reason.label in why for reason in CONSTRAINED):
+def _no_bid(results: Sequence[TierResult], why: Mapping[str, int]) -> Nbr:
+    """The code that tells most: how far the ad that came furthest had come.
+
+    ``why`` tells of contenders alone. Where none was eligible, the rows below are asked until one is, so that 506
+    means an ad that may serve for more money.
+    """
+    closed = all(result.outcome.line == LINE_CLOSED for result in results)
+    if closed or any(reason.label in why for reason in CONSTRAINED):
         return Nbr.CONSTRAINED
-    return Nbr.BELOW_FLOOR if any(reason.label in why for reason in TOO_LOW) else Nbr.NOTHING_ELIGIBLE
+    low = any(scan.finds_low() for result in results for scan in result.scans)
+    return Nbr.BELOW_FLOOR if low else Nbr.NOTHING_ELIGIBLE

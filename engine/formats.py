@@ -190,11 +190,11 @@ def satisfies(part: Part, need: Need) -> bool:
     )
 
 
-def fits(spec: ImpSpec, formats: Sequence[Signature]) -> int:
+def fits(shape: Shape, formats: Sequence[Signature]) -> int:
     """FITS when any format does (or nothing but video is offered where video is asked for); otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
-    if spec.shape.video and formats and all(form.kind == "video" for form in formats):
+    if shape.video and formats and all(form.kind == "video" for form in formats):
         return FITS  # it would fit: that this version shows no video is the reason that helps
-    codes = [_fit(spec.shape, form) for form in formats]
+    codes = [_fit(shape, form) for form in formats]
     if FITS in codes:
         return FITS
     return SIZE_MISMATCH if SIZE_MISMATCH in codes else FORMAT_MISMATCH

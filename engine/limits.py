@@ -35,12 +35,15 @@ CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
 PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
 PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one found then takes 16 ms
+VERDICT_ROWS_MAX = 64  # of the latest things asked of a facet (sizes, blocked lists): more than a request has slots
+POOL_ROWS_MIN = 128  # room for candidates at first
+NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; conditions that need further ones are evaluated
 
 # Auctions.
 VCG_NODES_MAX = 4_000  # nodes of the search; twice the worst seen on four slots, about 12 us each (D11: 50 ms)
 RUNNERS_UP = 3
-CHUNK_ROWS_MIN = 64
+CHUNK_ROWS_MIN = 256  # rows scanned before an auction is run over the candidates, doubled each time
 
 # The catalog.
 CATALOG_DELTA_ROWS_MAX = 256  # changed ads before they are merged into the base (or 1% of it)

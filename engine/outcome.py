@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from engine import layout
 from engine.auctions.base import Award
 from engine.controls import PolicyInForce
 from engine.decision import Decision, Place
@@ -223,9 +224,8 @@ def _impression(winner: Winner) -> Impression:
     asked, award, slot = winner.asked, winner.award, winner.slot
     line_item, campaign, advertiser, creative = winner.owners
     ad, typed = winner.row.join.ad, asked.request.typed
-    scores, candidate = winner.result.pool.scores, award.candidate
-    pool = winner.result.pool.candidates
-    n = int(scores.n[candidate, award.slot])
+    facts = winner.result.pool.rows[award.candidate].tolist()
+    values = winner.result.pool.values[award.candidate, award.slot].tolist()
     personal = asked.privacy.personalised
     session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
     return Impression(
@@ -254,17 +254,17 @@ def _impression(winner: Winner) -> Impression:
         bid_micros=line_item.pricing.amount_micros,
         bid_currency=advertiser.currency,
         rate_ppb=asked.policy.rate_ppb(advertiser.currency) or 0,
-        bid_nanos=int(pool.b[candidate]),
-        p_ppb=int(scores.p[candidate]),
-        p_raw_ppb=int(scores.raw_p[candidate]),
+        bid_nanos=facts[layout.P_B],
+        p_ppb=facts[layout.P_P],
+        p_raw_ppb=facts[layout.P_RAW],
         effect_ppm=slot.effects_ppm[EVENTS.index(line_item.pricing.event)],
-        quality_ppm=int(scores.q[candidate]),
-        user_value_ppm=int(scores.u_ppm[candidate]),
-        user_value_nanos=int(scores.u_nanos[candidate]),
-        rank_value_nanos=int(scores.v[candidate, award.slot]),
+        quality_ppm=facts[layout.P_Q],
+        user_value_ppm=facts[layout.P_U_PPM],
+        user_value_nanos=facts[layout.P_U],
+        rank_value_nanos=values[layout.V],
         reserve_nanos=slot.reserve_nanos,
         price_nanos=award.price_nanos,
-        expected_revenue_nanos=award.price_nanos * n // PPB,
+        expected_revenue_nanos=award.price_nanos * values[layout.N] // PPB,
         price_setter=cast("Setter", award.setter),
         price_setter_ad_id=None
         if award.setter_candidate < 0
@@ -299,7 +299,7 @@ def _runner_up(result: TierResult, candidate: int, slot: int) -> RunnerUp:
     return RunnerUp(
         ad_id=row.facts.ad_id,
         line_item_id=row.facts.line_item_id,
-        rank_value_nanos=int(result.pool.scores.v[candidate, slot]),
+        rank_value_nanos=result.pool.values.item(candidate, slot, layout.V),
     )
 
 

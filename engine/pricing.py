@@ -5,15 +5,16 @@ All of it is auctions.md in int64 columns: nanos, ppb and ppm. ``b * n <= b * pc
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bitmaps import Words, pack
+from engine import layout
+from engine.bitmaps import Words, pack, unpack
 from engine.controls import ControlsView, PolicyInForce
+from engine.layout import Codes, Ints
 from engine.limits import (
     EXCLUSION_LABELS_PER_AD_MAX,
     IMPRESSION_VALUE_NANOS_MAX,
@@ -23,98 +24,92 @@ from engine.limits import (
     QUALITY_PPM_MIN,
     USER_VALUE_PPM_MIN,
 )
-from engine.models.base import Prepared
-from engine.question import Question
-from engine.reasons import Reason
+from engine.models.base import PREDICTIONS, Model, Prepared, Weighed
+from engine.models.sigmoid import sigmoid_table
 from engine.rows import EVENTS
+from engine.scan import Heard, Table
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 
 Column = NDArray[np.int64]
-Checks = Sequence[tuple[Reason, Words]]  # reasons in their fixed order, each with the rows that pass
+Weigher = Callable[[Mapping[str, object]], Weighed]
 
-STATES: Final = (Reason.INVALID_UPDATE, Reason.PARENT_MISSING, Reason.STATUS_INACTIVE, Reason.REVIEW_NOT_APPROVED)
-UNSUPPORTED_BEFORE: Final = (
-    Reason.UNSUPPORTED_TIER,
-    Reason.UNSUPPORTED_STRATEGY,
-    Reason.UNSUPPORTED_DEAL,
-    Reason.UNSUPPORTED_VIDEO,
-)
-UNSUPPORTED_AFTER: Final = (Reason.UNSUPPORTED_BUDGET, Reason.UNSUPPORTED_FREQUENCY_CAP)
+_NO_WEIGHTS: Final = np.zeros(0, np.int64)
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 BID_NANOS_MAX: Final = 4 * 10**18
 IMPRESSION: Final = EVENTS.index("impression")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """Columns of shape (rows,) of one segment under one policy and one set of models.
+    """One segment under one policy and one set of models.
 
-    ``bid``: nanos of the policy's currency per billing event; ``cap``: pcap, ppb; ``bound``: nanos, no request's
-    money part is higher; ``order``: for each tier group its rows in falling order of their bound.
+    ``table``: the rows as compiled code reads them; no request makes a row worth more than its ``BOUND``. ``order``:
+    for each tier group its rows in falling order of their bound. ``models``: in the order of PREDICTIONS, their rows of
+    ``layout.py`` without what a request adds; ``weighers``, by number, tell that. ``others``: models that are no sums.
     """
 
-    bid: Column
-    cap: Column
-    bound: Column
-    order: Sequence[Column]
-    labels: Column
-    own_checks: Checks  # the row's own state
-    allowed: Words  # not blocked by the policy
-    priced: Words  # the policy has a rate for the row's currency
-    later_checks: Checks  # what a later version decides
-    standing: Words  # passes all four: the part of the checks that no request changes
-    prepared: Mapping[str, Prepared]
+    table: Table
+    order: Sequence[Ints]
+    models: Ints
+    weighers: Sequence[tuple[int, Weigher]]
+    others: Sequence[tuple[int, Model, Prepared]]
     user_value_max_nanos: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """Values of some rows for one request; shapes (rows,) or (rows, slots), names as in auctions.md."""
-
-    raw_p: Column
-    p: Column
-    q: Column
-    u_ppm: Column
-    u_nanos: Column
-    n: Column
-    m: Column
-    v: Column
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """The models' columns over a segment: ``make`` takes long and touches nothing that changes."""
+    """Something a segment is to hold: ``make`` takes long and touches nothing that changes."""
 
     segment: Segment
     key: Hashable
-    make: Callable[[], Mapping[str, Prepared]]
+    version: Hashable
+    make: Callable[[], object]
 
 
 def unprepared(snapshot: Snapshot, controls: ControlsView) -> list[Preparation]:
-    """What the first decision in a new world would stall on: to be made beforehand and kept in the segment (D11)."""
-    found = [_preparation(part.segment, controls) for part in snapshot.parts]
-    return [preparation for preparation in found if not preparation.segment.holds(preparation.key)]
+    """What the first decision in a new world would stall on: to be made beforehand and kept in the segment (D11).
+
+    Ask again when all of it is kept: some of it needs what was made before.
+    """
+    segments = [part.segment for part in snapshot.parts]
+    found = [_columns(segment, controls) for segment in segments]
+    if all(one.segment.holds(one.key, one.version) for one in found):
+        found = [_pricing(segment, policy, controls) for segment in segments for policy in controls.policies]
+    return [one for one in found if not one.segment.holds(one.key, one.version)]
 
 
-def _preparation(segment: Segment, controls: ControlsView) -> Preparation:
+def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
+    """The segment under a policy, computed once for each version of policy and models."""
+    preparation = _pricing(segment, policy, controls)
+    return cast("Priced", segment.cached(preparation.key, preparation.version, preparation.make))
+
+
+def _columns(segment: Segment, controls: ControlsView) -> Preparation:
     models = controls.models
     return Preparation(
         segment=segment,
-        key=("prepared", controls.models_offset),
+        key="prepared",
+        version=controls.models_offset,
         make=lambda: {predicts: model.prepare(segment.facts) for predicts, model in models.items()},
     )
 
 
-def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
-    """The columns of a segment under a policy, computed once for each version of policy and models."""
-    key = ("priced", policy.policy.name, policy.offset, controls.models_offset)
-    return segment.cached(key, lambda: _price(segment, policy, controls))
+def _pricing(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Preparation:
+    key, version = ("priced", policy.policy.name), (policy.offset, controls.models_offset)
+    columns = _columns(segment, controls)
+    prepared: Mapping[str, Prepared] = {}
+    if not segment.holds(key, version):  # here and not in ``make``, which may run in a thread
+        prepared = cast("Mapping[str, Prepared]", segment.cached(columns.key, columns.version, columns.make))
+    return Preparation(
+        segment=segment, key=key, version=version, make=lambda: _price(segment, policy, controls.models, prepared)
+    )
 
 
-def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
-    models = controls.models
-    preparation = _preparation(segment, controls)
-    prepared = segment.cached(preparation.key, preparation.make)
+def _price(
+    segment: Segment, policy: PolicyInForce, models: Mapping[str, Model], prepared: Mapping[str, Prepared]
+) -> Priced:
     bid, convertible = _bids(segment, policy)
     cap = np.minimum(_probability_caps(segment, prepared), IMPRESSION_VALUE_NANOS_MAX * PPB // np.maximum(bid, 1))
     quality = np.minimum(np.maximum(prepared["quality"].caps(), QUALITY_PPM_MIN), QUALITY_PPM_MAX)
@@ -122,33 +117,70 @@ def _price(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
     bound = -(-money * quality // PPM)
     order = np.lexsort((-bound, segment.numbers["tier_group"]))
     user_value = min(max(models["user_value"].bounds()[1], USER_VALUE_PPM_MIN), policy.policy.user_value_max_ppm)
-    own_checks = _column_checks(segment, "state", STATES)
-    later_checks = (
-        *_column_checks(segment, "unsupported", UNSUPPORTED_BEFORE),
-        (Reason.UNSUPPORTED_BILLABLE_EVENT, pack(billable(policy)[segment.numbers["event"]])),
-        *_column_checks(segment, "unsupported", UNSUPPORTED_AFTER),
+    standing = (
+        np.where(unpack(_allowed(segment, policy), len(segment)), layout.ALLOWED, 0)
+        | np.where(convertible, layout.PRICED, 0)
+        | np.where(billable(policy)[segment.numbers["event"]], layout.BILLABLE, 0)
     )
-    has_rate, allowed = pack(convertible), _allowed(segment, policy)
-    standing = [allowed, has_rate, *(words for _, words in (*own_checks, *later_checks))]
+    worth = [bid, cap, bound, _label_bits(segment, policy.policy.exclusion_labels), standing]
+    sums = linear_columns(len(segment), models, prepared)
+    table = Table(
+        codes=segment.codes, keys=segment.keys, worth=np.stack(worth, axis=1), base=sums.base, crossed=sums.crossed
+    )
     return Priced(
-        bid=bid,
-        cap=cap,
-        bound=bound,
+        table=table,
         order=np.split(order, [segment.house_from]),
-        labels=_label_bits(segment, policy.policy.exclusion_labels),
-        own_checks=own_checks,
-        allowed=allowed,
-        priced=has_rate,
-        later_checks=later_checks,
-        standing=functools.reduce(np.bitwise_and, standing),
-        prepared=prepared,
+        models=sums.models,
+        weighers=sums.weighers,
+        others=sums.others,
         user_value_max_nanos=policy.policy.user_value_cpm_micros * user_value // PPM,
     )
 
 
-def _column_checks(segment: Segment, column: str, reasons: Sequence[Reason]) -> Checks:
-    """For each reason the rows whose column does not hold it."""
-    return tuple((reason, pack(segment.numbers[column] != reason)) for reason in reasons)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """All models over the rows of a segment, side by side; see Priced."""
+
+    models: Ints
+    base: Ints
+    crossed: Codes
+    weighers: Sequence[tuple[int, Weigher]]
+    others: Sequence[tuple[int, Model, Prepared]]
+
+
+def linear_columns(rows: int, models: Mapping[str, Model], prepared: Mapping[str, Prepared]) -> Sums:
+    """The columns of all models that are sums. Places of weights are counted through all of them."""
+    table = np.zeros((len(PREDICTIONS), layout.MODEL), np.int64)
+    table[:, [layout.LOW, layout.HIGH]] = INT64_MIN, INT64_MAX
+    base = np.zeros((rows, len(PREDICTIONS)), np.int64)
+    crossed: list[Codes] = [np.zeros((rows, 0), np.int32)]
+    weighers: list[tuple[int, Weigher]] = []
+    others: list[tuple[int, Model, Prepared]] = []
+    places = width = 0
+    for number, predicts in enumerate(PREDICTIONS):
+        linear = prepared[predicts].linear()
+        if linear is None:
+            others.append((number, models[predicts], prepared[predicts]))
+            continue
+        base[:, number] = linear.base
+        crossed.append(linear.crossed + np.int32(places))
+        after = width + linear.crossed.shape[1]
+        table[number] = (0, linear.sigmoid, linear.scale, linear.offset, linear.low, linear.high, width, after)
+        width = after
+        if linear.weigh is not None:
+            weighers.append((number, linear.weigh))
+            places += len(linear.weigh({}).weights)
+    return Sums(models=table, base=base, crossed=np.concatenate(crossed, axis=1), weighers=weighers, others=others)
+
+
+def heard(models: Ints, weighers: Sequence[tuple[int, Weigher]], request: Mapping[str, object]) -> Heard:
+    """What the models in force make of a request."""
+    table, weights = models.copy(), [_NO_WEIGHTS]
+    for number, weigh in weighers:
+        weighed = weigh(request)
+        table[number, layout.SHARED] = weighed.added
+        weights.append(weighed.weights)
+    return Heard(models=table, weights=np.concatenate(weights), sigmoid=sigmoid_table())
 
 
 def billable(policy: PolicyInForce) -> NDArray[np.bool_]:
@@ -232,26 +264,3 @@ def domain_blocked(own: Sequence[str], blocked: frozenset[str]) -> bool:
         domain in blocked or any(domain[dot + 1 :] in blocked for dot, char in enumerate(domain) if char == ".")
         for domain in own
     )
-
-
-def score(segment: Segment, columns: Priced, rows: Column, question: Question) -> Scores:
-    """Probability, quality and user value of rows by the models in force, and what follows from them."""
-    models, prepared, policy = question.controls.models, columns.prepared, question.policy.policy
-    event = segment.numbers["event"][rows]
-    raw = np.full(len(rows), PPB, np.int64)
-    for code in dict.fromkeys(event.tolist()):
-        if code != IMPRESSION:
-            here = event == code
-            name = EVENTS[code]
-            raw[here] = models[name].score(prepared[name], rows[here], question.attributes)
-    p = np.minimum(raw, columns.cap[rows])
-    quality = models["quality"].score(prepared["quality"], rows, question.attributes)
-    quality = np.minimum(np.maximum(quality, QUALITY_PPM_MIN), QUALITY_PPM_MAX)
-    user_value = models["user_value"].score(prepared["user_value"], rows, question.attributes)
-    u_ppm = np.minimum(np.maximum(user_value, USER_VALUE_PPM_MIN), policy.user_value_max_ppm)
-    u_nanos = policy.user_value_cpm_micros * u_ppm // PPM
-    effects = np.array([slot.effects_ppm for slot in question.slots], np.int64).T[event]
-    n = p[:, None] * effects // PPM
-    m = columns.bid[rows][:, None] * n // PPB
-    v = m * quality[:, None] // PPM + u_nanos[:, None]
-    return Scores(raw_p=raw, p=p, q=quality, u_ppm=u_ppm, u_nanos=u_nanos, n=n, m=m, v=v)

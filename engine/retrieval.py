@@ -1,196 +1,192 @@
-"""Retrieval: which rows of one part of the catalog may answer a question, and why the others may not (D9, D12).
+"""Retrieval: one question put to one part of the catalog, scanned from the highest bound down (D9, D12).
 
-Every check is a bitmap over the rows, kept where requests share it. Their conjunction leaves the candidates, which
-a cursor hands out from the highest bound down. The same bitmaps, taken one after the other in the fixed order of
-reasons, say why a contender is not a candidate.
+What a request asks is first turned into numbers: its slots, the rows of verdicts on what it blocks, what it is to the
+targeting index and to the models. Then ``scan.py`` walks over the rows, as far as settlement pulls, and calls back for
+what nobody has judged yet. Each row passed is a candidate or has its first reason.
 """
 
-import functools
-from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.bitmaps import Words, pack, unpack
-from engine.formats import FITS, FORMAT_MISMATCH, fits
-from engine.pricing import Priced, Scores, category_blocked, domain_blocked, priced, score
-from engine.question import Question, Slot
+from engine import layout as col
+from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, Shape, Signature, fits
+from engine.layout import CANDIDATE, Ints, Verdicts
+from engine.limits import CHUNK_ROWS_MIN, NEEDS_MAX
+from engine.pool import Asking, Pool
+from engine.pricing import INT64_MIN, Priced, category_blocked, domain_blocked, heard, priced
+from engine.question import Question
 from engine.reasons import Reason
-from engine.schedule import OFF_DAYPART, OUT_OF_FLIGHT
+from engine.scan import DONE, FULL, Judged, Query, Walk, scan, tally
+from engine.segment import Segment
 from engine.snapshot import Part
+from engine.verdicts import Judge, VerdictTable
 
-Rows = NDArray[np.int64]
-
-_NO, _YES, _UNKNOWN = 0, 1, 2
+_SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
+_FIT_VERDICTS: Final = {
+    FITS: CANDIDATE,
+    FORMAT_MISMATCH: int(Reason.FORMAT_MISMATCH),
+    SIZE_MISMATCH: int(Reason.SIZE_MISMATCH),
+}
 
 
 class PartQuery:
-    """One question put to one part of the catalog."""
+    """One question put to one part of the catalog: all that ``scan.py`` reads of both.
 
-    def __init__(self, part: Part, question: Question) -> None:
+    Good until the part is asked the next question: the index and the tables of verdicts are worked on in place.
+    """
+
+    def __init__(self, part: Part, number: int, question: Question, asking: Asking) -> None:
         self.part: Final = part
-        self.segment: Final = part.segment
+        self.segment: Final[Segment] = part.segment
         self.question: Final = question
-        self.columns: Final[Priced] = priced(self.segment, question.policy, question.controls)
-        index = self.segment.index
-        possible = index.candidates(question.attributes)
-        self._targeting = np.where(possible, np.where(index.residual, _UNKNOWN, _YES), _NO).astype(np.int8)
-        formats = [self._formats(slot) for slot in question.slots]
-        self._of_kind: Final = self._any([of_kind for of_kind, _ in formats])
-        self._of_size: Final = self._any([of_size for _, of_size in formats])
-        # Rows that a slot's format, size and creative attributes admit, and those that are secure enough as well.
-        self.slot_fits: Final = tuple(
-            self._without_blocked_attributes(slot, of_size)
-            for slot, (_, of_size) in zip(question.slots, formats, strict=True)
-        )
-        self.slot_secure: Final = tuple(
-            fit & self._secure if slot.spec.secure else fit
-            for slot, fit in zip(question.slots, self.slot_fits, strict=True)
-        )
-        self._request_checks: Final = tuple(self._early_checks()), tuple(self._late_checks())
-        self.candidates: Final = functools.reduce(
-            np.bitwise_and,
-            (words for checks in self._request_checks for _, words in checks),
-            part.alive & self.columns.standing & self.targeting(),
+        self.priced: Final[Priced] = priced(part.segment, question.policy, question.controls)
+        index = part.segment.index
+        self._ask: Final = asking.ask.copy()
+        self._slots: Final = asking.slots.copy()
+        clauses = index.ask(question.attributes)
+        self._ask[col.PART] = number
+        self._ask[col.SERIAL] = index.serial
+        self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
+        table = self.priced.table
+        self.numbers: Final = Query(
+            ask=self._ask,
+            slots=self._slots,
+            table=table._replace(base=table.base.copy()) if self.priced.others else table,
+            judged=self._judge(),
+            conditions=index.conditions,
+            clauses=clauses,
+            heard=heard(self.priced.models, self.priced.weighers, question.attributes),
         )
 
-    def checks(self) -> Iterator[tuple[Reason, Words]]:
-        """Each check and the rows that pass it, in the order of reasons; the money checks are not among them.
+    def score_others(self, rows: Ints) -> None:
+        """Have the models that are no sums score rows that are about to be passed."""
+        for number, model, prepared in self.priced.others:
+            self.numbers.table.base[rows, number] = model.score(prepared, rows, self.question.attributes)
 
-        Where conditions are evaluated rather than indexed, the targeting bitmap holds what is not yet refuted.
-        """
-        columns, (early, late) = self.columns, self._request_checks
-        yield from columns.own_checks
-        yield from early[:2]  # flight and daypart
-        yield Reason.BLOCKED_BY_POLICY, columns.allowed
-        yield Reason.TARGETING, self.targeting()
-        yield from early[2:]
-        yield Reason.CURRENCY_UNAVAILABLE, columns.priced
-        yield from late
-        yield from columns.later_checks
-
-    def _early_checks(self) -> Iterator[tuple[Reason, Words]]:
-        """The request's own checks down to the currency."""
-        in_flight, in_daypart = self._schedule()
-        yield Reason.OUT_OF_FLIGHT, in_flight
-        yield Reason.DAYPART, in_daypart
-        if not self.question.personalised:
-            yield Reason.PERSONAL_DATA_UNAVAILABLE, self._flag_absent("personal")
-        if not self.question.adult:
-            yield Reason.RESTRICTED_AUDIENCE, self._flag_absent("restricted")
-        yield Reason.FORMAT_MISMATCH, self._of_kind
-        yield Reason.SIZE_MISMATCH, self._of_size
-        yield from self._blocklist_checks()
-        yield Reason.BLOCKED_ATTRIBUTE, self._any(self.slot_fits)
-
-    def _late_checks(self) -> Iterator[tuple[Reason, Words]]:
-        """The request's own checks after the floor."""
-        if any(slot.spec.secure for slot in self.question.slots):
-            yield Reason.NOT_SECURE, self._any(self.slot_secure)
-        if self.question.languages:
-            yield Reason.LANGUAGE, self._language()
-
-    def targeting(self) -> Words:
-        """Rows whose targeting is not refuted yet."""
-        return pack((self._targeting != _NO)[self.segment.condition])
-
-    def settle_targeting(self, rows: Rows) -> NDArray[np.bool_]:
-        """Evaluate the conditions of rows that the index left open; which of the rows match, bool of shape (rows,)."""
-        codes = self.segment.condition[rows]
-        open_codes = codes[self._targeting[codes] == _UNKNOWN]
-        for code in dict.fromkeys(open_codes.tolist()):
-            matched = self.segment.index.matches_one(code, self.question.attributes)
-            self._targeting[code] = _YES if matched else _NO
-        known: NDArray[np.bool_] = self._targeting[codes] == _YES
-        return known
-
-    def slot_mask(self, masks: Sequence[Words], rows: Rows) -> NDArray[np.bool_]:
-        """Which rows each slot's bitmap holds: bool of shape (rows, slots)."""
-        word, bit = rows >> 6, (rows & 63).astype(np.uint64)
-        return np.stack([(mask[word] >> bit & np.uint64(1)).astype(np.bool_) for mask in masks], axis=1)
-
-    def score(self, rows: Rows) -> Scores:
-        """The values of rows for this question."""
-        return score(self.segment, self.columns, rows, self.question)
-
-    def candidate_rows(self, tier_group: int) -> Rows:
-        """Rows of a tier group that pass all but what is evaluated, the highest bound first."""
-        order = self.columns.order[tier_group]
-        return order[unpack(self.candidates, len(self.segment))[order]]
-
-    def of_tier(self, tier_group: int) -> Words:
-        """Rows in force of a tier group."""
-        return (
-            self.segment.cached(("tier", tier_group), lambda: pack(self.segment.numbers["tier_group"] == tier_group))
-            & self.part.alive
-        )
-
-    def contenders(self, tier_group: int, line: int) -> Words:
-        """Rows in force of a tier group whose bound, with the greatest user value, reaches ``line`` (D12)."""
-        reach = self.columns.bound >= line - self.columns.user_value_max_nanos
-        return pack(reach) & self.of_tier(tier_group)
-
-    def _schedule(self) -> tuple[Words, Words]:
-        """Rows in flight, and rows on an hour they serve; kept until the next instant at which any changes."""
-        segment, now_ms = self.segment, self.question.now_ms
-        held = segment.schedule_cache
-        if held is None or not held[0] <= now_ms < held[1]:
-            state = segment.schedules.state(now_ms)
-            values = state.values
-            bitmaps = segment.schedule.gather(values != OUT_OF_FLIGHT), segment.schedule.gather(values != OFF_DAYPART)
-            held = segment.schedule_cache = (state.from_ms, state.until_ms, bitmaps)
-        return held[2]
-
-    def _blocklist_checks(self) -> Iterator[tuple[Reason, Words]]:
-        question, segment = self.question, self.segment
+    def _judge(self) -> Judged:
+        """The tables of verdicts; which of their rows the question asks for goes into ``ask`` and ``slots``."""
+        segment, question = self.segment, self.question
+        for number, slot in enumerate(question.slots):
+            shape, battr = slot.spec.shape, slot.spec.battr
+            self._slots[number, col.SHAPE] = segment.asked_formats.row(shape, _by_format(shape))
+            if battr:
+                self._slots[number, col.BLOCKED_ATTR] = segment.asked_attributes.row(battr, _by_attribute(battr))
         if question.bcat:
-            key = ("bcat", question.cattax, question.bcat)
-            bcat = frozenset(question.bcat)
-            categories = segment.categories
-            yield (
-                Reason.BLOCKED_CATEGORY,
-                segment.cached(
-                    key, lambda: categories.bitmap(lambda own: not category_blocked(own, question.cattax, bcat))
-                ),
-            )
+            key = question.cattax, question.bcat
+            self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
         if question.badv:
-            badv = frozenset(question.badv)
-            adomain = segment.names("adomain")
-            yield (
-                Reason.BLOCKED_ADOMAIN,
-                segment.cached(
-                    ("badv", question.badv), lambda: adomain.bitmap(lambda own: not domain_blocked(own, badv))
-                ),
-            )
+            self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
+        if question.languages:
+            self._ask[col.WLANG] = segment.asked_tongues.row(question.languages, _by_tongue(question.languages))
+        return Judged(
+            schedule=_schedule(segment, question.now_ms),
+            formats=segment.asked_formats.table,
+            attributes=segment.asked_attributes.table,
+            categories=segment.asked_categories.table,
+            adomains=segment.asked_adomains.table,
+            tongues=segment.asked_tongues.table,
+        )
 
-    def _formats(self, slot: Slot) -> tuple[Words, Words]:
-        """Rows with a format of the slot's kind, and those of them that fit its size and assets as well."""
-        segment = self.segment
+    def settle(self, needs: Ints) -> None:
+        """Find out what a scan needs to know."""
+        segment, index = self.segment, self.segment.index
+        tables: dict[int, VerdictTable[Any]] = {
+            col.NEED_FORMATS: segment.asked_formats,
+            col.NEED_ATTR: segment.asked_attributes,
+            col.NEED_CATEGORIES: segment.asked_categories,
+            col.NEED_ADOMAIN: segment.asked_adomains,
+            col.NEED_TONGUE: segment.asked_tongues,
+        }
+        for kind, row, code in needs.tolist():
+            if kind == col.NEED_CONDITION:
+                index.evaluate(code, self.question.attributes)
+            else:
+                tables[kind].settle(row, code)
 
-        def make() -> tuple[Words, Words]:
-            codes = np.array([fits(slot.spec, formats) for formats in segment.formats.values], np.int8)
-            return segment.formats.gather(codes != FORMAT_MISMATCH), segment.formats.gather(codes == FITS)
 
-        return segment.cached(("format", slot.spec.shape), make)
+class TierScan:
+    """The rows of one tier group of one part, the highest bound first."""
 
-    def _without_blocked_attributes(self, slot: Slot, fit: Words) -> Words:
-        if not slot.spec.battr:
-            return fit
-        battr = frozenset(slot.spec.battr)
-        return fit & self.segment.cached(("battr", slot.spec.battr), lambda: self.segment.attr.bitmap(battr.isdisjoint))
+    def __init__(self, query: PartQuery, tier_group: int) -> None:
+        self.query: Final = query
+        order = query.priced.order[tier_group]
+        self.walk: Final = Walk(
+            order=order,
+            alive=query.part.alive,
+            reasons=np.empty(len(order), np.int8),
+            state=np.zeros(col.SCAN, np.int64),
+            needs=np.empty((NEEDS_MAX, col.NEED), np.int64),
+        )
 
     @property
-    def _secure(self) -> Words:
-        return self.segment.cached("secure", lambda: pack(self.segment.flags["secure"]))
+    def reach(self) -> int:
+        """The highest rank value any unseen row can have, nanos; INT64_MIN when none is left."""
+        place = self.walk.state.item(col.NEXT)
+        if place >= len(self.walk.order):
+            return INT64_MIN
+        found = self.query.priced
+        return found.table.worth.item(self.walk.order.item(place), col.BOUND) + found.user_value_max_nanos
 
-    def _flag_absent(self, name: str) -> Words:
-        return self.segment.cached(name, lambda: pack(~self.segment.flags[name]))
+    def pull(self, pool: Pool, rows: int, line: int) -> None:
+        """Pass so many rows, or until none can reach the line; candidates among them come into the pool."""
+        order, state = self.walk.order, self.walk.state
+        begin = state.item(col.NEXT)
+        state[col.UNTIL] = min(begin + rows, len(order))
+        state[col.POOLED] = pool.count
+        self.query.score_others(order[begin : state.item(col.UNTIL)])
+        while (status := scan(line, self.query.numbers, self.walk, pool.rows, pool.values)) != DONE:
+            if status == FULL:
+                pool.grow()
+            else:
+                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+        pool.count = state.item(col.POOLED)
 
-    def _language(self) -> Words:
-        spoken = frozenset(self.question.languages)
-        language = self.segment.text("language")
-        return self.segment.cached(("language", self.question.languages), lambda: language.bitmap(spoken.__contains__))
+    def finds_low(self) -> bool:
+        """Whether some row, however little it could be worth, lacks nothing but money or a slot of its own."""
+        order, state, chunk = self.walk.order, self.walk.state, CHUNK_ROWS_MIN
+        pool, passed = Pool(len(self.query.question.slots)), 0
+        while True:
+            passing = state.item(col.NEXT)
+            if pool.count or (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any():
+                return True
+            if passing == len(order):
+                return False
+            passed = passing
+            self.pull(pool, chunk, INT64_MIN)
+            chunk *= 2
 
-    def _any(self, masks: Sequence[Words]) -> Words:
-        return functools.reduce(np.bitwise_or, masks)
+    def count(self, line: int, counts: Ints) -> None:
+        """Add to ``counts`` the reasons of all rows that reach the line (D12)."""
+        tally(line, self.query.numbers, self.walk, counts)
+
+
+def _schedule(segment: Segment, now_ms: int) -> Verdicts:
+    """For each schedule whether it is in flight and on an hour that it serves; kept until the next instant of change."""
+    held = segment.schedule_cache
+    if held is None or not held[0] <= now_ms < held[1]:
+        state = segment.schedules.state(now_ms)
+        held = segment.schedule_cache = (state.from_ms, state.until_ms, _SCHEDULE_VERDICTS[state.values])
+    return held[2]
+
+
+def _by_format(shape: Shape) -> Judge[tuple[Signature, ...]]:
+    return lambda own: _FIT_VERDICTS[fits(shape, own)]
+
+
+def _by_attribute(battr: tuple[int, ...]) -> Judge[tuple[int, ...]]:
+    return lambda own: int(Reason.BLOCKED_ATTRIBUTE) if any(one in battr for one in own) else CANDIDATE
+
+
+def _by_category(cattax: int, bcat: tuple[str, ...]) -> Judge[tuple[int, tuple[str, ...]]]:
+    blocked = frozenset(bcat)
+    return lambda own: int(Reason.BLOCKED_CATEGORY) if category_blocked(own, cattax, blocked) else CANDIDATE
+
+
+def _by_domain(badv: tuple[str, ...]) -> Judge[tuple[str, ...]]:
+    blocked = frozenset(badv)
+    return lambda own: int(Reason.BLOCKED_ADOMAIN) if domain_blocked(own, blocked) else CANDIDATE
+
+
+def _by_tongue(languages: tuple[str, ...]) -> Judge[str]:
+    return lambda own: CANDIDATE if own in languages else int(Reason.LANGUAGE)

@@ -7,6 +7,7 @@ values once, and for each row which of them it has; a request is compared with t
 
 import collections
 import dataclasses
+import functools
 from array import array
 from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Final, Generic, TypeVar, cast
@@ -14,6 +15,7 @@ from typing import Final, Generic, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import layout
 from engine.bitmaps import Words, pack
 from engine.formats import Signature
 from engine.models.base import RowFacts
@@ -21,8 +23,9 @@ from engine.rows import Row
 from engine.schedule import Schedule, Schedules
 from engine.targeting.condition import Condition
 from engine.targeting.index import TargetingIndex
+from engine.verdicts import VerdictTable
 
-CACHED_MAX: Final = 512  # bitmaps and policy views a segment keeps
+CACHED_MAX: Final = 64  # policies' and models' views that a segment keeps
 BUILD_SLICE_ROWS: Final = 100
 
 V = TypeVar("V", bound=Hashable)
@@ -54,7 +57,7 @@ NUMBERS: Final = (
     "event",
     "amount_nanos",
 )
-FLAGS: Final = ("personal", "restricted", "secure", "video")
+FLAGS: Final = ("personal", "restricted", "secure")
 
 
 class Columns:
@@ -109,6 +112,16 @@ FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
     "line_item": lambda row: row.facts.line_item_id,
 }
 
+_FACET_COLUMNS: Final = {
+    layout.SCHEDULE: "schedule",
+    layout.FORMATS: "formats",
+    layout.CATEGORIES: "categories",
+    layout.ADOMAIN: "adomain",
+    layout.ATTR: "attr",
+    layout.TONGUE: "language",
+}
+_FLAG_BITS: Final = {"personal": layout.PERSONAL, "restricted": layout.RESTRICTED, "secure": layout.SECURE}
+
 # Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
 NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)
 
@@ -130,12 +143,34 @@ class Segment:
             for name, (codes, column) in columns.facets.items()
         }
         self.schedules: Final = Schedules(self.schedule.values)
+        self.codes: Final = self._codes()
+        self.keys: Final = np.stack(
+            [self.numbers["line_item_key"], self.numbers["advertiser_key"], self.ad_key.view(np.int64)], axis=1
+        )
+        self.asked_formats: Final = VerdictTable(self.formats.values)
+        self.asked_categories: Final = VerdictTable(self.categories.values)
+        self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
+        self.asked_attributes: Final = VerdictTable(self.attr.values)
+        self.asked_tongues: Final = VerdictTable(self.text("language").values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
-        self.schedule_cache: tuple[int, int, tuple[Words, Words]] | None = None  # [from, until) in ms and bitmaps
-        self._cache: collections.OrderedDict[Hashable, object] = collections.OrderedDict()
+        self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
+        self._cache: collections.OrderedDict[Hashable, tuple[Hashable, object]] = collections.OrderedDict()
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _codes(self) -> layout.Codes:
+        """``codes`` of ``layout.py``."""
+        codes = np.empty((len(self.rows), layout.CODES), np.int32)
+        for column, name in _FACET_COLUMNS.items():
+            codes[:, column] = self._facets[name].codes
+        codes[:, layout.CONDITION] = self.condition
+        codes[:, layout.EVENT] = self.numbers["event"]
+        codes[:, layout.STATE] = self.numbers["state"]
+        codes[:, layout.UNSUPPORTED] = self.numbers["unsupported"]
+        flags = [np.where(self.flags[name], bit, 0) for name, bit in _FLAG_BITS.items()]
+        codes[:, layout.FLAGS] = functools.reduce(np.bitwise_or, flags)
+        return codes
 
     @property
     def schedule(self) -> Facet[Schedule]:
@@ -165,22 +200,24 @@ class Segment:
         """A facet of one text a row: ``language``, ``currency``, ``advertiser`` or ``line_item``."""
         return cast("Facet[str]", self._facets[name])
 
-    def cached(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What ``make`` returns, remembered under ``key`` until CACHED_MAX other keys were made."""
-        if key in self._cache:
+    def cached(self, key: Hashable, version: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, remembered under ``key`` until another version of it, or CACHED_MAX others, came."""
+        if self.holds(key, version):
             self._cache.move_to_end(key)
-            return cast("Made", self._cache[key])
+            return cast("Made", self._cache[key][1])
         made = make()
-        self.keep(key, made)
+        self.keep(key, version, made)
         return made
 
-    def holds(self, key: Hashable) -> bool:
-        """Whether something is remembered under ``key``."""
-        return key in self._cache
+    def holds(self, key: Hashable, version: Hashable) -> bool:
+        """Whether this version is remembered under ``key``."""
+        held = self._cache.get(key)
+        return held is not None and held[0] == version
 
-    def keep(self, key: Hashable, made: object) -> None:
+    def keep(self, key: Hashable, version: Hashable, made: object) -> None:
         """Remember what was made elsewhere, as ``cached`` would."""
-        self._cache[key] = made
+        self._cache[key] = version, made
+        self._cache.move_to_end(key)
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)
 

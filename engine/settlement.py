@@ -6,220 +6,152 @@ that the auction names (auctions.md, Exact early stop). How rows lie in parts an
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.auctions.base import Candidates, Outcome, Placed, Rules, Slots, run
-from engine.hashing import tie_hashes
+from engine import layout as col
+from engine.auctions.base import LINE_CLOSED, Outcome, Rules, run
+from engine.auctions.ranked import RANKED, outcome_of, run_ranked
+from engine.hashing import draw
+from engine.layout import Ints
 from engine.limits import CHUNK_ROWS_MIN
-from engine.pricing import Scores
+from engine.pool import Asking, Pool, awards_table, placed_ads, standing
+from engine.pricing import INT64_MIN
 from engine.question import Question
-from engine.retrieval import PartQuery, Rows
+from engine.retrieval import PartQuery, TierScan
 from engine.rows import HOUSE, STANDARD, Row
 from engine.snapshot import Snapshot
 
-INT64_MIN: Final = -(2**63)
-
-Table = TypeVar("Table", Scores, Candidates)
-
-
-class Cursor:
-    """Candidates of a tier group in one part, the highest bound first."""
-
-    def __init__(self, query: PartQuery, tier_group: int) -> None:
-        self.query: Final = query
-        self._rows: Final = query.candidate_rows(tier_group)
-        self._next = 0
-
-    @property
-    def reach(self) -> int:
-        """The highest rank value any unseen row can have, nanos; far below everything when none is left."""
-        if self._next >= len(self._rows):
-            return INT64_MIN
-        columns = self.query.columns
-        return int(columns.bound[self._rows[self._next]]) + columns.user_value_max_nanos
-
-    def pull(self, rows: int) -> Rows:
-        """The next rows whose targeting holds; fewer than asked for when some do not match."""
-        chunk = self._rows[self._next : self._next + rows]
-        self._next += len(chunk)
-        return chunk[self.query.settle_targeting(chunk)]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """The candidates seen so far: which row of which part each is, its values, and the auction's view of it.
-
-    ``fits``, bool of shape (rows, slots): format, size and creative attributes are the slot's, secure or not.
-    """
-
-    part: NDArray[np.int64]
-    rows: Rows
-    bound: NDArray[np.int64]
-    fits: NDArray[np.bool_]
-    scores: Scores
-    candidates: Candidates
-
-    def __len__(self) -> int:
-        return len(self.rows)
+UINT64: Final = 1 << 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TierResult:
-    """What one tier decided. ``queries``: the question put to each part; ``slots``: as the auction saw them."""
+    """What one tier decided. ``scans``: of each part; ``asking``, ``placed`` and ``awards``: as in ``layout.py``."""
 
     tier_group: int
-    queries: list[PartQuery]
+    scans: Sequence[TierScan]
     pool: Pool
-    slots: Slots
-    rules: Rules
-    placed: tuple[Placed, ...]
+    asking: Asking
+    placed: Ints
+    awards: Ints
     outcome: Outcome
 
     def row(self, candidate: int) -> Row:
         """The catalog row of a candidate."""
-        segment = self.queries[int(self.pool.part[candidate])].segment
-        row: Row = segment.rows[int(self.pool.rows[candidate])]
-        return row
+        part, row = self.pool.rows[candidate, : col.P_ROW + 1].tolist()
+        found: Row = self.scans[part].query.segment.rows[row]
+        return found
 
 
 def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: bool = False) -> tuple[TierResult, ...]:
     """Decide every slot: the standard tier, then house ads on what it left (``exhaustive``: look at all rows)."""
-    queries = [PartQuery(part, question) for part in snapshot.parts]
-    count = len(question.slots)
-    filled = np.zeros(count, np.bool_)
-    placed: tuple[Placed, ...] = ()
+    asking = _asking(question, rules)
+    queries = [PartQuery(part, number, question, asking) for number, part in enumerate(snapshot.parts)]
+    placed: Ints = np.zeros((0, col.PLACED), np.int64)
     results: list[TierResult] = []
     for tier_group in (STANDARD, HOUSE):
-        if filled.all() and not exhaustive:
+        if not exhaustive and not asking.slots[:, col.OPEN].any():
             break
-        slots = Slots(
-            reserve=np.array([slot.reserve_nanos for slot in question.slots], np.int64),
-            position=np.array([slot.position for slot in question.slots], np.int64),
-            open=~filled,
-        )
-        auction = question.policy.policy.auction
-        pool, outcome = _settle_tier(queries, tier_group, slots, rules, placed, auction=auction, exhaustive=exhaustive)
-        result = TierResult(
-            tier_group=tier_group, queries=queries, pool=pool, slots=slots, rules=rules, placed=placed, outcome=outcome
+        scans = [TierScan(query, tier_group) for query in queries]
+        result = _settle_tier(
+            tier_group, scans, asking, rules, placed, auction=question.policy.policy.auction, exhaustive=exhaustive
         )
         results.append(result)
-        for award in outcome.awards:
-            filled[award.slot] = True
-        placed += tuple(_placed(pool.candidates, award.slot, award.candidate) for award in outcome.awards)
+        if result.outcome.awards:
+            placed = standing(placed, result.pool, result.outcome.awards)
+            asking = dataclasses.replace(asking, slots=asking.slots.copy())
+            asking.slots[placed[:, col.A_SLOT], col.OPEN] = 0
     return tuple(results)
 
 
+def _asking(question: Question, rules: Rules) -> Asking:
+    """The question in numbers."""
+    slots = np.zeros((len(question.slots), col.SLOT), np.int64)
+    for number, slot in enumerate(question.slots):
+        slots[number] = (slot.reserve_nanos, slot.position, 1, slot.spec.secure, 0, 0, *slot.effects_ppm)
+    policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
+    ask = np.zeros(col.ASK, np.int64)
+    ask[[col.PERSONALISED, col.ADULT, col.LAMBDA_NANOS, col.USER_VALUE_MAX_PPM, col.TIE_KEY]] = (
+        question.personalised,
+        question.adult,
+        policy.user_value_cpm_micros,
+        policy.user_value_max_ppm,
+        tie_key if tie_key < UINT64 // 2 else tie_key - UINT64,
+    )
+    last = rules.last_ad_position
+    ask[[col.ADS_MAX, col.GAP_MIN, col.HAS_LAST, col.LAST_POSITION, col.ONE_AN_ADVERTISER]] = (
+        rules.ads_max,
+        rules.position_gap_min,
+        last is not None,
+        last or 0,
+        rules.advertiser_once,
+    )
+    return Asking(ask=ask, slots=slots)
+
+
 def _settle_tier(
-    queries: Sequence[PartQuery],
     tier_group: int,
-    slots: Slots,
+    scans: Sequence[TierScan],
+    asking: Asking,
     rules: Rules,
-    placed: tuple[Placed, ...],
+    placed: Ints,
     *,
     auction: str,
     exhaustive: bool,
-) -> tuple[Pool, Outcome]:
-    cursors = [Cursor(query, tier_group) for query in queries]
-    pool = empty_pool(len(slots.reserve))
-    outcome = run(auction, pool.candidates, slots, rules, placed)
+) -> TierResult:
+    pool = Pool(len(asking.slots))
+    contest = _Contest(auction, pool, asking, rules, placed)
+    contest.decide()
     chunk = CHUNK_ROWS_MIN
     while True:
-        reaches = [cursor.reach for cursor in cursors]
+        reaches = [scan.reach for scan in scans]
         reach = max(reaches, default=INT64_MIN)
-        if reach == INT64_MIN or (reach < outcome.line and not exhaustive):
-            return pool, outcome
-        part = reaches.index(reach)
-        rows = cursors[part].pull(chunk)
+        if reach == INT64_MIN or (reach < contest.line and not exhaustive):
+            break
+        before = pool.count
+        scans[reaches.index(reach)].pull(pool, chunk, INT64_MIN if exhaustive else contest.line)
         chunk *= 2
-        if len(rows):
-            pool = _join(pool, _values(part, cursors[part].query, rows))
-            outcome = run(auction, pool.candidates, slots, rules, placed)
-
-
-def _values(part: int, query: PartQuery, rows: Rows) -> Pool:
-    """Rows of one part as candidates."""
-    question, segment, columns = query.question, query.segment, query.columns
-    scores = query.score(rows)
-    reserve = np.array([slot.reserve_nanos for slot in question.slots], np.int64)
-    fits = query.slot_mask(query.slot_fits, rows)
-    secure = query.slot_mask(query.slot_secure, rows) if any(slot.spec.secure for slot in question.slots) else fits
-    candidates = Candidates(
-        b=columns.bid[rows],
-        n=scores.n,
-        m=scores.m,
-        v=scores.v,
-        admissible=secure & admissible(scores, reserve),
-        q=scores.q,
-        u=scores.u_nanos,
-        line_item=segment.numbers["line_item_key"][rows],
-        advertiser=segment.numbers["advertiser_key"][rows],
-        labels=columns.labels[rows],
-        tie=tie_hashes(question.controls.seed, question.request_id, segment.ad_key[rows]),
-    )
-    return Pool(
-        part=np.full(len(rows), part, np.int64),
-        rows=rows,
-        bound=columns.bound[rows] + columns.user_value_max_nanos,
-        fits=fits,
-        scores=scores,
-        candidates=candidates,
+        if pool.count > before:
+            contest.decide()
+    outcome = contest.outcome()
+    return TierResult(
+        tier_group=tier_group,
+        scans=scans,
+        pool=pool,
+        asking=asking,
+        placed=placed,
+        awards=contest.awards,
+        outcome=outcome,
     )
 
 
-def admissible(scores: Scores, reserve: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Admissible(i, k) of auctions.md but for eligibility and format: bool of shape (rows, slots)."""
-    return (scores.n > 0) & (scores.m >= reserve) & (scores.v >= reserve)
+class _Contest:
+    """One tier's auction, run again as candidates come; ``line`` and ``awards`` are those of the last run."""
 
+    def __init__(self, auction: str, pool: Pool, asking: Asking, rules: Rules, placed: Ints) -> None:
+        self._auction: Final = auction
+        self._pool: Final = pool
+        self._asking: Final = asking
+        self._rules: Final = rules
+        self._placed: Final = placed
+        self._outcome: Outcome | None = None
+        self.awards: Ints
+        self.line = LINE_CLOSED
 
-def empty_pool(slots: int) -> Pool:
-    """No candidates, for ``slots`` slots."""
-    none, table = np.zeros(0, np.int64), np.zeros((0, slots), np.int64)
-    scores = Scores(raw_p=none, p=none, q=none, u_ppm=none, u_nanos=none, n=table, m=table, v=table)
-    candidates = Candidates(
-        b=none,
-        n=table,
-        m=table,
-        v=table,
-        admissible=table.astype(np.bool_),
-        q=none,
-        u=none,
-        line_item=none,
-        advertiser=none,
-        labels=none,
-        tie=none.astype(np.uint64),
-    )
-    return Pool(part=none, rows=none, bound=none, fits=table.astype(np.bool_), scores=scores, candidates=candidates)
+    def decide(self) -> None:
+        """Run the auction over all candidates there are."""
+        if self._auction in RANKED:
+            self.awards, self.line = run_ranked(self._auction, self._pool, self._asking, self._placed)
+            return
+        slots = self._asking.slots_of_auction()
+        outcome = run(self._auction, self._pool.candidates(), slots, self._rules, placed_ads(self._placed))
+        self.awards, self.line = awards_table(outcome, len(self._asking.slots)), outcome.line
+        self._outcome = outcome
 
-
-def _join(seen: Pool, more: Pool) -> Pool:
-    """The candidates of both; the columns of ``more`` follow."""
-    if not len(seen):
-        return more
-    return Pool(
-        part=np.concatenate((seen.part, more.part)),
-        rows=np.concatenate((seen.rows, more.rows)),
-        bound=np.concatenate((seen.bound, more.bound)),
-        fits=np.concatenate((seen.fits, more.fits)),
-        scores=_join_columns(seen.scores, more.scores),
-        candidates=_join_columns(seen.candidates, more.candidates),
-    )
-
-
-def _join_columns(seen: Table, more: Table) -> Table:
-    columns = {
-        field.name: np.concatenate((getattr(seen, field.name), getattr(more, field.name)))
-        for field in dataclasses.fields(seen)
-    }
-    return type(seen)(**columns)
-
-
-def _placed(candidates: Candidates, slot: int, winner: int) -> Placed:
-    return Placed(
-        slot=slot,
-        line_item=int(candidates.line_item[winner]),
-        advertiser=int(candidates.advertiser[winner]),
-        labels=int(candidates.labels[winner]),
-    )
+    def outcome(self) -> Outcome:
+        """What the last run came to, with prices."""
+        if self._outcome is not None:
+            return self._outcome
+        return outcome_of(self._auction, self._pool, self._asking, self.awards, self.line)

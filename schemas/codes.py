@@ -30,12 +30,12 @@ class Nbr(enum.IntEnum):
     TOO_LARGE = 502
     UNSUPPORTED_FIELD = 503  # qty, pods, multi-asset requests
     NO_DECIDABLE_IMP = 504  # no imp asks for what this version decides
-    NOTHING_ELIGIBLE = 505  # no ad may serve here and now
-    BELOW_FLOOR = 506  # ads may serve, none reaches a reserve
+    NOTHING_ELIGIBLE = 505  # no ad may serve here and now, at any price
+    BELOW_FLOOR = 506  # at least one ad may serve, none reaches a reserve
     EVERYTHING_BLOCKED = 507  # the policy's emergency stop
     CURRENCY = 508  # no imp whose floor is in a currency of the policy
     MISPLACED = 509  # in another partition than its key says, and the limits refuse that
-    CONSTRAINED = 510  # ads reach a reserve, but a rule of the page keeps every one of them out
+    CONSTRAINED = 510  # a rule of the page keeps out every ad that reaches a reserve, or leaves no slot
     SHED = 511  # refused unread, under overload
 
     @property

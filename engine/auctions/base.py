@@ -18,12 +18,10 @@ from engine.auctions.contract import (
     Rules,
     Slots,
 )
-from engine.auctions.losers import NOT_A_LOSER, loser_reason
 
 __all__ = [
     "AUCTIONS",
     "LINE_CLOSED",
-    "NOT_A_LOSER",
     "Auction",
     "Award",
     "Candidates",
@@ -31,7 +29,6 @@ __all__ = [
     "Placed",
     "Rules",
     "Slots",
-    "loser_reason",
     "run",
 ]
 

@@ -6,11 +6,21 @@ from engine.money import cdiv
 
 
 def price_nanos(candidates: Candidates, row: int, slot: int, *, reserve: int, target: int) -> tuple[int, bool]:
+    """``least_bid_nanos`` of a candidate in a slot."""
+    return least_bid_nanos(
+        n=candidates.n.item(row, slot),
+        q=candidates.q.item(row),
+        u=candidates.u.item(row),
+        reserve=reserve,
+        target=target,
+    )
+
+
+def least_bid_nanos(*, n: int, q: int, u: int, reserve: int, target: int) -> tuple[int, bool]:
     """The least bid per billing event whose rank value reaches ``target`` and whose money reaches ``reserve``.
 
     Also whether the target sets it: it is above the reserve, and asks for more money than the reserve does. At most
     the row's own bid when the row is admissible and ``target`` at most its v; never below the reserve.
     """
-    asked = cdiv((target - candidates.u.item(row)) * PPM, candidates.q.item(row))
-    money = max(reserve, asked)
-    return cdiv(money * PPB, candidates.n.item(row, slot)), target > reserve and asked > reserve
+    asked = cdiv((target - u) * PPM, q)
+    return cdiv(max(reserve, asked) * PPB, n), target > reserve and asked > reserve

@@ -8,7 +8,7 @@ all of this. A new model is one file here and one line in ``default.py``.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -36,8 +36,41 @@ class RowFacts:
     labels: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weighed:
+    """One request to a linear model: what it adds to every row, and the weight of each place of ``Linear.crossed``."""
+
+    added: int
+    weights: NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linear:
+    """A model as a sum, for compiled code: ``base``, int64[rows], with what a request adds to it, and the weights at the
+    places ``crossed``, int32[rows, any]. ``weigh``: what a request adds; None: nothing, and there are no places.
+
+    ``sigmoid``: the sum is in micro-logits, and its sigmoid (ppb) x ``scale`` // PPB + ``offset`` is the score, within
+    ``low`` and ``high``; otherwise the sum is the score.
+    """
+
+    base: NDArray[np.int64]
+    crossed: NDArray[np.int32]
+    weigh: Callable[[Mapping[str, object]], Weighed] | None = None
+    sigmoid: bool = False
+    scale: int = PPB
+    offset: int = 0
+    low: int = -(2**63)
+    high: int = 2**63 - 1
+
+
 class Prepared(Protocol):
     """A model's columns over the rows of one segment, computed once."""
+
+    def linear(self) -> Linear | None:
+        """The model for compiled code, to the same scores; None for one that only its own ``score`` knows.
+
+        Such a one scores all rows that are passed, chunk by chunk, whether or not they could serve.
+        """
 
     def caps(self) -> NDArray[np.int64]:
         """Per row the most that any request can score; the tighter, the earlier retrieval may stop."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.base import Prepared, RowFacts, clip
+from engine.models.base import Linear, Prepared, RowFacts, clip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,6 +18,10 @@ class ConstantColumns:
     def caps(self) -> NDArray[np.int64]:
         """See ``Prepared``."""
         return self.values
+
+    def linear(self) -> Linear:
+        """See ``Prepared``."""
+        return Linear(base=self.values, crossed=np.zeros((len(self.values), 0), np.int32))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,17 @@ probabilities are s; quality is 2 s, so that no evidence means 1.0; user value i
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.limits import PPB, PPM
-from engine.models.base import Prepared, RowFacts, clip
+from engine.models.base import Linear, Prepared, RowFacts, Weighed, clip
 from engine.models.features import Weights, row_features, values_at
 from engine.models.sigmoid import sigmoid_ppb
+
+_SCALES: Final = {"quality": (2 * PPM, 0), "user_value": (2 * PPM, -PPM)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +29,11 @@ class LogisticColumns:
     base: NDArray[np.int64]
     crossed: NDArray[np.int32]
     row_caps: NDArray[np.int64]
+    sum: Linear
+
+    def linear(self) -> Linear:
+        """See ``Prepared``."""
+        return self.sum
 
     def caps(self) -> NDArray[np.int64]:
         """See ``Prepared``."""
@@ -83,20 +91,39 @@ class LogisticModel:
         caps = self._output(reachable)
         for column in (base_column, crossed, caps):
             column.setflags(write=False)
-        return LogisticColumns(base=base_column, crossed=crossed, row_caps=caps)
+        scale, offset, low, high = self._scaled
+        whole = Linear(
+            base=base_column,
+            crossed=crossed,
+            weigh=self._weigh,
+            sigmoid=True,
+            scale=scale,
+            offset=offset,
+            low=low,
+            high=high,
+        )
+        return LogisticColumns(base=base_column, crossed=crossed, row_caps=caps, sum=whole)
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""
         if not isinstance(prepared, LogisticColumns):
             raise TypeError("the columns were prepared by another model")
-        shared = 0
-        for path, weights in self.weights.request.items():
-            shared += sum(weights.get(value, 0) for value in values_at(request, path))
-        total = prepared.base[rows] + shared
+        total = prepared.base[rows] + self._added(request)
         crosses = self._crosses_of(request)
         if crosses is not None:
             total = total + crosses[prepared.crossed[rows]].sum(axis=1)
         return self._output(total)
+
+    def _weigh(self, request: Mapping[str, object]) -> Weighed:
+        crosses = self._crosses_of(request)
+        return Weighed(added=self._added(request), weights=self._no_crosses if crosses is None else crosses)
+
+    def _added(self, request: Mapping[str, object]) -> int:
+        return sum(
+            weights.get(value, 0)
+            for path, weights in self.weights.request.items()
+            for value in values_at(request, path)
+        )
 
     def _crosses_of(self, request: Mapping[str, object]) -> NDArray[np.int64] | None:
         """The weight that a request gives to each crossed row feature; None when to none."""
@@ -112,10 +139,15 @@ class LogisticModel:
         return np.zeros(len(self._crossed) + 1, dtype=np.int64)
 
     def _output(self, micro_logits: NDArray[np.int64]) -> NDArray[np.int64]:
-        share = sigmoid_ppb(micro_logits)
-        if self.predicts == "quality":
-            share = share * (2 * PPM) // PPB
-        elif self.predicts == "user_value":
-            share = share * (2 * PPM) // PPB - PPM
-        low, high = clip(self.predicts, self.cap_ppb, -PPB), clip(self.predicts, self.cap_ppb, 10 * PPB)
-        return np.clip(share, low, high)
+        scale, offset, low, high = self._scaled
+        return np.clip(sigmoid_ppb(micro_logits) * scale // PPB + offset, low, high)
+
+    @functools.cached_property
+    def _scaled(self) -> tuple[int, int, int, int]:
+        """Factor (before the division by PPB), summand and bounds that make a score of a sigmoid in ppb."""
+        scale, offset = _SCALES.get(self.predicts, (PPB, 0))
+        return scale, offset, clip(self.predicts, self.cap_ppb, -PPB), clip(self.predicts, self.cap_ppb, 10 * PPB)
+
+    @functools.cached_property
+    def _no_crosses(self) -> NDArray[np.int64]:
+        return self._zero_weights()

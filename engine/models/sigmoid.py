@@ -21,7 +21,7 @@ _DIGITS: Final = 50  # the powers of 20,000 multiplications keep over 40 of them
 
 
 @functools.cache
-def _table() -> NDArray[np.int64]:
+def sigmoid_table() -> NDArray[np.int64]:
     """Values in ppb from -20 to 20 logits; the lower half mirrors the upper one exactly."""
     context = decimal.Context(prec=_DIGITS, rounding=decimal.ROUND_HALF_EVEN)
     step = context.exp(context.divide(decimal.Decimal(-STEP_MICRO_LOGITS), decimal.Decimal(LOGIT)))
@@ -39,4 +39,4 @@ def _table() -> NDArray[np.int64]:
 def sigmoid_ppb(micro_logits: NDArray[np.int64]) -> NDArray[np.int64]:
     """1 / (1 + exp(-z)) in ppb, in [2, PPB - 2], of any int64 in micro-logits; never decreasing."""
     place = np.clip(micro_logits, -LIMIT_MICRO_LOGITS, LIMIT_MICRO_LOGITS) + LIMIT_MICRO_LOGITS
-    return _table()[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS]
+    return sigmoid_table()[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS]

@@ -1,9 +1,10 @@
 """Which of many conditions a request satisfies: all of them narrowed together, one path after the other.
 
 Each condition is a disjunction of clauses (``clauses.py``); a clause's constraints lie in lanes (``lanes.py``), one
-for each path, kind and repetition. A request narrows a row of bits, one for each clause, lane by lane; a condition is
-a candidate when one of its clauses is left. The work of a request grows with the number of paths, and with a bit for
-each clause and lane, never with a Python step for each condition.
+for each path, kind and repetition. A request is first held against the lanes, in Python: which of the values that a
+lane names does it have, between which of its bounds does it lie? What that leaves of the clauses is worked out by
+compiled code (``words.py``), 64 clauses at a time and only for those that a scan comes to. So the work of a request
+grows with the number of paths and with the clauses that are asked for, never with a Python step for each condition.
 """
 
 import dataclasses
@@ -14,15 +15,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bitmaps import Words, pack, unpack
+from engine.bitmaps import pack
+from engine.layout import Ints, Verdicts, Words
 from engine.limits import INDEX_LANES_MAX
 from engine.targeting.base import Attributes
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, clauses_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft
 from engine.targeting.evaluator import matches
-from engine.targeting.lanes import Lane
-from engine.targeting.values import at_path
+from engine.targeting.lanes import RangeLane
+from engine.targeting.tables import LanesOfPath, LaneTables, assemble
+from engine.targeting.words import Clauses, Conditions, all_that_hold
 
 SLICE_CONDITIONS = 500
 
@@ -33,25 +36,28 @@ _VALUES_PER_CONDITION = 20  # a condition that lists more values than that count
 class _Compiled:
     """Clause i < conditions is condition i's first; its further ones follow after all first ones.
 
-    ``owners`` names the conditions of those further ones; ``residual`` has shape (conditions,). ``exists`` is the row
-    of the clauses that exist: a condition that never holds has none.
+    ``exists`` is the row of the clauses that exist: a condition that never holds has none. ``tables``: the lanes of all
+    paths together.
     """
 
     conditions: tuple[Condition, ...]
     clauses: int
-    owners: NDArray[np.int64]
+    further_from: Ints
+    further: Ints
     exists: Words
-    paths: tuple[tuple[tuple[str, ...], tuple[Lane, ...]], ...]
-    residual: NDArray[np.bool_]
+    residual: Verdicts
+    tables: LaneTables
 
 
 class TargetingIndex:
     """Conditions compiled together; immutable, and as such safe to share between threads."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_asked", "_compiled", "serial")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
+        self.serial = 0  # of the last question
+        self._asked = np.zeros(len(self._compiled.conditions), np.int64)
 
     @classmethod
     def build_sliced(
@@ -65,25 +71,38 @@ class TargetingIndex:
 
     @property
     def residual(self) -> NDArray[np.bool_]:
-        """Shape (conditions,): True where ``candidates`` may say yes too often. Not to be written to."""
-        return self._compiled.residual
+        """Shape (conditions,): True where clauses may say yes too often. Not to be written to."""
+        return self._compiled.residual.view(np.bool_)
 
-    def candidates(self, attributes: Attributes) -> NDArray[np.bool_]:
-        """Shape (conditions,): False where the condition does not hold; True where it does, exactly unless residual.
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions over their clauses, as a scan reads them."""
+        compiled = self._compiled
+        return Conditions(
+            residual=compiled.residual, further_from=compiled.further_from, further=compiled.further, asked=self._asked
+        )
 
-        The array is the caller's own. Attributes are JSON values as orjson yields them.
+    def ask(self, attributes: Attributes) -> Clauses:
+        """The clauses as one request finds them, until the next is asked: the tables are worked on in place.
+
+        Attributes are JSON values as orjson yields them.
         """
         compiled = self._compiled
-        alive = compiled.exists.copy()
-        for parts, lanes in compiled.paths:
-            value = at_path(attributes, parts)
-            for lane in lanes:
-                lane.narrow(alive, value)
-        left = unpack(alive, compiled.clauses)
-        found = left[: len(compiled.conditions)]
-        if len(compiled.owners):
-            found[compiled.owners[left[len(found) :]]] = True
+        self.serial += 1
+        words = np.zeros(len(compiled.exists), np.uint64)
+        known = np.zeros(len(compiled.exists), np.int8)
+        return compiled.tables.ask(attributes, compiled.exists, words, known)
+
+    def candidates(self, attributes: Attributes) -> NDArray[np.bool_]:
+        """Shape (conditions,): False where the condition does not hold; True where it does, exactly unless residual."""
+        found = np.zeros(len(self), np.bool_)
+        all_that_hold(self._compiled.further_from, self._compiled.further, self.ask(attributes), found)
         return found
+
+    def evaluate(self, i: int, attributes: Attributes) -> None:
+        """Answer for a residual condition the question asked last, for ``Conditions.asked``."""
+        if self._asked[i] >> 1 != self.serial:
+            self._asked[i] = 2 * self.serial + self.matches_one(i, attributes)
 
     def matches_one(self, i: int, attributes: Attributes) -> bool:
         """Whether condition ``i`` holds, by the evaluator."""
@@ -98,28 +117,32 @@ def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generato
         if work >= slice_conditions:
             work = 0
             yield
-    residual = sorter.residual()
     clauses = len(conditions) + len(sorter.owners)
+    owners = np.array(sorter.owners, dtype=np.int64)
+    further_from = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(owners, minlength=len(conditions)))))
     return _Compiled(
         conditions=tuple(conditions),
         clauses=clauses,
-        owners=np.array(sorter.owners, dtype=np.int64),
+        further_from=further_from,
+        further=len(conditions) + np.argsort(owners, kind="stable"),
         exists=pack(np.array([*sorter.holds_ever, *[True] * len(sorter.owners)], dtype=np.bool_)),
-        paths=(yield from _finished(sorter.chosen(), clauses)),
-        residual=residual,
+        residual=sorter.residual(),
+        tables=(yield from assemble((yield from _finished(sorter.chosen(), clauses)), clauses)),
     )
 
 
-def _finished(
-    drafts: Sequence[tuple[str, Draft]], clauses: int
-) -> Generator[None, None, tuple[tuple[tuple[str, ...], tuple[Lane, ...]], ...]]:
-    paths = []
+def _finished(drafts: Sequence[tuple[str, Draft]], clauses: int) -> Generator[None, None, list[LanesOfPath]]:
+    paths: list[LanesOfPath] = []
     for path, of_path in itertools.groupby(drafts, key=lambda one: one[0]):
-        lanes: list[Lane] = []
+        members, ranges = [], []
         for _, draft in of_path:
-            lanes.append((yield from draft.finish(clauses)))
-        paths.append((tuple(path.split(".")), tuple(lanes)))
-    return tuple(paths)
+            lane = yield from draft.finish(clauses)
+            if isinstance(lane, RangeLane):
+                ranges.append(lane)
+            else:
+                members.append(lane)
+        paths.append(LanesOfPath(parts=tuple(path.split(".")), members=tuple(members), ranges=tuple(ranges)))
+    return paths
 
 
 def _at_once(slices: Generator[None, None, _Compiled]) -> _Compiled:
@@ -181,14 +204,14 @@ class _Sorter:
         """The fullest INDEX_LANES_MAX drafts, by path."""
         return [(key[0], self._drafts[key]) for key in sorted(self._fullest()[:INDEX_LANES_MAX])]
 
-    def residual(self) -> NDArray[np.bool_]:
+    def residual(self) -> Verdicts:
         """Conditions with something that no lane holds: inexact ones, and those in drafts that are not chosen."""
         residual = np.array(self._inexact, dtype=np.bool_)
         for key in self._fullest()[INDEX_LANES_MAX:]:
             places = self._drafts[key].clauses
             residual[[self._owner(place) for place in places]] = True
         residual.setflags(write=False)
-        return residual
+        return residual.view(np.int8)
 
     def _owner(self, place: int) -> int:
         return place if place < self._conditions else self.owners[place - self._conditions]

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from engine.models.base import PREDICTIONS, Model, RowFacts, output_range
 from engine.models.default import build, default_models
+from engine.pricing import heard, linear_columns
+from engine.scan import Table
+from engine.scan import score as compiled_score
 from schemas.controls import ModelControl
 
 IDS = ("a", "b", "c")
@@ -96,6 +99,20 @@ def test_a_row_scores_the_same_alone_and_in_any_batch(
     assert scores(model, segment, request, places) == [alone[place] for place in places]
     shuffled = data.draw(st.permutations(everyone))
     assert scores(model, [segment[place] for place in shuffled], request, everyone) == [alone[p] for p in shuffled]
+
+
+@given(models(), segments, requests)
+def test_compiled_code_scores_each_row_the_same(model: Model, segment: list[RowFacts], request: dict[str, Any]) -> None:
+    known = {**default_models(), model.predicts: model}
+    prepared = {predicts: one.prepare(segment) for predicts, one in known.items()}
+    sums = linear_columns(len(segment), known, prepared)
+    assert not sums.others
+    nothing = np.zeros((0, 0), np.int64)
+    table = Table(nothing.astype(np.int32), nothing, nothing, sums.base, sums.crossed)
+    listened = heard(sums.models, sums.weighers, request)
+    number = PREDICTIONS.index(model.predicts)
+    found = [compiled_score(number, row, table, listened) for row in range(len(segment))]
+    assert found == scores(model, segment, request, list(range(len(segment))))
 
 
 @given(models(), segments, requests)

@@ -4,18 +4,15 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.auctions.base import (
-    NOT_A_LOSER,
-    Award,
-    Candidates,
-    Outcome,
-    Placed,
-    Rules,
-    Slots,
-    loser_reason,
-    run,
-)
+from engine import layout as col
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots, run
+from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
+from engine.auctions.ranked import RANKED, outcome_of, run_ranked
+from engine.auctions.standing import Contest
+from engine.pool import SIGN, Asking, Pool, awards_table
+from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from tests.oracle import auction as oracle
 from tests.oracle.auction import Ad, Auction, Tier, Win
@@ -37,7 +34,17 @@ class Run:
     def again(self, candidates: Candidates) -> Outcome:
         """The same tier with other candidates."""
         asked = "vcg" if self.outcome.fallback else self.outcome.auction
-        return run(asked, candidates, self.slots, self.rules, self.placed)
+        return both(asked, candidates, self.slots, self.rules, self.placed)
+
+    def lost(self, candidates: Candidates, outcome: Outcome) -> list[int]:
+        """Why each candidate won nothing, a Reason; CANDIDATE for winners and rows admissible in no slot."""
+        pool, asking, placed = numbers(candidates, self.slots, self.rules, self.placed)
+        awards, reasons = awards_table(outcome, len(self.slots.open)), np.empty(pool.count, np.int64)
+        contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
+        losers(pool.count, INT64_MIN, FROM_ALL_SIDES if outcome.auction == "vcg" else FROM_ABOVE, contest, reasons)
+        hopeless = ~candidates.admissible.any(axis=1)
+        found: list[int] = np.where(hopeless, col.CANDIDATE, reasons).tolist()
+        return found
 
     def tier(self) -> Tier:
         """As the oracle says it."""
@@ -54,10 +61,50 @@ class Run:
         )
 
     def _losers(self) -> dict[str, str]:
-        reasons = loser_reason(self.candidates, self.slots, self.rules, self.placed, self.outcome).tolist()
-        return {
-            ad.id: Reason(reason).label for ad, reason in zip(self.ads, reasons, strict=True) if reason != NOT_A_LOSER
-        }
+        reasons = self.lost(self.candidates, self.outcome)
+        return {ad.id: Reason(reason).label for ad, reason in zip(self.ads, reasons, strict=True) if reason >= 0}
+
+
+def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
+    """The outcome, once more by compiled code where there is any: the twins never differ."""
+    outcome = run(kind, candidates, slots, rules, placed)
+    if kind in RANKED:
+        pool, asking, standing = numbers(candidates, slots, rules, placed)
+        awards, line = run_ranked(kind, pool, asking, standing)
+        assert outcome_of(kind, pool, asking, awards, line) == outcome
+    return outcome
+
+
+def numbers(
+    candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]
+) -> tuple[Pool, Asking, NDArray[np.int64]]:
+    """What compiled code is given for the same tier."""
+    pool = Pool(len(slots.open))
+    pool.count = len(candidates.tie)
+    pool.rows = np.zeros((pool.count, col.POOL), np.int64)
+    columns = {
+        col.P_B: candidates.b,
+        col.P_Q: candidates.q,
+        col.P_U: candidates.u,
+        col.P_LINE_ITEM: candidates.line_item,
+        col.P_ADVERTISER: candidates.advertiser,
+        col.P_LABELS: candidates.labels,
+        col.P_TIE: (candidates.tie ^ SIGN).astype(np.int64),
+    }
+    for column, values in columns.items():
+        pool.rows[:, column] = values
+    pool.values = np.stack((candidates.n, candidates.m, candidates.v, candidates.admissible), axis=2).astype(np.int64)
+    ask = np.zeros(col.ASK, np.int64)
+    ask[[col.ADS_MAX, col.GAP_MIN, col.ONE_AN_ADVERTISER]] = (
+        rules.ads_max,
+        rules.position_gap_min,
+        rules.advertiser_once,
+    )
+    ask[[col.HAS_LAST, col.LAST_POSITION]] = rules.last_ad_position is not None, rules.last_ad_position or 0
+    table = np.zeros((len(slots.open), col.SLOT), np.int64)
+    table[:, col.RESERVE], table[:, col.POSITION], table[:, col.OPEN] = slots.reserve, slots.position, slots.open
+    rows = [(ad.slot, ad.line_item, ad.advertiser, ad.labels) for ad in placed]
+    return pool, Asking(ask=ask, slots=table), np.array(rows, np.int64).reshape(-1, col.PLACED)
 
 
 def table(ads: Sequence[Ad], auction: Auction) -> Candidates:
@@ -113,7 +160,7 @@ def run_tiers(auction: Auction, *, vcg_nodes_max: int = NODES_MAX) -> tuple[Run,
             position=np.array([slot.position for slot in auction.slots], np.int64),
             open=np.array([slot.decidable and k not in filled for k, slot in enumerate(auction.slots)], np.bool_),
         )
-        outcome = run(auction.kind, candidates, slots, rules, placed)
+        outcome = both(auction.kind, candidates, slots, rules, placed)
         runs.append(Run(ads=ads, candidates=candidates, slots=slots, rules=rules, placed=placed, outcome=outcome))
         placed += tuple(
             Placed(

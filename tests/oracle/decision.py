@@ -26,6 +26,7 @@ from tests.oracle.decision_values import Models, Worth, bound, user_value_bound,
 Json = dict[str, Any]
 PPB: Final = 1_000_000_000
 DECIDABLE_MAX: Final = 4
+LINE_CLOSED: Final = 2**63 - 1  # contract.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
 DEFAULT_NODES: Final = 4_000
@@ -262,11 +263,12 @@ def refused_whole(asked: Asked) -> int | None:
     return None if asked.slots else Nbr.NO_DECIDABLE_IMP
 
 
-def no_bid(why: Mapping[str, int]) -> int:
+def no_bid(verdict: Verdict, lines: Sequence[int]) -> int:
     """The code of a request whose auctions filled nothing."""
-    if any(reason.label in why for reason in CONSTRAINED):
+    why = verdict.why(lines)
+    if all(line == LINE_CLOSED for line in lines) or any(reason.label in why for reason in CONSTRAINED):
         return Nbr.CONSTRAINED
-    low = Reason.BELOW_FLOOR.label in why or Reason.OUTBID_UNSCORED.label in why
+    low = any(reason in (Reason.BELOW_FLOOR, *CONSTRAINED) for reason in verdict.reasons.values())
     return Nbr.BELOW_FLOOR if low else Nbr.NOTHING_ELIGIBLE
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.auctions import vcg
-from engine.auctions.base import LINE_CLOSED, Award, Outcome, loser_reason
+from engine.auctions.base import LINE_CLOSED, Award, Outcome
 from engine.auctions.feasibility import ranked
 from engine.auctions.vcg_search import Search
 from engine.limits import IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
@@ -193,9 +193,7 @@ def test_unseen_rows_below_the_line_change_nothing(kind: str, chance: Random) ->
         below = [row for row in order if row not in seen and run.candidates.v[row].max() < outcome.line]
         more = engine.rows_of(run.candidates, seen + chance.sample(below, len(below)))
         assert run.again(more) == outcome
-        for_few = loser_reason(few, run.slots, run.rules, run.placed, outcome)
-        for_more = loser_reason(more, run.slots, run.rules, run.placed, outcome)
-        assert for_more[: len(seen)].tolist() == for_few.tolist()
+        assert run.lost(more, outcome)[: len(seen)] == run.lost(few, outcome)
 
 
 @pytest.mark.parametrize("kind", KINDS)

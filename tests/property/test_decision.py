@@ -100,7 +100,7 @@ def check(decision: Decision, verdict: Verdict, lines: Sequence[int]) -> None:
     assert len(lines) == verdict.tiers
     why = verdict.why(lines)
     assert dict(adjudge.why) == why
-    nbr = verdict.nbr if verdict.fills or verdict.nbr is not None else oracle.no_bid(why)
+    nbr = verdict.nbr if verdict.fills or verdict.nbr is not None else oracle.no_bid(verdict, lines)
     assert decision.result.nbr == nbr
     bids = [bid for seat in decision.result.seatbid for bid in seat.bid]
     assert {(bid.adid, bid.price) for bid in bids} == {
@@ -177,6 +177,26 @@ def test_arrival_parts_and_chunks_show_nowhere(chance: Random, ads: int) -> None
             with chunks_of(rows):
                 for world in worlds:
                     assert written(decide(request, world, place(event_time_ms=now_ms), duplicate=False)) == expected
+
+
+@given(chances, catalog_sizes)
+def test_models_that_are_no_sums_decide_the_same(chance: Random, ads: int) -> None:
+    """Compiled code sums the built-in models; without a sum they score chunk by chunk, as any other model does."""
+    stuff = some_world(chance, ads=ads, requests=REQUESTS)
+    requests = [(read(drawn), now_ms) for drawn, now_ms in stuff.requests]
+    expected = written_by(stuff, requests)
+    with pytest.MonkeyPatch.context() as patch, chunks_of(2):
+        patch.setattr("engine.models.constant.ConstantColumns.linear", lambda _: None)
+        patch.setattr("engine.models.logistic.LogisticColumns.linear", lambda _: None)
+        assert written_by(stuff, requests) == expected
+
+
+def written_by(stuff: Stuff, requests: Sequence[tuple[AdRequest, int]]) -> list[list[bytes]]:
+    """All that is written of each request, in a world of its own."""
+    world = stage_of(stuff, stuff.records).world()
+    return [
+        written(decide(request, world, place(event_time_ms=now_ms), duplicate=False)) for request, now_ms in requests
+    ]
 
 
 def written(decision: Decision) -> list[bytes]:
@@ -264,9 +284,7 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
             seen[f"auction {verdict.auction}"] += 1
             seen[f"filled {len(verdict.fills)}"] += 1
             seen["given up"] += verdict.fallback
-            code = (
-                verdict.nbr if verdict.nbr is not None or verdict.fills else oracle.no_bid(verdict.why(lines_of(tiers)))
-            )
+            code = verdict.nbr if verdict.nbr is not None or verdict.fills else oracle.no_bid(verdict, lines_of(tiers))
             seen[f"code {code}"] += 1
             seen["rows left unseen"] += any(len(a.pool) < len(b.pool) for a, b in zip(tiers, every, strict=False))
     reasons = [reason.label for reason in Reason if reason is not Reason.OUTBID_UNSCORED]

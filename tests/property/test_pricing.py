@@ -2,13 +2,15 @@
 
 from typing import Any, Final
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import layout as col
 from engine.decide import ask, run_auctions
 from engine.limits import IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
+from engine.pool import Pool
 from engine.pricing import BID_NANOS_MAX, _bids, priced
+from engine.scan import by_value
 from schemas.limits import AMOUNT_MICROS_MAX, LAMBDA_NANOS_MAX, RATE_PPB_MAX, USER_VALUE_PPM_MAX
 from tests.builders import Stage, ad, advertiser, banner_imp, campaign, creative, line_item, place, request
 
@@ -105,23 +107,24 @@ def test_values_are_those_of_unbounded_integers(
     (part,) = world.catalog.parts
     asked = ask(request(banner_imp("1"), banner_imp("2")), world, place(), duplicate=False)
     columns = priced(part.segment, asked.policy, world.controls)
-    (query,) = run_auctions(asked, exhaustive=True)[0].queries
-    scores = query.score(np.arange(len(part.segment), dtype=np.int64))
+    result = run_auctions(asked, exhaustive=True)[0]
+    (scan,) = result.scans
+    worth, pool = columns.table.worth, Pool(2)
     for number, (event, amount, currency) in enumerate(offers):
         row = part.segment.position[f"ad{number}"]
         exact = exact_bid(event, amount, {"USD": PPB, "EUR": eur, "JPY": RATE_PPB_MAX, "XXX": 0}[currency])
-        bid = int(columns.bid[row])
+        bid = worth.item(row, col.BID)
         assert bid in (0, exact)  # 0 where it cannot be had in the policy's currency
         cap = min(PPB if event == "impression" else p, IMPRESSION_VALUE_NANOS_MAX * PPB // max(bid, 1))
         money = -(-bid * cap // PPB)
-        assert columns.cap[row] == cap
+        assert worth[row, col.CAP] == cap
         assert 0 <= money <= IMPRESSION_VALUE_NANOS_MAX
-        assert columns.bound[row] == -(-money * quality // PPM)
+        assert worth[row, col.BOUND] == -(-money * quality // PPM)
         u = lambda_nanos * user_value // PPM
+        by_value(row, 0, scan.query.numbers, pool.rows, pool.values)
         for slot, f in enumerate((PPM, PPM if event == "impression" else effect)):
             n = cap * f // PPM
             m = bid * n // PPB
-            assert (scores.n[row, slot], scores.m[row, slot]) == (n, m)
-            assert scores.v[row, slot] == m * quality // PPM + u
-            assert m * quality // PPM <= columns.bound[row]
+            assert pool.values[0, slot, : col.ADMISSIBLE].tolist() == [n, m, m * quality // PPM + u]
+            assert m * quality // PPM <= worth[row, col.BOUND]
     assert columns.user_value_max_nanos == lambda_nanos * user_value // PPM

@@ -69,16 +69,16 @@ def test_allowed_sizes_of_a_banner(spec: dict[str, Any], sizes: tuple[tuple[int,
 
 def test_banner_fits_by_exact_size() -> None:
     spec = slot(banner={"format": [{"w": 300, "h": 250}, {"w": 320, "h": 50}]})
-    assert fits(spec, [banner(320, 50)]) == FITS
-    assert fits(spec, [banner(50, 320)]) == SIZE_MISMATCH
-    assert fits(spec, [card(), VIDEO]) == FORMAT_MISMATCH
-    assert fits(spec, [VIDEO, banner(1, 1)]) == SIZE_MISMATCH
-    assert fits(spec, [banner(1, 1), banner(300, 250)]) == FITS
-    assert fits(spec, []) == FORMAT_MISMATCH
+    assert fits(spec.shape, [banner(320, 50)]) == FITS
+    assert fits(spec.shape, [banner(50, 320)]) == SIZE_MISMATCH
+    assert fits(spec.shape, [card(), VIDEO]) == FORMAT_MISMATCH
+    assert fits(spec.shape, [VIDEO, banner(1, 1)]) == SIZE_MISMATCH
+    assert fits(spec.shape, [banner(1, 1), banner(300, 250)]) == FITS
+    assert fits(spec.shape, []) == FORMAT_MISMATCH
 
 
 def test_banner_without_a_size_takes_every_size() -> None:
-    assert fits(slot(banner={}), [banner(970, 250)]) == FITS
+    assert fits(slot(banner={}).shape, [banner(970, 250)]) == FITS
 
 
 def test_first_fitting_format_of_the_creative_is_shown() -> None:
@@ -119,37 +119,37 @@ def test_first_fitting_format_of_the_creative_is_shown() -> None:
     ],
 )
 def test_required_native_asset(asset: dict[str, Any], code: int) -> None:
-    assert fits(slot(native=native(asset)), [card()]) == code
+    assert fits(slot(native=native(asset)).shape, [card()]) == code
 
 
 def test_every_required_asset_must_be_there() -> None:
     both = slot(native=native({"title": {"len": 90}}, {"data": {"type": 12}}))
-    assert fits(both, [card()]) == SIZE_MISMATCH
-    assert fits(both, [card(*CARD, {"role": "cta", "text": "Buy"})]) == FITS
+    assert fits(both.shape, [card()]) == SIZE_MISMATCH
+    assert fits(both.shape, [card(*CARD, {"role": "cta", "text": "Buy"})]) == FITS
 
 
 def test_unknown_type_of_an_image_is_not_an_allowed_one() -> None:
     untyped = {"role": "main_image", "url": "https://a.example/i", "w": 1, "h": 1}
-    assert fits(slot(native=native({"img": {"mimes": ["image/png"]}})), [card(untyped)]) == SIZE_MISMATCH
-    assert fits(slot(native=native({"img": {}})), [card(untyped)]) == FITS
+    assert fits(slot(native=native({"img": {"mimes": ["image/png"]}})).shape, [card(untyped)]) == SIZE_MISMATCH
+    assert fits(slot(native=native({"img": {}})).shape, [card(untyped)]) == FITS
 
 
 def test_native_request_without_assets_shows_nothing() -> None:
-    assert fits(slot(native=native()), [card()]) == FORMAT_MISMATCH
+    assert fits(slot(native=native()).shape, [card()]) == FORMAT_MISMATCH
     assert slot(native=native()).native is None
 
 
 def test_jpg_is_jpeg() -> None:
     spec = slot(native=native({"img": {"mimes": ["image/jpg"]}}))
-    assert fits(spec, [card({**CARD[1], "mime": "image/jpeg"})]) == FITS
+    assert fits(spec.shape, [card({**CARD[1], "mime": "image/jpeg"})]) == FITS
 
 
 def test_frameworks_of_the_creative_must_be_offered_for_its_kind() -> None:
     spec = slot(banner={"w": 1, "h": 1, "api": [3, 5]}, native={**native({"title": {}}), "api": [7]})
     dot = BannerFormat(w=1, h=1, markup="")
-    assert fits(spec, [format_signature(dot, api=(5,))]) == FITS
-    assert fits(spec, [format_signature(dot, api=(5, 7))]) == FORMAT_MISMATCH
-    assert fits(slot(banner={"w": 1, "h": 1}), [format_signature(dot, api=(5,))]) == FORMAT_MISMATCH
+    assert fits(spec.shape, [format_signature(dot, api=(5,))]) == FITS
+    assert fits(spec.shape, [format_signature(dot, api=(5, 7))]) == FORMAT_MISMATCH
+    assert fits(slot(banner={"w": 1, "h": 1}).shape, [format_signature(dot, api=(5,))]) == FORMAT_MISMATCH
 
 
 def test_shape_is_the_same_for_equal_wishes() -> None:
@@ -166,4 +166,4 @@ def test_blocked_attributes_and_security() -> None:
 
 
 def test_imp_of_other_kinds_shows_nothing_of_ours() -> None:
-    assert fits(slot(video={"mimes": ["video/mp4"]}), [banner(1, 1), card(), VIDEO]) == FORMAT_MISMATCH
+    assert fits(slot(video={"mimes": ["video/mp4"]}).shape, [banner(1, 1), card(), VIDEO]) == FORMAT_MISMATCH

@@ -1,0 +1,57 @@
+"""First price and GSP over a pool: ranked by compiled code, priced here, where integers have no end.
+
+The outcome is the one of ``first_price.py`` and ``gsp.py``, which say what the rules are; tests compare the two.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from engine import layout as col
+from engine.auctions.contract import Award, Outcome
+from engine.auctions.price import least_bid_nanos
+from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, rank
+from engine.auctions.standing import Contest
+from engine.layout import Ints
+from engine.limits import RUNNERS_UP
+from engine.pool import Asking, Pool
+
+RANKED: Final = {"first_price": FIRST_PRICE, "gsp": SECOND_PRICE}
+
+
+def run_ranked(auction: str, pool: Pool, asking: Asking, placed: Ints) -> tuple[Ints, int]:
+    """The awards, as in ``layout.py``, and the line (contract.py, Outcome)."""
+    awards = np.empty((len(asking.slots), col.AWARD), np.int64)
+    contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
+    return awards, rank(pool.count, RANKED[auction], contest)
+
+
+def outcome_of(auction: str, pool: Pool, asking: Asking, awards: Ints, line: int) -> Outcome:
+    """The awards with their prices."""
+    won = [slot for slot, winner in enumerate(awards[:, col.WINNER].tolist()) if winner >= 0]
+    return Outcome(
+        auction=auction,
+        fallback=False,
+        awards=tuple(_award(auction, slot, pool, asking, awards[slot].tolist()) for slot in won),
+        line=line,
+    )
+
+
+def _award(auction: str, slot: int, pool: Pool, asking: Asking, found: list[int]) -> Award:
+    winner, rival, target = found[col.WINNER], found[col.RIVAL], found[col.TARGET]
+    row = pool.rows[winner].tolist()
+    runners_up = tuple(one for one in found[col.FIRST_RUNNER_UP : col.FIRST_RUNNER_UP + RUNNERS_UP] if one >= 0)
+    if auction == "first_price":
+        price, setter, by = row[col.P_B], "bid", -1
+    else:
+        price, by_rival = least_bid_nanos(
+            n=pool.values.item(winner, slot, col.N),
+            q=row[col.P_Q],
+            u=row[col.P_U],
+            reserve=asking.slots.item(slot, col.RESERVE),
+            target=target,
+        )
+        setter, by = ("runner_up", rival) if by_rival else ("reserve", -1)
+    return Award(
+        slot=slot, candidate=winner, price_nanos=price, setter=setter, setter_candidate=by, runners_up=runners_up
+    )

@@ -1,0 +1,84 @@
+"""First price and GSP as compiled code; ``greedy.py`` is the readable twin, and what both must agree with to the last nano."""
+
+from typing import Final
+
+from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
+from engine.compiled import compiled
+from engine.layout import (
+    ADMISSIBLE,
+    P_ADVERTISER,
+    P_TIE,
+    RESERVE,
+    RIVAL,
+    TARGET,
+    WINNER,
+    V,
+)
+from engine.limits import RUNNERS_UP
+
+_LINE_CLOSED: Final = 2**63 - 1  # contract.py has it too, beside the types
+
+
+FIRST_PRICE, SECOND_PRICE = range(2)
+
+
+@compiled
+def rank(count: int, auction: int, contest: Contest) -> int:
+    """Fill the awards slot by slot; returns the line below which no further row matters. Prices would pass int64."""
+    values, awards, line = contest.values, contest.awards, _LINE_CLOSED
+    awards[:] = -1
+    for slot in range(len(contest.slots)):
+        if not far_enough(slot, contest, slot):
+            continue
+        reserve = contest.slots[slot, RESERVE]
+        found = 0
+        for row in range(count):
+            if values[row, slot, ADMISSIBLE] == 0:
+                continue
+            place = found
+            while place > 0 and above(row, awards[slot, place - 1], slot, contest):
+                place -= 1
+            if place > RUNNERS_UP or obstacle(row, slot, contest, slot) != OUTBID:
+                continue
+            found = min(found + 1, RUNNERS_UP + 1)
+            for other in range(found - 1, place, -1):
+                awards[slot, other] = awards[slot, other - 1]
+            awards[slot, place] = row
+        if found == 0:
+            line = min(line, reserve)
+            continue
+        slot_line = values[awards[slot, RUNNERS_UP], slot, V] if found == RUNNERS_UP + 1 else reserve
+        awards[slot, TARGET] = reserve
+        if auction == SECOND_PRICE:
+            rival = rival_of(slot, count, contest)
+            awards[slot, RIVAL] = rival
+            if rival >= 0:
+                awards[slot, TARGET] = values[rival, slot, V]
+            slot_line = min(slot_line, awards[slot, TARGET])
+        line = min(line, slot_line)
+    return line
+
+
+@compiled
+def above(row: int, other: int, slot: int, contest: Contest) -> bool:
+    """Whether a candidate ranks above another in a slot: by value, then by tie hash."""
+    values, pool = contest.values, contest.pool
+    if values[row, slot, V] != values[other, slot, V]:
+        return bool(values[row, slot, V] > values[other, slot, V])
+    return bool(pool[row, P_TIE] > pool[other, P_TIE])
+
+
+@compiled
+def rival_of(slot: int, count: int, contest: Contest) -> int:
+    """The best candidate of another advertiser that could have stood in the slot; -1: none."""
+    advertiser = contest.pool[contest.awards[slot, WINNER], P_ADVERTISER]
+    rival = -1
+    for row in range(count):
+        if (
+            contest.values[row, slot, ADMISSIBLE]
+            and contest.pool[row, P_ADVERTISER] != advertiser
+            and (rival < 0 or above(row, rival, slot, contest))
+            and obstacle(row, slot, contest, slot) == OUTBID
+        ):
+            rival = row
+    return rival

@@ -1,0 +1,86 @@
+"""Which ads may stand together, as compiled code; ``feasibility.py`` is its readable twin (docs/auctions.md, Feasible)."""
+
+from typing import Final, NamedTuple
+
+from engine.compiled import compiled
+from engine.layout import (
+    A_ADVERTISER,
+    A_LABELS,
+    A_LINE_ITEM,
+    A_SLOT,
+    ADS_MAX,
+    GAP_MIN,
+    HAS_LAST,
+    LAST_POSITION,
+    ONE_AN_ADVERTISER,
+    OPEN,
+    P_ADVERTISER,
+    P_LABELS,
+    P_LINE_ITEM,
+    POSITION,
+    WINNER,
+    Ints,
+)
+from engine.reasons import Reason
+
+_LINE_ITEM_ONCE: Final = int(Reason.LINE_ITEM_ONCE)
+_ADVERTISER_ONCE: Final = int(Reason.ADVERTISER_ONCE)
+_EXCLUSION_LABEL: Final = int(Reason.EXCLUSION_LABEL)
+OUTBID: Final = int(Reason.OUTBID)
+
+
+class Contest(NamedTuple):
+    """One tier's auction in numbers (``layout.py``)."""
+
+    ask: Ints
+    slots: Ints
+    pool: Ints
+    values: Ints
+    placed: Ints
+    awards: Ints
+
+
+@compiled
+def far_enough(slot: int, contest: Contest, before: int) -> bool:
+    """Whether one more ad may stand in a slot beside those placed, and those awarded in other slots below ``before``."""
+    ask, slots, placed = contest.ask, contest.slots, contest.placed
+    if slots[slot, OPEN] == 0:
+        return False
+    standing = len(placed)
+    position = slots[slot, POSITION]
+    for ad in range(len(placed)):
+        if abs(position - slots[placed[ad, A_SLOT], POSITION]) < ask[GAP_MIN]:
+            return False
+    if ask[HAS_LAST] and abs(position - ask[LAST_POSITION]) < ask[GAP_MIN]:
+        return False
+    for other in range(before):
+        if contest.awards[other, WINNER] >= 0 and other != slot:
+            standing += 1
+            if abs(position - slots[other, POSITION]) < ask[GAP_MIN]:
+                return False
+    return bool(standing < ask[ADS_MAX])
+
+
+@compiled
+def obstacle(row: int, slot: int, contest: Contest, before: int) -> int:
+    """The first reason why a candidate cannot join those standing; OUTBID when it can."""
+    pool, placed, once = contest.pool, contest.placed, contest.ask[ONE_AN_ADVERTISER]
+    found = OUTBID
+    for ad in range(len(placed)):
+        if placed[ad, A_LINE_ITEM] == pool[row, P_LINE_ITEM]:
+            found = min(found, _LINE_ITEM_ONCE)
+        if once and placed[ad, A_ADVERTISER] == pool[row, P_ADVERTISER]:
+            found = min(found, _ADVERTISER_ONCE)
+        if placed[ad, A_LABELS] & pool[row, P_LABELS]:
+            found = min(found, _EXCLUSION_LABEL)
+    for other in range(before):
+        winner = contest.awards[other, WINNER]
+        if winner < 0 or other == slot:
+            continue
+        if pool[winner, P_LINE_ITEM] == pool[row, P_LINE_ITEM]:
+            found = min(found, _LINE_ITEM_ONCE)
+        if once and pool[winner, P_ADVERTISER] == pool[row, P_ADVERTISER]:
+            found = min(found, _ADVERTISER_ONCE)
+        if pool[winner, P_LABELS] & pool[row, P_LABELS]:
+            found = min(found, _EXCLUSION_LABEL)
+    return found

@@ -1,0 +1,76 @@
+"""The columns that compiled code reads and writes, by name (``scan.py``, ``auctions/ranking.py``, ``auctions/losers.py``).
+
+Tables are int64 unless said, with a row for each thing and a column for each fact: a call then takes few arguments, and
+what belongs to one row lies together in memory.
+"""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int32]
+Verdicts: TypeAlias = NDArray[np.int8]
+Words: TypeAlias = NDArray[np.uint64]
+
+# Beside the reasons: the row contends; it is not in force; nobody has said yet.
+CANDIDATE: Final = -1
+DEAD: Final = -2
+UNKNOWN: Final = -3
+
+# codes, int32[rows, CODES]: the row's facets by their code, and what no policy changes.
+SCHEDULE, FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, CONDITION, EVENT, FLAGS, STATE, UNSUPPORTED = range(11)
+CODES: Final = 11
+PERSONAL, RESTRICTED, SECURE = 1, 2, 4  # bits of FLAGS
+
+# keys, [rows, KEYS].
+LINE_ITEM, ADVERTISER, AD = range(3)
+KEYS: Final = 3
+
+# worth, [rows, WORTH]: what a policy makes of a row.
+BID, CAP, BOUND, LABELS, STANDING = range(5)
+WORTH: Final = 5
+ALLOWED, PRICED, BILLABLE = 1, 2, 4  # bits of STANDING
+
+# models, [6, MODEL], in the order of PREDICTIONS: what each says for one request. CROSSES_*: columns of crossed.
+SHARED, SIGMOID, SCALE, OFFSET, LOW, HIGH, CROSSES_FROM, CROSSES_TO = range(8)
+MODEL: Final = 8
+QUALITY, USER_VALUE = 4, 5  # rows of models; the billing events but the impression stand before them
+
+# slots, [slots, SLOT]. SHAPE and BLOCKED_ATTR are rows of tables of verdicts; EFFECT is the first of five columns.
+RESERVE, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, EFFECT = range(7)
+SLOT: Final = EFFECT + 5
+
+# ask, [ASK]: what a request asks of every row; BCAT, BADV and WLANG are rows of tables of verdicts.
+PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
+ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
+BCAT, BADV, WLANG, SERIAL, PART = range(11, 16)
+ASK: Final = 16
+
+# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found.
+NEXT, UNTIL, POOLED, NEEDED = range(4)
+SCAN: Final = 4
+
+# needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
+NEED_CONDITION, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
+NEED: Final = 3
+
+# pool, [candidates, POOL]: P_REACH is the most that the row could be worth to any request, P_TIE its tie hash with the
+# sign bit turned, so that int64 orders it.
+P_PART, P_ROW, P_REACH, P_B, P_Q, P_U, P_U_PPM, P_RAW, P_P, P_LINE_ITEM, P_ADVERTISER, P_LABELS, P_TIE = range(13)
+POOL: Final = 13
+
+# values, [candidates, slots, VALUE]: as in auctions.md, and whether the row is admissible in the slot.
+N, M, V, ADMISSIBLE = range(4)
+VALUE: Final = 4
+
+# placed, [ads, PLACED]: the ads of earlier tiers.
+A_SLOT, A_LINE_ITEM, A_ADVERTISER, A_LABELS = range(4)
+PLACED: Final = 4
+
+# awards, [slots, AWARD]: rows of the pool, -1 for none: the winner and the next three, then who sets the price; TARGET is
+# what the winner's rank value has to reach.
+WINNER, FIRST_RUNNER_UP = 0, 1
+RIVAL, TARGET = 4, 5
+AWARD: Final = 6

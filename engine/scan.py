@@ -1,0 +1,314 @@
+"""The compiled heart of retrieval: rows from the highest bound down, each with its first reason or as a candidate (D9, D12).
+
+The rules are those of ``reasons.py`` in their order, and the values those of docs/auctions.md. A verdict that is not
+there yet (does this format fit, does that condition hold) is not guessed: the scan stops before the row, says what it
+needs, and the caller finds out and calls again. So nothing is ever judged that no scan comes to.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from engine import layout as col
+from engine.compiled import compiled
+from engine.layout import CANDIDATE, DEAD, UNKNOWN, Codes, Ints, Verdicts, Words
+from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
+from engine.reasons import Reason
+from engine.targeting.words import Clauses, Conditions, condition_holds
+
+DONE, NEEDS, FULL = range(3)  # what a scan returns: at its end or the line, a verdict is missing, the pool is full
+
+_TARGETING: Final = int(Reason.TARGETING)
+_BLOCKED_BY_POLICY: Final = int(Reason.BLOCKED_BY_POLICY)
+_PERSONAL: Final = int(Reason.PERSONAL_DATA_UNAVAILABLE)
+_RESTRICTED: Final = int(Reason.RESTRICTED_AUDIENCE)
+_FORMAT: Final = int(Reason.FORMAT_MISMATCH)
+_SIZE: Final = int(Reason.SIZE_MISMATCH)
+_CATEGORY: Final = int(Reason.BLOCKED_CATEGORY)
+_ADOMAIN: Final = int(Reason.BLOCKED_ADOMAIN)
+_ATTRIBUTE: Final = int(Reason.BLOCKED_ATTRIBUTE)
+_CURRENCY: Final = int(Reason.CURRENCY_UNAVAILABLE)
+_BELOW_FLOOR: Final = int(Reason.BELOW_FLOOR)
+_NOT_SECURE: Final = int(Reason.NOT_SECURE)
+_LANGUAGE: Final = int(Reason.LANGUAGE)
+_BILLABLE: Final = int(Reason.UNSUPPORTED_BILLABLE_EVENT)
+_ZERO: Final = int(Reason.ZERO_PROBABILITY)
+_LIMIT, _STEP = 20_000_000, 1_000  # micro-logits, as in models/sigmoid.py
+
+
+class Table(NamedTuple):
+    """The rows of a segment under a policy (``layout.py``). ``base``, [rows, 6], and ``crossed``, int32[rows, any]:
+    what each model knows of a row, the second as places in ``Heard.weights``.
+    """
+
+    codes: Codes
+    keys: Ints
+    worth: Ints
+    base: Ints
+    crossed: Codes
+
+
+class Judged(NamedTuple):
+    """Verdicts on the distinct values of facets: CANDIDATE, the reason against it, or UNKNOWN. ``schedule`` has one for
+    each value, the others a row of them for each thing that was asked.
+    """
+
+    schedule: Verdicts
+    formats: Verdicts
+    attributes: Verdicts
+    categories: Verdicts
+    adomains: Verdicts
+    tongues: Verdicts
+
+
+class Heard(NamedTuple):
+    """What the models make of one request: ``models`` as in ``layout.py``, the weights of crosses, the sigmoid's table."""
+
+    models: Ints
+    weights: Ints
+    sigmoid: Ints
+
+
+class Query(NamedTuple):
+    """One question put to one part of the catalog: ``ask`` and ``slots`` as in ``layout.py``, and all it is held against."""
+
+    ask: Ints
+    slots: Ints
+    table: Table
+    judged: Judged
+    conditions: Conditions
+    clauses: Clauses
+    heard: Heard
+
+
+class Walk(NamedTuple):
+    """Where a scan is: ``state`` and ``needs`` as in ``layout.py``; ``reasons``, by place of ``order``, of rows passed."""
+
+    order: Ints
+    alive: Words
+    reasons: Verdicts
+    state: Ints
+    needs: Ints
+
+
+@compiled
+def score(model: int, row: int, table: Table, heard: Heard) -> int:
+    """What a model says of a row: its own number, or the sigmoid of a sum of weights, scaled and clipped."""
+    models = heard.models
+    total = table.base[row, model] + models[model, col.SHARED]
+    for cross in range(models[model, col.CROSSES_FROM], models[model, col.CROSSES_TO]):
+        total += heard.weights[table.crossed[row, cross]]
+    if models[model, col.SIGMOID]:
+        place = min(max(total, -_LIMIT), _LIMIT) + _LIMIT
+        total = heard.sigmoid[(place + _STEP // 2) // _STEP] * models[model, col.SCALE] // PPB
+        total += models[model, col.OFFSET]
+    return int(min(max(total, models[model, col.LOW]), models[model, col.HIGH]))
+
+
+@compiled
+def tie_hash(ad: int, key: int) -> int:
+    """The finaliser of SplitMix64, as ``hashing.py`` has it; the sign bit is turned, so that int64 orders it."""
+    mixed = np.uint64(ad) ^ np.uint64(key)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return int(np.int64((mixed ^ (mixed >> np.uint64(31))) ^ np.uint64(0x8000000000000000)))
+
+
+@compiled
+def need(kind: int, place: int, code: int, walk: Walk) -> int:
+    """Note that a verdict is missing; always UNKNOWN. What no longer fits is found by the next scan."""
+    state, needs = walk.state, walk.needs
+    if state[col.NEEDED] < len(needs):
+        needs[state[col.NEEDED], 0] = kind
+        needs[state[col.NEEDED], 1] = place
+        needs[state[col.NEEDED], 2] = code
+        state[col.NEEDED] += 1
+    return UNKNOWN
+
+
+@compiled
+def refusal(row: int, query: Query, walk: Walk) -> int:
+    """The first reason down to the currency that keeps a row out; CANDIDATE: none does; UNKNOWN: a verdict is missing."""
+    ask, codes, judged = query.ask, query.table.codes, query.judged
+    if codes[row, col.STATE] >= 0:
+        return int(codes[row, col.STATE])
+    if judged.schedule[codes[row, col.SCHEDULE]] >= 0:
+        return int(judged.schedule[codes[row, col.SCHEDULE]])
+    if query.table.worth[row, col.STANDING] & col.ALLOWED == 0:
+        return _BLOCKED_BY_POLICY
+    holds = condition_holds(codes[row, col.CONDITION], ask[col.SERIAL], query.conditions, query.clauses)
+    if holds == UNKNOWN:
+        return need(col.NEED_CONDITION, 0, codes[row, col.CONDITION], walk)
+    if holds == 0:
+        return _TARGETING
+    if codes[row, col.FLAGS] & col.PERSONAL and not ask[col.PERSONALISED]:
+        return _PERSONAL
+    if codes[row, col.FLAGS] & col.RESTRICTED and not ask[col.ADULT]:
+        return _RESTRICTED
+    shown = by_format(row, query, walk)
+    if shown != CANDIDATE:
+        return shown
+    verdict = judged.categories[ask[col.BCAT], codes[row, col.CATEGORIES]]
+    if verdict == UNKNOWN:
+        return need(col.NEED_CATEGORIES, ask[col.BCAT], codes[row, col.CATEGORIES], walk)
+    if verdict != CANDIDATE:
+        return int(verdict)
+    verdict = judged.adomains[ask[col.BADV], codes[row, col.ADOMAIN]]
+    if verdict == UNKNOWN:
+        return need(col.NEED_ADOMAIN, ask[col.BADV], codes[row, col.ADOMAIN], walk)
+    return int(verdict) if verdict != CANDIDATE else by_attribute(row, query, walk)
+
+
+@compiled
+def by_format(row: int, query: Query, walk: Walk) -> int:
+    """Whether some slot shows one of the row's formats: the nearest that it came."""
+    slots, form = query.slots, query.table.codes[row, col.FORMATS]
+    nearest = _FORMAT
+    for slot in range(len(slots)):
+        verdict = query.judged.formats[slots[slot, col.SHAPE], form]
+        if verdict == UNKNOWN:
+            return need(col.NEED_FORMATS, slots[slot, col.SHAPE], form, walk)
+        if verdict == CANDIDATE or nearest == _FORMAT:
+            nearest = verdict
+    return int(nearest)
+
+
+@compiled
+def by_attribute(row: int, query: Query, walk: Walk) -> int:
+    """Whether a slot that shows it blocks none of the row's attributes; then, whether its bid can be converted."""
+    slots, codes, admitted = query.slots, query.table.codes, False
+    for slot in range(len(slots)):
+        if query.judged.formats[slots[slot, col.SHAPE], codes[row, col.FORMATS]] == CANDIDATE:
+            verdict = query.judged.attributes[slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR]]
+            if verdict == UNKNOWN:
+                return need(col.NEED_ATTR, slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR], walk)
+            admitted = admitted or verdict == CANDIDATE
+    if not admitted:
+        return _ATTRIBUTE
+    return CANDIDATE if query.table.worth[row, col.STANDING] & col.PRICED else _CURRENCY
+
+
+@compiled
+def by_value(row: int, place: int, query: Query, pool: Ints, values: Ints) -> int:
+    """Write a row that nothing refused into the pool at ``place``; CANDIDATE, or the reason that remains."""
+    ask, slots, codes, worth = query.ask, query.slots, query.table.codes, query.table.worth
+    event = codes[row, col.EVENT]
+    raw = PPB if event == 0 else score(event - 1, row, query.table, query.heard)
+    p = min(raw, worth[row, col.CAP])
+    q = min(max(score(col.QUALITY, row, query.table, query.heard), QUALITY_PPM_MIN), QUALITY_PPM_MAX)
+    u_ppm = max(score(col.USER_VALUE, row, query.table, query.heard), USER_VALUE_PPM_MIN)
+    u_ppm = min(u_ppm, ask[col.USER_VALUE_MAX_PPM])
+    u = ask[col.LAMBDA_NANOS] * u_ppm // PPM
+    pool[place, col.P_B], pool[place, col.P_Q], pool[place, col.P_U] = worth[row, col.BID], q, u
+    pool[place, col.P_U_PPM], pool[place, col.P_RAW], pool[place, col.P_P] = u_ppm, raw, p
+    possible = reached = secure = admissible = False
+    for slot in range(len(slots)):
+        n = p * slots[slot, col.EFFECT + event] // PPM
+        m = worth[row, col.BID] * n // PPB
+        v = m * q // PPM + u
+        worthy = n > 0 and m >= slots[slot, col.RESERVE] and v >= slots[slot, col.RESERVE]
+        fits = (
+            query.judged.formats[slots[slot, col.SHAPE], codes[row, col.FORMATS]] == CANDIDATE
+            and query.judged.attributes[slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR]] == CANDIDATE
+        )
+        shown = fits and (slots[slot, col.WANTS_SECURE] == 0 or codes[row, col.FLAGS] & col.SECURE != 0)
+        possible = possible or (fits and n > 0)
+        reached = reached or (fits and worthy)
+        secure = secure or shown
+        admissible = admissible or (shown and worthy)
+        values[place, slot, col.N], values[place, slot, col.M], values[place, slot, col.V] = n, m, v
+        values[place, slot, col.ADMISSIBLE] = shown and worthy
+    if possible and not reached:
+        return _BELOW_FLOOR
+    if not (admissible if possible else secure):
+        return _NOT_SECURE
+    reason = last_refusal(row, query)
+    return _ZERO if reason == CANDIDATE and not possible else reason
+
+
+@compiled
+def last_refusal(row: int, query: Query) -> int:
+    """The reasons after those of money."""
+    tongue = query.judged.tongues[query.ask[col.WLANG], query.table.codes[row, col.TONGUE]]
+    if tongue != CANDIDATE:
+        return int(tongue)
+    unsupported = query.table.codes[row, col.UNSUPPORTED]
+    if query.table.worth[row, col.STANDING] & col.BILLABLE == 0 and (unsupported < 0 or unsupported > _BILLABLE):
+        return _BILLABLE
+    return int(unsupported) if unsupported >= 0 else CANDIDATE
+
+
+@compiled
+def enter(row: int, place: int, query: Query, pool: Ints) -> None:
+    """What the pool says of a candidate beside its values."""
+    table = query.table
+    pool[place, col.P_PART] = query.ask[col.PART]
+    pool[place, col.P_ROW] = row
+    pool[place, col.P_REACH] = table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS]
+    pool[place, col.P_LINE_ITEM] = table.keys[row, col.LINE_ITEM]
+    pool[place, col.P_ADVERTISER] = table.keys[row, col.ADVERTISER]
+    pool[place, col.P_LABELS] = table.worth[row, col.LABELS]
+    pool[place, col.P_TIE] = tie_hash(table.keys[row, col.AD], query.ask[col.TIE_KEY])
+
+
+@compiled
+def judge(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
+    """A row's first reason, DEAD, CANDIDATE or UNKNOWN; what it is worth stands at the end of the pool."""
+    if not (walk.alive[row >> 6] >> np.uint64(row & 63)) & np.uint64(1):
+        return DEAD
+    reason = refusal(row, query, walk)
+    if reason != CANDIDATE:
+        return reason
+    tongue = query.table.codes[row, col.TONGUE]
+    if query.judged.tongues[query.ask[col.WLANG], tongue] == UNKNOWN:
+        return need(col.NEED_TONGUE, query.ask[col.WLANG], tongue, walk)
+    return by_value(row, walk.state[col.POOLED], query, pool, values)
+
+
+@compiled
+def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
+    """Go on until ``walk.state`` says, or until no further row can reach the line; candidates go to the pool.
+
+    Returns DONE; NEEDS: find out what ``walk.needs`` asks for first; FULL: come again with a larger pool.
+    """
+    state, order = walk.state, walk.order
+    state[col.NEEDED] = 0
+    while state[col.NEXT] < state[col.UNTIL]:
+        row = order[state[col.NEXT]]
+        if query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS] < line:
+            return DONE
+        if state[col.POOLED] == len(pool):
+            return FULL
+        reason = judge(row, query, walk, pool, values)
+        if reason == UNKNOWN:
+            look_ahead(line, query, walk)
+            return NEEDS
+        if reason == CANDIDATE:
+            enter(row, state[col.POOLED], query, pool)
+            state[col.POOLED] += 1
+        walk.reasons[state[col.NEXT]] = reason
+        state[col.NEXT] += 1
+    return DONE
+
+
+@compiled
+def look_ahead(line: int, query: Query, walk: Walk) -> None:
+    """Gather what the rows after a missing verdict need, too."""
+    state = walk.state
+    for place in range(state[col.NEXT] + 1, state[col.UNTIL]):
+        row = walk.order[place]
+        reach = query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS]
+        if reach < line or state[col.NEEDED] == len(walk.needs):
+            return
+        refusal(row, query, walk)
+
+
+@compiled
+def tally(line: int, query: Query, walk: Walk, counts: Ints) -> None:
+    """Count the reasons of all rows passed that reach the line."""
+    for place in range(walk.state[col.NEXT]):
+        row = walk.order[place]
+        if query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS] < line:
+            return
+        if walk.reasons[place] >= 0:
+            counts[walk.reasons[place]] += 1

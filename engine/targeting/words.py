@@ -1,0 +1,152 @@
+"""Which clauses a request satisfies, 64 at a time and only where somebody asks (the compiled half of ``index.py``).
+
+Bit i of a row of words stands for clause i; a clause without a constraint in a lane passes it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compiled import compiled
+from engine.layout import UNKNOWN, Codes, Ints, Verdicts, Words
+
+
+class Clauses(NamedTuple):
+    """All clauses of an index as one request finds them.
+
+    ``chosen``: for each lane of memberships the row of ``lanes`` that the request's value leaves. ``first``, ``last``,
+    ``turned`` and ``orderless`` have a row for each lane of ranges, and ``stretches`` where the request's number lies
+    there (-1: it has none), see ``lanes.py``. ``words`` holds what has been worked out already, where ``known``.
+    """
+
+    exists: Words
+    lanes: Words
+    chosen: Codes
+    first: Codes
+    last: Codes
+    turned: Words
+    orderless: Words
+    stretches: Ints
+    words: Words
+    known: Verdicts
+
+
+class Conditions(NamedTuple):
+    """Conditions over their clauses: the first of condition i is clause i, its others are ``further`` from
+    ``further_from[i]``. ``residual``: its clauses may say yes too often; then ``asked`` holds 2 x the serial number of
+    the last question that it was evaluated for, and the answer.
+    """
+
+    residual: Verdicts
+    further_from: Ints
+    further: Ints
+    asked: Ints
+
+
+class Memberships(NamedTuple):
+    """The lanes of memberships. ``rows``: for each lane what a value passes that no constraint names; then finished
+    rows of single values; then one to work on for each lane. ``finished``, by value: its row, -1 for none. The clauses
+    that name a value are ``namers`` from ``named_from``.
+    """
+
+    rows: Words
+    finished: Codes
+    named_from: Ints
+    namers: Ints
+
+
+@compiled
+def choose_rows(asked: Codes, asked_from: Codes, lanes: Memberships, chosen: Codes) -> None:
+    """For each lane the row of clauses that a request's values pass: those of lane ``i`` are ``asked`` from
+    ``asked_from[i]``. An unlisted value and one with a finished row have it; others turn over the bits of their namers.
+    """
+    rows, finished = lanes.rows, lanes.finished
+    for lane in range(len(chosen)):
+        first, last = asked_from[lane], asked_from[lane + 1]
+        if first == last:
+            chosen[lane] = lane
+        elif last == first + 1 and finished[asked[first]] >= 0:
+            chosen[lane] = finished[asked[first]]
+        else:
+            own = len(rows) - len(chosen) + lane
+            chosen[lane] = own
+            rows[own, :] = np.uint64(0)
+            for place in range(first, last):
+                add_namers(asked[place], lane, own, lanes)
+            for word in range(rows.shape[1]):
+                rows[own, word] ^= rows[lane, word]
+
+
+@compiled
+def add_namers(value: int, lane: int, own: int, lanes: Memberships) -> None:
+    """Set in row ``own`` the bits of the clauses that name a value of a lane."""
+    rows, ready = lanes.rows, lanes.finished[value]
+    if ready >= 0:
+        for word in range(rows.shape[1]):
+            rows[own, word] |= rows[ready, word] ^ rows[lane, word]
+        return
+    for place in range(lanes.named_from[value], lanes.named_from[value + 1]):
+        clause = lanes.namers[place]
+        rows[own, clause >> 6] |= np.uint64(1) << np.uint64(clause & 63)
+
+
+@compiled
+def clause_word(word: int, clauses: Clauses) -> np.uint64:
+    """The clauses of one word that the request satisfies, lane by lane."""
+    left = clauses.exists[word]
+    for lane in range(len(clauses.chosen)):
+        left &= clauses.lanes[clauses.chosen[lane], word]
+    start = word << 6
+    for lane in range(len(clauses.stretches)):
+        if left == np.uint64(0):
+            break
+        stretch = clauses.stretches[lane]
+        if stretch < 0:
+            left &= clauses.orderless[lane, word]
+            continue
+        within = np.uint64(0)
+        for bit in range(min(64, clauses.first.shape[1] - start)):
+            if clauses.first[lane, start + bit] <= stretch <= clauses.last[lane, start + bit]:
+                within |= np.uint64(1) << np.uint64(bit)
+        left &= within ^ clauses.turned[lane, word]
+    return np.uint64(left)
+
+
+@compiled
+def clause_holds(clause: int, clauses: Clauses) -> bool:
+    """Whether the request satisfies a clause."""
+    word = clause >> 6
+    if clauses.known[word] == 0:
+        clauses.words[word] = clause_word(word, clauses)
+        clauses.known[word] = 1
+    return bool((clauses.words[word] >> np.uint64(clause & 63)) & np.uint64(1))
+
+
+@compiled
+def any_clause_holds(condition: int, further_from: Ints, further: Ints, clauses: Clauses) -> bool:
+    """Whether the request satisfies one of a condition's clauses."""
+    if clause_holds(condition, clauses):
+        return True
+    for place in range(further_from[condition], further_from[condition + 1]):
+        if clause_holds(further[place], clauses):
+            return True
+    return False
+
+
+@compiled
+def condition_holds(condition: int, serial: int, conditions: Conditions, clauses: Clauses) -> int:
+    """1 or 0, or UNKNOWN where a condition has to be evaluated and has not been for this question."""
+    if not any_clause_holds(condition, conditions.further_from, conditions.further, clauses):
+        return 0
+    if conditions.residual[condition] == 0:
+        return 1
+    answer = conditions.asked[condition]
+    return answer & 1 if answer >> 1 == serial else UNKNOWN
+
+
+@compiled
+def all_that_hold(further_from: Ints, further: Ints, clauses: Clauses, found: NDArray[np.bool_]) -> None:
+    """For every condition whether one of its clauses holds."""
+    for condition in range(len(found)):
+        found[condition] = any_clause_holds(condition, further_from, further, clauses)

@@ -1,0 +1,55 @@
+"""Verdicts on the distinct values of a facet, made when a scan first comes to one and kept for later requests.
+
+A feed asks for few different things (sizes, blocked lists), and each is judged once for each value that contends.
+"""
+
+import collections
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+
+from engine import layout
+from engine.layout import CANDIDATE, UNKNOWN
+from engine.limits import VERDICT_ROWS_MAX
+
+V = TypeVar("V")
+Judge = Callable[[V], int]  # CANDIDATE, or the reason against the value
+
+EVERYTHING: Final = 0  # the row of those who ask for nothing
+
+
+class VerdictTable(Generic[V]):
+    """``table``, int8[rows, values]: row EVERYTHING admits all; the others are those of the last keys asked for."""
+
+    def __init__(self, values: Sequence[V]) -> None:
+        self._values: Final = values
+        self._rows: Final[collections.OrderedDict[Hashable, int]] = collections.OrderedDict()
+        self._judges: Final[dict[int, Judge[V]]] = {}
+        self.table: layout.Verdicts = np.full((1, len(values)), CANDIDATE, np.int8)
+
+    def row(self, key: Hashable, judge: Judge[V]) -> int:
+        """The row of a key; ``judge`` says what a value is to it. The VERDICT_ROWS_MAX latest keys keep theirs."""
+        row = self._rows.get(key)
+        if row is None:
+            row = self._fresh_row()
+            self._rows[key] = row
+            self._judges[row] = judge
+        self._rows.move_to_end(key)
+        return row
+
+    def settle(self, row: int, code: int) -> None:
+        """Judge a value, if nobody has."""
+        if self.table[row, code] == UNKNOWN:
+            self.table[row, code] = self._judges[row](self._values[code])
+
+    def _fresh_row(self) -> int:
+        if len(self._rows) >= VERDICT_ROWS_MAX:
+            _, row = self._rows.popitem(last=False)
+        else:
+            row = len(self._rows) + 1
+            if row >= len(self.table):
+                more = np.full((len(self.table), len(self._values)), UNKNOWN, np.int8)
+                self.table = np.concatenate((self.table, more))
+        self.table[row] = UNKNOWN
+        return row
