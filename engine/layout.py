@@ -45,15 +45,15 @@ SLOT: Final = EFFECT + 5
 # ask, [ASK]: what a request asks of every row; BCAT, BADV and WLANG are rows of tables of verdicts.
 PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
 ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
-BCAT, BADV, WLANG, SERIAL, PART = range(11, 16)
-ASK: Final = 16
+BCAT, BADV, WLANG, PART = range(11, 15)
+ASK: Final = 15
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found.
 NEXT, UNTIL, POOLED, NEEDED = range(4)
 SCAN: Final = 4
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
-NEED_CONDITION, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
+NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
 NEED: Final = 3
 
 # pool, [candidates, POOL]: P_REACH is the most that the row could be worth to any request, P_TIE its tie hash with the

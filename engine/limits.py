@@ -30,7 +30,7 @@ EXCLUSION_LABELS_PER_AD_MAX = 3
 CONDITION_DEPTH_MAX = 10
 CONDITION_TERMS_MAX = 500
 CONDITION_VALUES_MAX = 10_000
-CONDITION_CLAUSES_MAX = 16  # of the disjunctive normal form that is indexed; more are evaluated
+CONDITION_CLAUSES_MAX = 16  # of the disjunctive normal form that is indexed; what makes more is tested
 CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
 PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
@@ -38,7 +38,7 @@ PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one foun
 VERDICT_ROWS_MAX = 64  # of the latest things asked of a facet (sizes, blocked lists): more than a request has slots
 POOL_ROWS_MIN = 128  # room for candidates at first
 NEEDS_MAX = 256  # missing verdicts that a scan names at a time
-INDEX_LANES_MAX = 128  # columns of constraints that are indexed; conditions that need further ones are evaluated
+INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further ones would hold is tested
 
 # Auctions.
 VCG_NODES_MAX = 4_000  # nodes of the search; twice the worst seen on four slots, about 12 us each (D11: 50 ms)

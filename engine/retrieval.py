@@ -46,7 +46,6 @@ class PartQuery:
         self._slots: Final = asking.slots.copy()
         clauses = index.ask(question.attributes)
         self._ask[col.PART] = number
-        self._ask[col.SERIAL] = index.serial
         self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
         table = self.priced.table
         self.numbers: Final = Query(
@@ -99,8 +98,8 @@ class PartQuery:
             col.NEED_TONGUE: segment.asked_tongues,
         }
         for kind, row, code in needs.tolist():
-            if kind == col.NEED_CONDITION:
-                index.evaluate(code, self.question.attributes)
+            if kind == col.NEED_TEST:
+                index.answer(code, self.question.attributes, self.numbers.clauses)
             else:
                 tables[kind].settle(row, code)
 

@@ -136,9 +136,9 @@ def refusal(row: int, query: Query, walk: Walk) -> int:
         return int(judged.schedule[codes[row, col.SCHEDULE]])
     if query.table.worth[row, col.STANDING] & col.ALLOWED == 0:
         return _BLOCKED_BY_POLICY
-    holds = condition_holds(codes[row, col.CONDITION], ask[col.SERIAL], query.conditions, query.clauses)
-    if holds == UNKNOWN:
-        return need(col.NEED_CONDITION, 0, codes[row, col.CONDITION], walk)
+    holds = condition_holds(codes[row, col.CONDITION], query.conditions, query.clauses)
+    if holds < 0:
+        return need(col.NEED_TEST, 0, -1 - holds, walk)
     if holds == 0:
         return _TARGETING
     if codes[row, col.FLAGS] & col.PERSONAL and not ask[col.PERSONALISED]:

@@ -7,8 +7,7 @@ service whose answers arrive as attributes, a GPU) needs these four members and 
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from engine.targeting.words import Clauses, Conditions
 
 # JSON values as orjson yields them: dict, list, str, int, float, bool, None. A key that is absent and a key that is
 # null are the same to the language.
@@ -16,21 +15,21 @@ Attributes: TypeAlias = Mapping[str, object]
 
 
 class Matcher(Protocol):
-    """An immutable set of conditions, asked once a request for all of them together."""
+    """An immutable set of conditions, asked once a request for all of them together; one request after the other."""
 
     def __len__(self) -> int:
         """How many conditions there are."""
         ...
 
     @property
-    def residual(self) -> NDArray[np.bool_]:
-        """Shape (conditions,): where True, ``candidates`` may say yes too often, and ``matches_one`` decides."""
+    def conditions(self) -> Conditions:
+        """The conditions over their clauses, as compiled code reads them (``words.py``)."""
         ...
 
-    def candidates(self, attributes: Attributes) -> NDArray[np.bool_]:
-        """Shape (conditions,), the caller's own: False where a condition does not hold; exact unless residual."""
+    def ask(self, attributes: Attributes) -> Clauses:
+        """The clauses as a request finds them; good until the next one is asked."""
         ...
 
-    def matches_one(self, i: int, attributes: Attributes) -> bool:
-        """Whether condition ``i`` holds, exactly."""
+    def answer(self, test: int, attributes: Attributes, clauses: Clauses) -> None:
+        """Answer a test that a clause turned out to need, for the request that ``clauses`` were asked for."""
         ...

@@ -1,20 +1,21 @@
-"""A condition as a disjunction of clauses, each a conjunction of literals that the index knows.
+"""A condition as a disjunction of clauses, each a conjunction of literals: the condition holds exactly when a clause does.
 
-What the index does not know (patterns, versions, ``$elemMatch``, ...) counts as true here, whichever way it is
-negated, and the result is then marked inexact: its clauses hold whenever the condition holds, and sometimes more
-often. The same is done with what would take more than CONDITION_CLAUSES_MAX clauses.
+Literals of the common kinds lie in lanes (``lanes.py``) and cost a request next to nothing. Everything else (patterns,
+versions, ``$elemMatch``, ..., and what would take more than CONDITION_CLAUSES_MAX clauses) is a test: the evaluator
+answers it, once a request, and only when a clause holds but for its tests. Equal tests are one test.
 """
 
+import dataclasses
 import enum
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from engine.limits import CONDITION_CLAUSES_MAX
-from engine.targeting.tree import Equal, Every, Member, Node, Not, ObjectLiteral, Order, Some, Where
-from engine.targeting.values import Scalar
+from engine.targeting.tree import Equal, Every, Member, Node, Not, ObjectLiteral, Operator, Order, Some, Where
+from engine.targeting.values import SCALARS, Scalar, key_of
 
 
 class Asks(enum.IntEnum):
@@ -50,29 +51,34 @@ class Range(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     asks: Asks = Asks.IN_RANGE
 
 
+class Test(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What ``node`` asks of the value at ``path`` (empty: of all attributes) holds (``negated``: does not)."""
+
+    path: str
+    node: Node
+    negated: bool
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path split at its dots."""
+        return tuple(self.path.split(".")) if self.path else ()
+
+
 Constraint: TypeAlias = Membership | Range
-Clause: TypeAlias = tuple[Constraint, ...]
+Literal: TypeAlias = Constraint | Test
+Clause: TypeAlias = tuple[Literal, ...]
 
 
-class Clauses(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Holds when one of ``alternatives`` holds; none of them: never. ``exact``: just then the condition holds."""
-
-    alternatives: tuple[Clause, ...]
-    exact: bool
+_ALWAYS: tuple[Clause, ...] = ((),)
+_NEVER: tuple[Clause, ...] = ()
 
 
-_ALWAYS = Clauses(alternatives=((),), exact=True)
-_NEVER = Clauses(alternatives=(), exact=True)
-_UNKNOWN = Clauses(alternatives=((),), exact=False)
+def clauses_of(root: Node) -> tuple[Clause, ...]:
+    """The clauses of a whole condition (none: it never holds), with at most one un-negated range a path and clause."""
+    return tuple(_merge_ranges(clause) for clause in _clauses(root, "", negated=False))
 
 
-def clauses_of(root: Node) -> Clauses:
-    """The clauses of a whole condition, with at most one un-negated range for each path and clause."""
-    found = _clauses(root, "", negated=False)
-    return Clauses(alternatives=tuple(_merge_ranges(clause) for clause in found.alternatives), exact=found.exact)
-
-
-def _clauses(node: Node, path: str, *, negated: bool) -> Clauses:
+def _clauses(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
     match node:
         case Where():
             return _clauses(node.test, node.path, negated=negated)
@@ -80,12 +86,14 @@ def _clauses(node: Node, path: str, *, negated: bool) -> Clauses:
             return _clauses(node.node, path, negated=not negated)
         case Every() | Some():
             parts = [_clauses(one, path, negated=negated) for one in node.nodes]
-            return _disjunction(parts) if isinstance(node, Some) != negated else _conjunction(parts)
+            if isinstance(node, Every) != negated:
+                return _conjunction(parts, [_test(one, path, negated=negated) for one in node.nodes])
+            return _disjunction(parts, _test(node, path, negated=negated))
         case _:
             return _leaf(node, path, negated=negated)
 
 
-def _leaf(node: Node, path: str, *, negated: bool) -> Clauses:
+def _leaf(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
     match node:
         case Equal(literal=literal) if not isinstance(literal, tuple | ObjectLiteral):
             return _membership(path, Asks.EQUAL, (literal,), negated=negated)
@@ -94,48 +102,71 @@ def _leaf(node: Node, path: str, *, negated: bool) -> Clauses:
         case Order(bound=int() | float() as bound):
             upper, is_open = node.operator in ("lt", "lte"), node.operator in ("lt", "gt")
             low, high = (None, bound) if upper else (bound, None)
-            return _alone(
-                Range(path=path, low=low, low_open=is_open, high=high, high_open=is_open, negated=negated),
-            )
+            span = Range(path=path, low=low, low_open=is_open, high=high, high_open=is_open, negated=negated)
+            return ((span,),)
         case _:
-            return _UNKNOWN
+            return _test(node, path, negated=negated)
 
 
-def _membership(path: str, asks: Asks, values: tuple[Scalar, ...], *, negated: bool) -> Clauses:
+def _membership(path: str, asks: Asks, values: tuple[Scalar, ...], *, negated: bool) -> tuple[Clause, ...]:
     if not values:
         return _ALWAYS if negated else _NEVER
-    return _alone(Membership(path=path, asks=asks, values=values, negated=negated))
+    return ((Membership(path=path, asks=asks, values=values, negated=negated),),)
 
 
-def _alone(constraint: Constraint) -> Clauses:
-    return Clauses(alternatives=((constraint,),), exact=True)
+def _test(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
+    return ((Test(path=path, node=node, negated=negated),),)
 
 
-def _conjunction(parts: Sequence[Clauses]) -> Clauses:
-    """Every pair of alternatives joined; a part that would make too many clauses counts as true."""
+def _conjunction(parts: Sequence[tuple[Clause, ...]], tests: Sequence[tuple[Clause, ...]]) -> tuple[Clause, ...]:
+    """Every pair of alternatives joined; a part that would make too many clauses is left to its test."""
     joined: list[Clause] = [()]
-    exact = True
-    for part in sorted(parts, key=lambda one: len(one.alternatives)):
-        if len(joined) * len(part.alternatives) > CONDITION_CLAUSES_MAX:
-            exact = False
-            continue
-        exact &= part.exact
-        joined = [one + other for one, other in itertools.product(joined, part.alternatives)]
-    return Clauses(alternatives=tuple(joined), exact=exact)
+    for part, test in sorted(zip(parts, tests, strict=True), key=lambda one: len(one[0])):
+        chosen = part if len(joined) * len(part) <= CONDITION_CLAUSES_MAX else test
+        joined = [one + other for one, other in itertools.product(joined, chosen)]
+    return tuple(joined)
 
 
-def _disjunction(parts: Sequence[Clauses]) -> Clauses:
-    if any(part.exact and () in part.alternatives for part in parts):
+def _disjunction(parts: Sequence[tuple[Clause, ...]], test: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    together = tuple(itertools.chain.from_iterable(parts))
+    if () in together:
         return _ALWAYS
-    together = tuple(itertools.chain.from_iterable(part.alternatives for part in parts))
-    if () in together or len(together) > CONDITION_CLAUSES_MAX:
-        return _UNKNOWN
-    return Clauses(alternatives=together, exact=all(part.exact for part in parts))
+    return together if len(together) <= CONDITION_CLAUSES_MAX else test
+
+
+def as_test(constraint: Constraint) -> Test:
+    """The same asked by the evaluator, for a constraint that has no lane."""
+    if isinstance(constraint, Range):
+        operators: tuple[tuple[int | float | None, Operator], ...] = (
+            (constraint.low, "gt" if constraint.low_open else "gte"),
+            (constraint.high, "lt" if constraint.high_open else "lte"),
+        )
+        bounds = [Order(operator=name, bound=end, number=end) for end, name in operators if end is not None]
+        node: Node = Every(nodes=tuple(bounds))
+    elif constraint.asks is Asks.EQUAL:
+        node = Equal(literal=constraint.values[0])
+    else:
+        node = Member(
+            values=constraint.values,
+            lookup=frozenset(map(key_of, constraint.values)),
+            fold=constraint.asks is Asks.ANY_OF_FOLDED,
+        )
+    return Test(path=constraint.path, node=node, negated=constraint.negated)
+
+
+def identity_of(asked: object) -> Hashable:
+    """Equal for nodes (or parts of them) that ask the same, whatever objects they are."""
+    if isinstance(asked, tuple):
+        return tuple(map(identity_of, asked))
+    if dataclasses.is_dataclass(asked):
+        fields = [field.name for field in dataclasses.fields(asked) if not field.metadata.get("derived")]
+        return type(asked).__name__, *(identity_of(getattr(asked, name)) for name in fields)
+    return (type(asked).__name__, asked) if isinstance(asked, SCALARS) else id(asked)
 
 
 def _merge_ranges(clause: Clause) -> Clause:
     ranges: dict[str, Range] = {}
-    others: list[Constraint] = []
+    others: list[Literal] = []
     for one in clause:
         if not isinstance(one, Range) or one.negated:
             others.append(one)

@@ -283,7 +283,7 @@ def _pattern(*, fold: bool) -> Callable[[_Reader, object, _Place], Node]:
     def read(_: _Reader, operand: object, place: _Place) -> Node:
         if not isinstance(operand, str):
             place.refuse(f"{_shown(operand)} is no pattern", "write the regular expression as a string")
-        return Pattern(source=operand, found=compile_pattern(operand, place.field, fold=fold))
+        return Pattern(source=operand, fold=fold, found=compile_pattern(operand, place.field, fold=fold))
 
     return read
 

@@ -44,10 +44,12 @@ class MembershipDraft:
         self._demanding: list[int] = []  # clauses that an unlisted value fails
         self._slot_count = 0
         self.clauses: list[int] = []
+        self.constraints: list[Membership] = []
 
     def add(self, clause: int, constraint: Membership) -> None:
         """Take the one constraint of a clause."""
         self.clauses.append(clause)
+        self.constraints.append(constraint)
         if not constraint.negated:
             self._demanding.append(clause)
         for value in constraint.values:
@@ -110,22 +112,22 @@ class RangeDraft:
     """Gathers the ranges of clauses."""
 
     def __init__(self) -> None:
-        self._ranges: list[Range] = []
         self.clauses: list[int] = []
+        self.constraints: list[Range] = []
 
     def add(self, clause: int, constraint: Range) -> None:
         """Take the one constraint of a clause."""
         self.clauses.append(clause)
-        self._ranges.append(constraint)
+        self.constraints.append(constraint)
 
     def finish(self, clauses: int) -> Generator[None, None, RangeLane]:
         """The lane over so many clauses."""
-        given = {bound: None for one in self._ranges for bound in (one.low, one.high) if bound is not None}
+        given = {bound: None for one in self.constraints for bound in (one.low, one.high) if bound is not None}
         bounds = sorted(given)
         yield
         places = {bound: 2 * i + 1 for i, bound in enumerate(bounds)}
         places_of_ranges = []
-        for i, one in enumerate(self._ranges):
+        for i, one in enumerate(self.constraints):
             low = 0 if one.low is None else places[one.low] + one.low_open
             high = 2 * len(bounds) if one.high is None else places[one.high] - one.high_open
             places_of_ranges.append((low, high, one.negated))

@@ -37,10 +37,11 @@ from engine.targeting.values import (
 
 def matches(condition: Condition, attributes: Attributes) -> bool:
     """Whether the attributes of a request satisfy a condition. Never raises for JSON values."""
-    return _holds(condition.root, attributes)
+    return holds(condition.root, attributes)
 
 
-def _holds(node: Node, value: object) -> bool:
+def holds(node: Node, value: object) -> bool:
+    """Whether a value satisfies a part of a condition."""
     return _RULES[type(node)](node, value)
 
 
@@ -107,15 +108,15 @@ def _kind(node: KindIs, value: object) -> bool:
 
 
 def _size(node: Size, value: object) -> bool:
-    return isinstance(value, list) and _holds(node.length, len(value))
+    return isinstance(value, list) and holds(node.length, len(value))
 
 
 def _elem_match(node: ElemMatch, value: object) -> bool:
-    return isinstance(value, list) and any(item is not None and _holds(node.element, item) for item in value)
+    return isinstance(value, list) and any(item is not None and holds(node.element, item) for item in value)
 
 
 def _contains_all(node: ContainsAll, value: object) -> bool:
-    return isinstance(value, list) and all(any(_holds(one, item) for item in value) for one in node.elements)
+    return isinstance(value, list) and all(any(holds(one, item) for item in value) for one in node.elements)
 
 
 # Most of the nodes of a tree are of these four: they dispatch by themselves, a call less for each node below.

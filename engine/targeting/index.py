@@ -9,22 +9,23 @@ grows with the number of paths and with the clauses that are asked for, never wi
 
 import dataclasses
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import pack
-from engine.layout import Ints, Verdicts, Words
+from engine.layout import UNKNOWN, Ints, Words
 from engine.limits import INDEX_LANES_MAX
 from engine.targeting.base import Attributes
-from engine.targeting.clauses import Asks, Clause, Constraint, Range, clauses_of
+from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft
-from engine.targeting.evaluator import matches
+from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
 from engine.targeting.tables import LanesOfPath, LaneTables, assemble
+from engine.targeting.values import at_path
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
 SLICE_CONDITIONS = 500
@@ -37,27 +38,23 @@ class _Compiled:
     """Clause i < conditions is condition i's first; its further ones follow after all first ones.
 
     ``exists`` is the row of the clauses that exist: a condition that never holds has none. ``tables``: the lanes of all
-    paths together.
+    paths together. ``tests``: by number.
     """
 
-    conditions: tuple[Condition, ...]
-    clauses: int
-    further_from: Ints
-    further: Ints
+    count: int
+    conditions: Conditions
     exists: Words
-    residual: Verdicts
     tables: LaneTables
+    tests: tuple[Test, ...]
 
 
 class TargetingIndex:
-    """Conditions compiled together; immutable, and as such safe to share between threads."""
+    """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
 
-    __slots__ = ("_asked", "_compiled", "serial")
+    __slots__ = ("_compiled",)
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
-        self.serial = 0  # of the last question
-        self._asked = np.zeros(len(self._compiled.conditions), np.int64)
 
     @classmethod
     def build_sliced(
@@ -67,46 +64,40 @@ class TargetingIndex:
         return cls((), compiled=(yield from _compile(conditions, slice_conditions)))
 
     def __len__(self) -> int:
-        return len(self._compiled.conditions)
+        return self._compiled.count
 
     @property
-    def residual(self) -> NDArray[np.bool_]:
-        """Shape (conditions,): True where clauses may say yes too often. Not to be written to."""
-        return self._compiled.residual.view(np.bool_)
+    def tests(self) -> int:
+        """How many different tests its conditions have that no lane holds."""
+        return len(self._compiled.tests)
 
     @property
     def conditions(self) -> Conditions:
-        """The conditions over their clauses, as a scan reads them."""
-        compiled = self._compiled
-        return Conditions(
-            residual=compiled.residual, further_from=compiled.further_from, further=compiled.further, asked=self._asked
-        )
+        """See ``Matcher``."""
+        return self._compiled.conditions
 
     def ask(self, attributes: Attributes) -> Clauses:
-        """The clauses as one request finds them, until the next is asked: the tables are worked on in place.
-
-        Attributes are JSON values as orjson yields them.
-        """
+        """See ``Matcher``."""
         compiled = self._compiled
-        self.serial += 1
-        words = np.zeros(len(compiled.exists), np.uint64)
-        known = np.zeros(len(compiled.exists), np.int8)
-        return compiled.tables.ask(attributes, compiled.exists, words, known)
+        return compiled.tables.ask(attributes, compiled.exists, np.full(len(compiled.tests), UNKNOWN, np.int8))
 
-    def candidates(self, attributes: Attributes) -> NDArray[np.bool_]:
-        """Shape (conditions,): False where the condition does not hold; True where it does, exactly unless residual."""
-        found = np.zeros(len(self), np.bool_)
-        all_that_hold(self._compiled.further_from, self._compiled.further, self.ask(attributes), found)
-        return found
+    def answer(self, test: int, attributes: Attributes, clauses: Clauses) -> None:
+        """See ``Matcher``."""
+        if clauses.answers[test] == UNKNOWN:
+            asked = self._compiled.tests[test]
+            clauses.answers[test] = holds(asked.node, at_path(attributes, asked.parts))
 
-    def evaluate(self, i: int, attributes: Attributes) -> None:
-        """Answer for a residual condition the question asked last, for ``Conditions.asked``."""
-        if self._asked[i] >> 1 != self.serial:
-            self._asked[i] = 2 * self.serial + self.matches_one(i, attributes)
-
-    def matches_one(self, i: int, attributes: Attributes) -> bool:
-        """Whether condition ``i`` holds, by the evaluator."""
-        return matches(self._compiled.conditions[i], attributes)
+    def matching(self, attributes: Attributes) -> NDArray[np.bool_]:
+        """Shape (conditions,): which of them hold. For whoever wants all of them, as a scan seldom does."""
+        clauses, found = self.ask(attributes), np.zeros(len(self), np.int64)
+        while True:
+            all_that_hold(self.conditions, clauses, found)
+            missing = np.unique(-1 - found[found < 0]).tolist()
+            if not missing:
+                matched: NDArray[np.bool_] = found == 1
+                return matched
+            for test in missing:
+                self.answer(test, attributes, clauses)
 
 
 def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generator[None, None, _Compiled]:
@@ -119,16 +110,25 @@ def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generato
             yield
     clauses = len(conditions) + len(sorter.owners)
     owners = np.array(sorter.owners, dtype=np.int64)
-    further_from = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(owners, minlength=len(conditions)))))
+    chosen = sorter.chosen()
+    tests_from, tests = sorter.tests_by_clause(clauses)
     return _Compiled(
-        conditions=tuple(conditions),
-        clauses=clauses,
-        further_from=further_from,
-        further=len(conditions) + np.argsort(owners, kind="stable"),
+        count=len(conditions),
+        conditions=Conditions(
+            further_from=_starts(np.bincount(owners, minlength=len(conditions))),
+            further=len(conditions) + np.argsort(owners, kind="stable"),
+            tests_from=tests_from,
+            tests=tests,
+        ),
         exists=pack(np.array([*sorter.holds_ever, *[True] * len(sorter.owners)], dtype=np.bool_)),
-        residual=sorter.residual(),
-        tables=(yield from assemble((yield from _finished(sorter.chosen(), clauses)), clauses)),
+        tables=(yield from assemble((yield from _finished(chosen, clauses)), clauses)),
+        tests=tuple(sorter.tests),
     )
+
+
+def _starts(counts: Ints) -> Ints:
+    """Where each one's places begin, and where the last one's end."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
 def _finished(drafts: Sequence[tuple[str, Draft]], clauses: int) -> Generator[None, None, list[LanesOfPath]]:
@@ -155,22 +155,23 @@ def _at_once(slices: Generator[None, None, _Compiled]) -> _Compiled:
 
 
 class _Sorter:
-    """Sorts the constraints of conditions into drafts of lanes."""
+    """Sorts the constraints of conditions into drafts of lanes, and numbers their tests."""
 
     def __init__(self, conditions: int) -> None:
         self.holds_ever = [True] * conditions
-        self._inexact = [False] * conditions
         self.owners: list[int] = []  # conditions of the clauses after the first ones
+        self.tests: list[Test] = []
         self._conditions = conditions
         self._drafts: dict[tuple[str, Asks, int], Draft] = {}
+        self._numbers: dict[Hashable, int] = {}
+        self._testing: list[tuple[int, int]] = []  # clause, 2 x test + negated
 
     def add(self, i: int, condition: Condition) -> int:
         """Take condition ``i``; what it cost, in typical conditions."""
         clauses = clauses_of(condition.root)
-        self._inexact[i] = not clauses.exact
-        self.holds_ever[i] = bool(clauses.alternatives)
+        self.holds_ever[i] = bool(clauses)
         values = 0
-        for first, clause in enumerate(clauses.alternatives):
+        for first, clause in enumerate(clauses):
             if first == 0:
                 values += self._sort(i, clause)
                 continue
@@ -181,12 +182,15 @@ class _Sorter:
     def _sort(self, place: int, clause: Clause) -> int:
         values = 0
         repeated: dict[tuple[str, Asks], int] = {}
-        for constraint in clause:
-            kind = (constraint.path, constraint.asks)
+        for literal in clause:
+            if isinstance(literal, Test):
+                self._number(place, literal)
+                continue
+            kind = (literal.path, literal.asks)
             repetition = repeated.get(kind, 0)
             repeated[kind] = repetition + 1
-            self._put((*kind, repetition), place, constraint)
-            values += 2 if isinstance(constraint, Range) else len(constraint.values)
+            self._put((*kind, repetition), place, literal)
+            values += 2 if isinstance(literal, Range) else len(literal.values)
         return values
 
     def _put(self, key: tuple[str, Asks, int], place: int, constraint: Constraint) -> None:
@@ -200,21 +204,24 @@ class _Sorter:
                 draft = self._drafts[key] = MembershipDraft(constraint.asks)
             draft.add(place, constraint)
 
+    def _number(self, place: int, test: Test) -> None:
+        number = self._numbers.setdefault((test.path, identity_of(test.node)), len(self.tests))
+        if number == len(self.tests):
+            self.tests.append(test)
+        self._testing.append((place, 2 * number + test.negated))
+
     def chosen(self) -> list[tuple[str, Draft]]:
-        """The fullest INDEX_LANES_MAX drafts, by path."""
-        return [(key[0], self._drafts[key]) for key in sorted(self._fullest()[:INDEX_LANES_MAX])]
+        """The fullest INDEX_LANES_MAX drafts, by path; what lies in others is tested."""
+        fullest = sorted(self._drafts, key=lambda key: (-len(self._drafts[key].clauses), key))
+        for key in fullest[INDEX_LANES_MAX:]:
+            draft = self._drafts[key]
+            constraints: Sequence[Constraint] = draft.constraints
+            for place, constraint in zip(draft.clauses, constraints, strict=True):
+                self._number(place, as_test(constraint))
+        return [(key[0], self._drafts[key]) for key in sorted(fullest[:INDEX_LANES_MAX])]
 
-    def residual(self) -> Verdicts:
-        """Conditions with something that no lane holds: inexact ones, and those in drafts that are not chosen."""
-        residual = np.array(self._inexact, dtype=np.bool_)
-        for key in self._fullest()[INDEX_LANES_MAX:]:
-            places = self._drafts[key].clauses
-            residual[[self._owner(place) for place in places]] = True
-        residual.setflags(write=False)
-        return residual.view(np.int8)
-
-    def _owner(self, place: int) -> int:
-        return place if place < self._conditions else self.owners[place - self._conditions]
-
-    def _fullest(self) -> list[tuple[str, Asks, int]]:
-        return sorted(self._drafts, key=lambda key: (-len(self._drafts[key].clauses), key))
+    def tests_by_clause(self, clauses: int) -> tuple[Ints, Ints]:
+        """``tests_from`` and ``tests`` of ``words.py``."""
+        table = np.array(self._testing, np.int64).reshape(-1, 2)
+        order = np.argsort(table[:, 0], kind="stable")
+        return _starts(np.bincount(table[:, 0], minlength=clauses)), table[order, 1]

@@ -40,8 +40,8 @@ class LaneTables:
     turned: Words
     orderless: Words
 
-    def ask(self, attributes: Attributes, exists: Words, words: Words, known: Verdicts) -> Clauses:
-        """What a request leaves of the clauses; ``words`` and ``known``: to be worked out."""
+    def ask(self, attributes: Attributes, exists: Words, answers: Verdicts) -> Clauses:
+        """What a request leaves of the clauses, to be worked out."""
         asked: list[int] = []
         asked_from = [0]
         stretches: list[int] = []
@@ -64,8 +64,9 @@ class LaneTables:
             turned=self.turned,
             orderless=self.orderless,
             stretches=np.array(stretches, np.int64),
-            words=words,
-            known=known,
+            words=np.zeros(len(exists), np.uint64),
+            known=np.zeros(len(exists), np.int8),
+            answers=answers,
         )
 
 

@@ -7,9 +7,12 @@ array, and the root is asked about the attributes of a request. ``$ne``, ``$nin`
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from engine.targeting.values import Scalar
+
+# Of a field that the others determine: two nodes that differ in nothing else ask the same.
+DERIVED: Final = {"derived": True}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +41,7 @@ class Member:
     """
 
     values: tuple[Scalar, ...]
-    lookup: frozenset[Scalar | tuple[bool]]
+    lookup: frozenset[Scalar | tuple[bool]] = dataclasses.field(metadata=DERIVED)
     fold: bool
 
 
@@ -64,10 +67,11 @@ class Version:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Pattern:
-    """A string in whose first PATTERN_TEXT_CHARS_MAX characters the RE2 pattern is found."""
+    """A string in whose first PATTERN_TEXT_CHARS_MAX characters the RE2 pattern is found. ``fold``: in any case."""
 
     source: str
-    found: Callable[[str], bool]
+    fold: bool
+    found: Callable[[str], bool] = dataclasses.field(metadata=DERIVED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

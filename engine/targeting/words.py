@@ -6,7 +6,6 @@ Bit i of a row of words stands for clause i; a clause without a constraint in a 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.compiled import compiled
 from engine.layout import UNKNOWN, Codes, Ints, Verdicts, Words
@@ -17,7 +16,8 @@ class Clauses(NamedTuple):
 
     ``chosen``: for each lane of memberships the row of ``lanes`` that the request's value leaves. ``first``, ``last``,
     ``turned`` and ``orderless`` have a row for each lane of ranges, and ``stretches`` where the request's number lies
-    there (-1: it has none), see ``lanes.py``. ``words`` holds what has been worked out already, where ``known``.
+    there (-1: it has none), see ``lanes.py``. ``words`` holds what has been worked out already, where ``known``;
+    ``answers`` to each test: 1, 0, or UNKNOWN.
     """
 
     exists: Words
@@ -30,18 +30,19 @@ class Clauses(NamedTuple):
     stretches: Ints
     words: Words
     known: Verdicts
+    answers: Verdicts
 
 
 class Conditions(NamedTuple):
     """Conditions over their clauses: the first of condition i is clause i, its others are ``further`` from
-    ``further_from[i]``. ``residual``: its clauses may say yes too often; then ``asked`` holds 2 x the serial number of
-    the last question that it was evaluated for, and the answer.
+    ``further_from[i]``. Clause c holds when its lanes do, and its tests: 2 x the number of a test, and 1 where it is
+    not to hold, are ``tests`` from ``tests_from[c]``.
     """
 
-    residual: Verdicts
     further_from: Ints
     further: Ints
-    asked: Ints
+    tests_from: Ints
+    tests: Ints
 
 
 class Memberships(NamedTuple):
@@ -114,8 +115,8 @@ def clause_word(word: int, clauses: Clauses) -> np.uint64:
 
 
 @compiled
-def clause_holds(clause: int, clauses: Clauses) -> bool:
-    """Whether the request satisfies a clause."""
+def lanes_hold(clause: int, clauses: Clauses) -> bool:
+    """Whether the request satisfies all of a clause that lies in lanes."""
     word = clause >> 6
     if clauses.known[word] == 0:
         clauses.words[word] = clause_word(word, clauses)
@@ -124,29 +125,36 @@ def clause_holds(clause: int, clauses: Clauses) -> bool:
 
 
 @compiled
-def any_clause_holds(condition: int, further_from: Ints, further: Ints, clauses: Clauses) -> bool:
-    """Whether the request satisfies one of a condition's clauses."""
-    if clause_holds(condition, clauses):
-        return True
-    for place in range(further_from[condition], further_from[condition + 1]):
-        if clause_holds(further[place], clauses):
-            return True
-    return False
-
-
-@compiled
-def condition_holds(condition: int, serial: int, conditions: Conditions, clauses: Clauses) -> int:
-    """1 or 0, or UNKNOWN where a condition has to be evaluated and has not been for this question."""
-    if not any_clause_holds(condition, conditions.further_from, conditions.further, clauses):
+def clause_holds(clause: int, conditions: Conditions, clauses: Clauses) -> int:
+    """1 or 0; below 0 where a test has not been answered yet: -1 - its number."""
+    if not lanes_hold(clause, clauses):
         return 0
-    if conditions.residual[condition] == 0:
-        return 1
-    answer = conditions.asked[condition]
-    return answer & 1 if answer >> 1 == serial else UNKNOWN
+    missing = 1
+    for place in range(conditions.tests_from[clause], conditions.tests_from[clause + 1]):
+        test = conditions.tests[place]
+        answer = clauses.answers[test >> 1]
+        if answer == UNKNOWN:
+            missing = -1 - (test >> 1)
+        elif answer == test & 1:
+            return 0
+    return int(missing)
 
 
 @compiled
-def all_that_hold(further_from: Ints, further: Ints, clauses: Clauses, found: NDArray[np.bool_]) -> None:
-    """For every condition whether one of its clauses holds."""
+def condition_holds(condition: int, conditions: Conditions, clauses: Clauses) -> int:
+    """1 or 0; below 0 where a test has to be answered first: -1 - its number."""
+    found = clause_holds(condition, conditions, clauses)
+    for place in range(conditions.further_from[condition], conditions.further_from[condition + 1]):
+        if found == 1:
+            break
+        other = clause_holds(conditions.further[place], conditions, clauses)
+        if other != 0:
+            found = other
+    return found
+
+
+@compiled
+def all_that_hold(conditions: Conditions, clauses: Clauses, found: Ints) -> None:
+    """``condition_holds`` of every condition."""
     for condition in range(len(found)):
-        found[condition] = any_clause_holds(condition, further_from, further, clauses)
+        found[condition] = condition_holds(condition, conditions, clauses)

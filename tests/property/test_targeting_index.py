@@ -20,15 +20,8 @@ Json = dict[str, object]
 
 
 def assert_agrees(index: TargetingIndex, conditions: Sequence[Condition], attributes: Json) -> None:
-    expected = [matches(condition, attributes) for condition in conditions]
-    found = index.candidates(attributes)
-    assert found.shape == index.residual.shape == (len(conditions),)
-    for i, holds in enumerate(expected):
-        assert index.matches_one(i, attributes) is holds
-        if index.residual[i]:
-            assert found[i] or not holds, f"condition {i} holds and is no candidate"
-        else:
-            assert found[i] == holds, f"condition {i}"
+    found = index.matching(attributes)
+    assert found.tolist() == [matches(condition, attributes) for condition in conditions]
 
 
 def parsed(texts: Sequence[Json]) -> list[Condition]:
@@ -57,7 +50,7 @@ def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: li
     for attributes in requests:
         assert_agrees(index, conditions, attributes)
     few = [i for i, text in enumerate(texts) if not any(name in repr(text) for name in ("$and", "$or", "$nor", "$not"))]
-    assert not index.residual[few].any()
+    assert not TargetingIndex([conditions[i] for i in few]).tests
 
 
 @pytest.mark.parametrize("rows_from", [0, 8, 10**6])
@@ -75,11 +68,11 @@ def test_every_operator_and_every_pair_of_them_on_every_value(rows_from: int) ->
         patch.setattr(drafts, "_NAMINGS_MIN", rows_from)  # all, many or no values have finished rows
         patch.setattr(drafts, "_SLICE_NAMINGS", 7)
         index = TargetingIndex(conditions)
-    assert not index.residual.any()
+    assert not index.tests
     for value in generated.EVERY_VALUE:
         attributes = {"x": value}
         expected = [matches(condition, attributes) for condition in conditions]
-        assert index.candidates(attributes).tolist() == expected
+        assert index.matching(attributes).tolist() == expected
 
 
 @given(
@@ -88,7 +81,7 @@ def test_every_operator_and_every_pair_of_them_on_every_value(rows_from: int) ->
 def test_thousands_of_repeated_conditions(texts: list[Json], request: Json, times: int) -> None:
     conditions = parsed(texts) * times
     index = TargetingIndex(conditions)
-    found = index.candidates(request).reshape(times, len(texts))
+    found = index.matching(request).reshape(times, len(texts))
     assert (found == found[0]).all()
     assert_agrees(index, conditions[: len(texts)] * times, request)
 
@@ -108,21 +101,23 @@ def test_an_index_built_in_slices_answers_alike(texts: list[Json], requests: lis
         except StopIteration as end:
             sliced = end.value
             break
-    assert (whole.residual == sliced.residual).all()
+    assert whole.tests == sliced.tests
     for attributes in requests:
-        assert (whole.candidates(attributes) == sliced.candidates(attributes)).all()
+        assert (whole.matching(attributes) == sliced.matching(attributes)).all()
 
 
 @pytest.mark.parametrize("negated", [False, True])
 @pytest.mark.parametrize("groups", [4, 5])
-def test_more_alternatives_than_the_limit_are_left_to_the_evaluator(groups: int, *, negated: bool) -> None:
+def test_more_alternatives_than_the_limit_are_tested(groups: int, *, negated: bool) -> None:
     # n choices of two are 2**n alternatives, of which the index takes 16
     choices = [{"$or": [{"x": {"$ne": i}}, {"y": i}]} for i in range(groups)]
     text: Json = {"$not": {"$or": [{"$not": choice} for choice in choices]}} if negated else {"$and": choices}
-    index = TargetingIndex(parsed([text, {"$or": [{"x": i} for i in range(17)]}]))
-    assert index.residual.tolist() == [groups == 5, True]
+    assert TargetingIndex(parsed([text])).tests == (groups == 5)
+    conditions = parsed([text, {"$or": [{"x": i} for i in range(17)]}])
+    index = TargetingIndex(conditions)
+    assert index.tests == 1 + (groups == 5)
     for x, y in itertools.product(range(groups), repeat=2):
-        assert_agrees(index, parsed([text, {"$or": [{"x": i} for i in range(17)]}]), {"x": x, "y": y})
+        assert_agrees(index, conditions, {"x": x, "y": y})
 
 
 @settings(max_examples=settings().max_examples * 3)
@@ -132,7 +127,7 @@ def test_more_alternatives_than_the_limit_are_left_to_the_evaluator(groups: int,
     lanes=st.integers(0, 3),
     clauses=st.integers(1, 4),
 )
-def test_what_exceeds_a_limit_is_residual(texts: list[Json], requests: list[Json], lanes: int, clauses: int) -> None:
+def test_what_exceeds_a_limit_is_tested(texts: list[Json], requests: list[Json], lanes: int, clauses: int) -> None:
     conditions = parsed(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "INDEX_LANES_MAX", lanes)
@@ -147,10 +142,32 @@ def test_what_exceeds_a_limit_is_residual(texts: list[Json], requests: list[Json
 )
 def test_a_request_leaves_no_trace_in_the_index(texts: list[Json], requests: list[Json]) -> None:
     index = TargetingIndex(parsed(texts))
-    before = [index.candidates(attributes) for attributes in requests]
+    before = [index.matching(attributes) for attributes in requests]
     for found in before:
         copy = found.copy()
         found[:] = True
         found[:] = copy
-    after = [index.candidates(attributes) for attributes in reversed(requests)]
+    after = [index.matching(attributes) for attributes in reversed(requests)]
     assert all(np.array_equal(one, other) for one, other in zip(before, reversed(after), strict=True))
+
+
+def test_equal_tests_are_one_and_different_ones_are_not() -> None:
+    same = parsed([{"x": {"$regex": "^a"}}, {"x": {"$not": {"$regex": "^a"}}, "y": 1}, {"x": {"$type": "string"}}])
+    assert TargetingIndex([*same, *parsed([{"x": {"$regex": "^a"}}])]).tests == 2
+    different: list[Json] = [
+        {"x": {"$regex": "a"}},
+        {"x": {"$regexi": "a"}},
+        {"y": {"$regex": "a"}},
+        {"x": [1]},
+        {"x": [True]},
+        {"x": [1.5]},
+        {"x": ["1"]},
+        {"x": {"$vgt": "1"}},
+        {"x": {"$vgte": "1"}},
+        {"x": {"$size": 1}},
+        {"x": {"$size": {"$gt": 1}}},
+        {"x": {"$elemMatch": {"z": 1}}},
+        {"x": {"$elemMatch": {"z": {"$gt": 1}}}},
+        {"x": {"$all": ["a"]}},
+    ]
+    assert TargetingIndex(parsed(different)).tests == len(different)
