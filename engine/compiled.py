@@ -51,7 +51,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     It works on the caller's arrays and makes none: without reference counts a row is checked four times as fast.
     """
-    dispatcher = _UNTYPED.njit(error_model="numpy", _nrt=False)(function)
+    dispatcher = _UNTYPED.njit(error_model="numpy", forceinline=True, _nrt=False)(function)
     try:
         kept = cast("Any", FunctionCache)(function)
     except RuntimeError:  # no folder can be written to: it is compiled at each start

@@ -8,10 +8,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
-from engine.limits import PPB
+from engine.limits import PPB, PPM
 from engine.models.base import Model
 from engine.models.default import build, default_models
 from engine.rejection import Rejection
+from engine.rows import EVENTS
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
 from schemas.controls import Control, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
@@ -26,6 +27,7 @@ class PolicyInForce:
     offset: int
     when: Condition | None
     floors: tuple[tuple[Condition | None, int], ...]  # condition, nanos of an impression in the policy's currency
+    effects_ppm: tuple[tuple[int, ...], ...]  # f_k of each of rows.EVENTS, by the imp's index; the last repeats
 
     def applies(self, attributes: Mapping[str, object]) -> bool:
         """Whether the policy may decide a request with these attributes."""
@@ -54,11 +56,7 @@ class ControlsView:
     limits: Limits
     models: Mapping[str, Model]
     models_offset: int
-
-    @property
-    def model_versions(self) -> dict[str, int]:
-        """Versions of the models in force by name, as outputs carry them."""
-        return {model.name: model.version for model in self.models.values()}
+    model_versions: Mapping[str, int]  # by name, as outputs carry them
 
     def policy_for(self, attributes: Mapping[str, object]) -> PolicyInForce:
         """The policy of highest rank whose ``when`` holds; equal ranks go by name."""
@@ -100,13 +98,15 @@ class Controls:
         """The controls as they are now."""
         if self._view is None:
             in_force = {"default": compile_policy(BUILT_IN, -1), **self._policies}
+            models = self._models_by_prediction()
             self._view = ControlsView(
                 offset=self.offset,
                 policies=tuple(sorted(in_force.values(), key=lambda held: (-held.policy.rank, held.policy.name))),
                 seed=self._seeds["default"].value.encode() if "default" in self._seeds else b"",
                 limits=self._limits.get("default", Limits(name="default")),
-                models=self._models_by_prediction(),
+                models=models,
                 models_offset=self._models_offset,
+                model_versions={model.name: model.version for model in models.values()},
             )
         return self._view
 
@@ -144,4 +144,15 @@ def compile_policy(policy: Policy, offset: int) -> PolicyInForce:
     """Read a policy's conditions. Raises SchemaError that names the one that cannot be read."""
     when = parse_condition(policy.when) if policy.when else None
     floors = tuple((parse_condition(floor.when) if floor.when else None, floor.cpm_micros) for floor in policy.floors)
-    return PolicyInForce(policy=policy, offset=offset, when=when, floors=floors)
+    return PolicyInForce(policy=policy, offset=offset, when=when, floors=floors, effects_ppm=_effects(policy))
+
+
+def _effects(policy: Policy) -> tuple[tuple[int, ...], ...]:
+    """An impression billed as served has the full effect in every slot (auctions.md)."""
+    given: dict[str, tuple[int, ...]] = {
+        event: ladder for event, ladder in policy.position_effects_ppm.items() if event != "impression"
+    }
+    ladders = [given.get(event, (PPM,)) for event in EVENTS]
+    return tuple(
+        tuple(ladder[min(index, len(ladder) - 1)] for ladder in ladders) for index in range(max(map(len, ladders)))
+    )

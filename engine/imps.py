@@ -64,11 +64,8 @@ def _refusal(imp: Imp, rate_ppb: int | None, slots: int) -> str | None:
 
 
 def _effects(imp: Imp, policy: PolicyInForce, index: int) -> tuple[int, ...]:
-    """f_k for each billing event; an impression billed as served has the full effect in every slot (auctions.md)."""
+    """f_k for each billing event; the imp's own goes for all but the impression (auctions.md)."""
     given = imp.ext.adjudge.effect_ppm
-    effects: list[int] = []
-    for event in EVENTS:
-        ladder = next((own for name, own in policy.policy.position_effects_ppm.items() if name == event), (PPM,))
-        held = ladder[min(index, len(ladder) - 1)] if given is None else given
-        effects.append(PPM if event == "impression" else held)
-    return tuple(effects)
+    if given is not None:
+        return tuple(PPM if event == "impression" else given for event in EVENTS)
+    return policy.effects_ppm[min(index, len(policy.effects_ppm) - 1)]

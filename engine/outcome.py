@@ -66,6 +66,7 @@ class Winner:
     row: Row
     impression_id: str
     format_index: int
+    facts: Mapping[str, Any]  # what every output of the decision carries
 
     @property
     def owners(self) -> tuple[LineItem, Campaign, Advertiser, Creative]:
@@ -83,8 +84,9 @@ class Winner:
 
 def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) -> Decision:
     """The decision of a request with at least one slot filled."""
+    facts = _facts(asked)
     winners = sorted(
-        (_winner(asked, result, award) for result in results for award in result.outcome.awards),
+        (_winner(asked, facts, result, award) for result in results for award in result.outcome.awards),
         key=lambda winner: winner.slot.imp,
     )
     impressions = tuple(_impression(winner) for winner in winners)
@@ -103,7 +105,7 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) 
         bidid=asked.decision_id,
         seatbid=tuple(SeatBid(seat=seat, bid=tuple(bids)) for seat, bids in seats.items()),
         cur=asked.policy.policy.currency,
-        ext=ResultExt(adjudge=_facts_of_result(asked, taken, results, why)),
+        ext=ResultExt(adjudge=_facts_of_result(asked, facts, taken, results, why)),
     )
     return Decision(
         key=record_key(asked),
@@ -124,7 +126,7 @@ def unfilled(
         id=asked.request.typed.id,
         bidid=asked.decision_id,
         nbr=int(nbr),
-        ext=ResultExt(adjudge=_facts_of_result(asked, {}, results, why or {})),
+        ext=ResultExt(adjudge=_facts_of_result(asked, _facts(asked), {}, results, why or {})),
     )
     return Decision(key=record_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
 
@@ -158,7 +160,7 @@ def record_key(asked: Asked) -> bytes:
     return next((key for key in keys if key), "").encode()
 
 
-def _winner(asked: Asked, result: TierResult, award: Award) -> Winner:
+def _winner(asked: Asked, facts: Mapping[str, Any], result: TierResult, award: Award) -> Winner:
     slot = asked.imps.slots[award.slot]
     row = result.row(award.candidate)
     impression_id = f"{asked.decision_id}-{slot.imp}"
@@ -173,6 +175,7 @@ def _winner(asked: Asked, result: TierResult, award: Award) -> Winner:
         row=row,
         impression_id=impression_id,
         format_index=format_index,
+        facts=facts,
     )
 
 
@@ -195,7 +198,11 @@ def _facts(asked: Asked) -> dict[str, Any]:
 
 
 def _facts_of_result(
-    asked: Asked, taken: Mapping[int, Winner], results: Sequence[TierResult], why: Mapping[str, int]
+    asked: Asked,
+    facts: Mapping[str, Any],
+    taken: Mapping[int, Winner],
+    results: Sequence[TierResult],
+    why: Mapping[str, int],
 ) -> ResultAdjudge:
     reserves = {slot.imp: slot.reserve_nanos for slot in asked.imps.slots}
     unfilled_reason = NOT_FILLED if results else NOT_RUN
@@ -210,7 +217,7 @@ def _facts_of_result(
         for index, imp in enumerate(asked.request.typed.imp)
     )
     return ResultAdjudge(
-        **_facts(asked),
+        **facts,
         auction=cast("AuctionRun", results[0].outcome.auction) if results else None,
         fallback=any(result.outcome.fallback for result in results),
         currency=asked.policy.policy.currency,
@@ -224,12 +231,12 @@ def _impression(winner: Winner) -> Impression:
     asked, award, slot = winner.asked, winner.award, winner.slot
     line_item, campaign, advertiser, creative = winner.owners
     ad, typed = winner.row.join.ad, asked.request.typed
-    facts = winner.result.pool.rows[award.candidate].tolist()
+    numbers = winner.result.pool.rows[award.candidate].tolist()
     values = winner.result.pool.values[award.candidate, award.slot].tolist()
     personal = asked.privacy.personalised
     session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
     return Impression(
-        **_facts(asked),
+        **winner.facts,
         impression_id=winner.impression_id,
         imp_id=typed.imp[slot.imp].id,
         slot=slot.imp,
@@ -254,13 +261,13 @@ def _impression(winner: Winner) -> Impression:
         bid_micros=line_item.pricing.amount_micros,
         bid_currency=advertiser.currency,
         rate_ppb=asked.policy.rate_ppb(advertiser.currency) or 0,
-        bid_nanos=facts[layout.P_B],
-        p_ppb=facts[layout.P_P],
-        p_raw_ppb=facts[layout.P_RAW],
+        bid_nanos=numbers[layout.P_B],
+        p_ppb=numbers[layout.P_P],
+        p_raw_ppb=numbers[layout.P_RAW],
         effect_ppm=slot.effects_ppm[EVENTS.index(line_item.pricing.event)],
-        quality_ppm=facts[layout.P_Q],
-        user_value_ppm=facts[layout.P_U_PPM],
-        user_value_nanos=facts[layout.P_U],
+        quality_ppm=numbers[layout.P_Q],
+        user_value_ppm=numbers[layout.P_U_PPM],
+        user_value_nanos=numbers[layout.P_U],
         rank_value_nanos=values[layout.V],
         reserve_nanos=slot.reserve_nanos,
         price_nanos=award.price_nanos,
@@ -307,7 +314,7 @@ def _cost(winner: Winner, impression: Impression) -> Cost:
     """The charge for a served impression, one billing event at its price."""
     asked = winner.asked
     return Cost(
-        **_facts(asked),
+        **winner.facts,
         cost_id=f"{impression.impression_id}-{impression.pricing_event}-0",
         impression_id=impression.impression_id,
         sequence=0,

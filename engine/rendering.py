@@ -1,12 +1,14 @@
 """What a feed needs to show a winning ad: markup or native JSON, trackers and landing page, macros replaced."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from engine.formats import need_of, part_of, satisfies
+from engine.limits import ANSWERS_KEPT
 from engine.macros import MacroFacts, macro_values, substitute
 from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat
 from schemas.native import NativeAsset, NativeRequest
@@ -80,11 +82,7 @@ def _native(
     version = _version(native.ver)
     response = NativeResponse(
         ver=native.ver or None,
-        assets=tuple(
-            _answer(wanted, asset, values)
-            for wanted, asset in ((wanted, _asset_for(wanted, form)) for wanted in native.assets)
-            if asset is not None
-        ),
+        assets=tuple(_answer(wanted, asset, values) for wanted, asset in _shown_assets(form, native)),
         link=link,
         imptrackers=trackers if version < (1, 2) else (),
         eventtrackers=()
@@ -100,6 +98,13 @@ def _version(ver: str) -> tuple[int, int]:
     if not (major.isascii() and major.isdigit()):
         return 1, 2
     return int(major[:4]), int(minor[:1]) if minor[:1].isascii() and minor[:1].isdigit() else 0
+
+
+@functools.lru_cache(maxsize=ANSWERS_KEPT)
+def _shown_assets(form: NativeFormat, native: NativeRequest) -> tuple[tuple[NativeAsset, Asset], ...]:
+    """The assets asked for that the creative has, each with the creative's."""
+    found = ((wanted, _asset_for(wanted, form)) for wanted in native.assets)
+    return tuple((wanted, asset) for wanted, asset in found if asset is not None)
 
 
 def _asset_for(wanted: NativeAsset, form: NativeFormat) -> Asset | None:

@@ -22,6 +22,7 @@ from engine.question import Question
 from engine.retrieval import PartQuery, TierScan
 from engine.rows import HOUSE, STANDARD, Row
 from engine.snapshot import Snapshot
+from engine.verdicts import EVERYTHING
 
 UINT64: Final = 1 << 64
 
@@ -68,27 +69,23 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
 
 def _asking(question: Question, rules: Rules) -> Asking:
     """The question in numbers."""
-    slots = np.zeros((len(question.slots), col.SLOT), np.int64)
-    for number, slot in enumerate(question.slots):
-        slots[number] = (slot.reserve_nanos, slot.position, 1, slot.spec.secure, 0, 0, *slot.effects_ppm)
+    slots = np.array(
+        [
+            (slot.reserve_nanos, slot.position, 1, slot.spec.secure, EVERYTHING, EVERYTHING, *slot.effects_ppm)
+            for slot in question.slots
+        ],
+        np.int64,
+    )
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
-    ask = np.zeros(col.ASK, np.int64)
-    ask[[col.PERSONALISED, col.ADULT, col.LAMBDA_NANOS, col.USER_VALUE_MAX_PPM, col.TIE_KEY]] = (
-        question.personalised,
-        question.adult,
-        policy.user_value_cpm_micros,
-        policy.user_value_max_ppm,
-        tie_key if tie_key < UINT64 // 2 else tie_key - UINT64,
-    )
     last = rules.last_ad_position
-    ask[[col.ADS_MAX, col.GAP_MIN, col.HAS_LAST, col.LAST_POSITION, col.ONE_AN_ADVERTISER]] = (
-        rules.ads_max,
-        rules.position_gap_min,
-        last is not None,
-        last or 0,
-        rules.advertiser_once,
-    )
-    return Asking(ask=ask, slots=slots)
+    ask = dict.fromkeys(range(col.ASK), 0)
+    ask[col.PERSONALISED], ask[col.ADULT] = question.personalised, question.adult
+    ask[col.LAMBDA_NANOS], ask[col.USER_VALUE_MAX_PPM] = policy.user_value_cpm_micros, policy.user_value_max_ppm
+    ask[col.TIE_KEY] = tie_key if tie_key < UINT64 // 2 else tie_key - UINT64
+    ask[col.ADS_MAX], ask[col.GAP_MIN] = rules.ads_max, rules.position_gap_min
+    ask[col.HAS_LAST], ask[col.LAST_POSITION] = last is not None, last or 0
+    ask[col.ONE_AN_ADVERTISER] = rules.advertiser_once
+    return Asking(ask=np.array(list(ask.values()), np.int64), slots=slots)
 
 
 def _settle_tier(

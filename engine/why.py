@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
 from engine.auctions.standing import Contest
-from engine.bitmaps import count
 from engine.layout import Ints
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
@@ -32,7 +31,7 @@ def count_reasons(results: Sequence[TierResult], snapshot: Snapshot) -> dict[str
         for scan in result.scans:
             scan.count(result.outcome.line, counts)
     found = counts.tolist()
-    found[Reason.OUTBID_UNSCORED] = sum(count(part.alive) for part in snapshot.parts) - won - sum(found)
+    found[Reason.OUTBID_UNSCORED] = snapshot.ads - won - sum(found)
     return {label: number for label, number in zip(_LABELS, found, strict=True) if number}
 
 

@@ -45,15 +45,15 @@ class LaneTables:
         asked: list[int] = []
         asked_from = [0]
         stretches: list[int] = []
-        lane = 0
+        first_values = iter(self.first_value)
         for path in self.paths:
             value = at_path(attributes, path.parts)
             for members in path.members:
-                asked += [self.first_value[lane] + slot for slot in members.slots_of(value)]
+                first = next(first_values)
+                asked += [first + slot for slot in members.slots_of(value)]
                 asked_from.append(len(asked))
-                lane += 1
             stretches += [ranges.stretch_of(value) for ranges in path.ranges]
-        chosen = np.empty(lane, np.int32)
+        chosen = np.empty(len(asked_from) - 1, np.int32)
         choose_rows(np.array(asked, np.int32), np.array(asked_from, np.int32), self.memberships, chosen)
         return Clauses(
             exists=exists,

@@ -29,8 +29,10 @@ def at_path(attributes: object, parts: Sequence[str]) -> object:
     """
     current = attributes
     for part in parts:
-        if isinstance(current, dict):
+        if type(current) is dict:
             current = current.get(part)
+            if current is None:
+                return None
         elif isinstance(current, list):
             current = _of_array(current, part)
         elif isinstance(current, Mapping):
