@@ -2,7 +2,7 @@
 
 from typing import Final
 
-STRETCH_S: Final = 0.025  # of deciding at a time; the loop's limit is 0.05 with all that stands around it
+STRETCH_S: Final = 0.015  # of deciding at a time; the loop's limit is 0.05 with all that stands around it
 INPUT_S_FIRST: Final = (
     STRETCH_S  # taken for one input until the first was measured: the first ones find every cache empty
 )
