@@ -60,6 +60,11 @@ class Metrics:
         self.stall_max_ms = Gauge(
             "adjudge_loop_stall_max_ms", "the longest stretch since the start", registry=self.registry
         )
+        self.stall_cpu_max_ms = Gauge(
+            "adjudge_loop_stall_cpu_max_ms",
+            "of any stretch, the most that the loop itself computed",
+            registry=self.registry,
+        )
 
     def count(self, stats: Mapping[str, int]) -> None:
         """Add a batch's counters."""
@@ -72,13 +77,18 @@ class Metrics:
         return generate_latest(self.registry)
 
     async def watch_stalls(self) -> None:
-        """Measure how late the event loop wakes a sleeper (D11: no synchronous stretch exceeds 50 ms)."""
-        longest_ms = 0.0
+        """Measure how late the event loop wakes a sleeper (D11: no synchronous stretch exceeds 50 ms).
+
+        A stretch is also as long as the machine lets the loop wait for a processor; what it computed in the meantime
+        is its own part of it.
+        """
+        longest_ms = longest_cpu_ms = 0.0
         while True:
-            before = time.monotonic()
+            before, cpu_before = time.monotonic(), time.thread_time()
             await asyncio.sleep(STALL_PROBE_S)
             late_ms = max(0.0, (time.monotonic() - before - STALL_PROBE_S) * 1_000)
+            cpu_ms = min(late_ms, (time.thread_time() - cpu_before) * 1_000)
             self.stall_ms.observe(late_ms)
-            if late_ms > longest_ms:
-                longest_ms = late_ms
-                self.stall_max_ms.set(late_ms)
+            longest_ms, longest_cpu_ms = max(longest_ms, late_ms), max(longest_cpu_ms, cpu_ms)
+            self.stall_max_ms.set(longest_ms)
+            self.stall_cpu_max_ms.set(longest_cpu_ms)

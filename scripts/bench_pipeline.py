@@ -54,6 +54,7 @@ class Pipeline:
     fastest: Round
     paced: Round
     stall_max_ms: float
+    stall_cpu_max_ms: float
 
 
 async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
@@ -77,8 +78,14 @@ async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
         fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
         rate = max(1, int(fastest.rate * HALF))
         paced = await _round(settings, engine, partitions, requests=requests, rate=rate, seed=4)
-        stall = (await _metrics(engine))["adjudge_loop_stall_max_ms"]
-    return Pipeline(raw=raw, fastest=fastest, paced=paced, stall_max_ms=stall)
+        told = await _metrics(engine)
+    return Pipeline(
+        raw=raw,
+        fastest=fastest,
+        paced=paced,
+        stall_max_ms=told["adjudge_loop_stall_max_ms"],
+        stall_cpu_max_ms=told["adjudge_loop_stall_cpu_max_ms"],
+    )
 
 
 async def _round(

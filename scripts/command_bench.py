@@ -84,7 +84,11 @@ def pipeline(*, requests: int, partitions: int, line_items: int, as_json: bool) 
         found = uvloop.run(bench_pipeline.run(requests, partitions, line_items))
     facts = {"requests": requests, "partitions": partitions, "line_items": line_items}
     shown.print(table("bench pipeline", ("", "as fast as it goes", "at half the rate"), bench_pipeline.lines(found)))
-    _show_facts(shown, {**facts, "longest_stall_ms": found.stall_max_ms}, found.raw)
+    _show_facts(
+        shown,
+        {**facts, "longest_stall_ms": found.stall_max_ms, "of_it_computing_ms": found.stall_cpu_max_ms},
+        found.raw,
+    )
     if as_json:
         print_json({**facts, **bench_pipeline.as_json(found)})
 

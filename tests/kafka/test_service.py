@@ -314,6 +314,7 @@ async def test_probes_and_metrics_tell_the_state(cluster: Cluster) -> None:
             "decide_us_count",
             "lag_records",
             "loop_stall_max_ms",
+            "loop_stall_cpu_max_ms",
             "outcomes_total",
         ):
             assert f"adjudge_{name}" in text

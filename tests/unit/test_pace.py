@@ -24,4 +24,4 @@ def test_batches_grow_again_after_a_slow_one() -> None:
     assert pace.records_max(2_000) == 1
     for _ in range(40):
         pace.learn(100, 0.001)
-    assert 1_900 < pace.records_max(2_000) <= 2_000
+    assert 0.95 < pace.records_max(2_000) * 0.00001 / STRETCH_S <= 1
