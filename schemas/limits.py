@@ -24,6 +24,7 @@ PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine r
 
 # Requests.
 IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions
+NATIVE_TEXTS_KEPT = 1_024  # native requests as text that are read once; a feed asks in few different words
 REQUEST_ID_CHARS_MAX = 256
 POSITION_MAX = 1_000_000  # feed positions count from 0
 

@@ -1,12 +1,14 @@
 """The native request of an imp (OpenRTB Native Ads 1.2, 4.1): which assets the feed can lay out."""
 
 import decimal
+import functools
 from typing import Final
 
 import msgspec
 
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
+from schemas.limits import NATIVE_TEXTS_KEPT
 from schemas.repair import repair
 from schemas.shapes import Integer
 
@@ -74,12 +76,21 @@ def read_native(request: str | dict[str, object] | None, field: str) -> NativeRe
     if request is None:
         raise SchemaError(field, "is required and missing")
     try:
-        obj: object = decode(_TEXT, request.encode()) if isinstance(request, str) else request
-        inner = obj.get("native", obj) if isinstance(obj, dict) else obj
-        native = convert(repair(inner, NativeRequest), NativeRequest)
+        native = _of_text(request) if isinstance(request, str) else _of_object(request)
     except (SchemaError, UnicodeError) as error:
         here, problem = (error.field, error.problem) if isinstance(error, SchemaError) else ("", "is not UTF-8 text")
         raise SchemaError(f"{field}.{here}".rstrip("."), problem) from error
     if native.plcmtcnt != 1:
         raise UnsupportedError(f"{field}.plcmtcnt", "asks for more than one ad in a slot", "one imp is one ad")
     return native
+
+
+@functools.lru_cache(maxsize=NATIVE_TEXTS_KEPT)
+def _of_text(request: str) -> NativeRequest:
+    """A feed asks in few different words: the same ones are read once."""
+    return _of_object(decode(_TEXT, request.encode()))
+
+
+def _of_object(obj: object) -> NativeRequest:
+    inner = obj.get("native", obj) if isinstance(obj, dict) else obj
+    return convert(repair(inner, NativeRequest), NativeRequest)

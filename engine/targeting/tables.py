@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.layout import Codes, Verdicts, Words
 from engine.targeting.base import Attributes
+from engine.targeting.clauses import Asks
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import at_path
 from engine.targeting.words import Clauses, Memberships, choose_rows
@@ -48,11 +49,15 @@ class LaneTables:
         first_values = iter(self.first_value)
         for path in self.paths:
             value = at_path(attributes, path.parts)
-            for members in path.members:
+            scalar = type(value)
+            for lane in path.members:
                 first = next(first_values)
-                asked += [first + slot for slot in members.slots_of(value)]
+                if scalar is list or lane.asks is Asks.ANY_OF_FOLDED:
+                    asked += [first + slot for slot in lane.slots_of(value)]
+                elif (named := lane.slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
+                    asked.append(first + slot)  # what slots_of comes to, for most values there are
                 asked_from.append(len(asked))
-            stretches += [ranges.stretch_of(value) for ranges in path.ranges]
+            stretches += [lane.stretch_of(value) for lane in path.ranges]
         chosen = np.empty(len(asked_from) - 1, np.int32)
         choose_rows(np.array(asked, np.int32), np.array(asked_from, np.int32), self.memberships, chosen)
         return Clauses(
