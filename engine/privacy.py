@@ -34,9 +34,9 @@ REMOVED: Final[tuple[str, ...]] = (
     *(f"device.geo.{name}" for name in _GEO),
     "ext.adjudge.interests",
 )
-# What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` stays: without the
-# user's own keywords it tells about the page alone.
-_DERIVED: Final = ("adjudge.segments", "adjudge.interests")
+# What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` is one: the user's own
+# keywords are missing from it then, and a condition that shuns one of them would hold for exactly those who opted out.
+_DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
 _PERSONAL: Final = (*REMOVED, *_DERIVED)
 
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0

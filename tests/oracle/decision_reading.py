@@ -17,7 +17,7 @@ REMOVED: Final = (
     "user.customdata", "user.data", "user.ext", "device.ip", "device.ipv6", "device.ifa", "device.ext",
     "device.geo.lat", "device.geo.lon", "device.geo.zip", "ext.adjudge.interests",
 )  # fmt: skip
-PERSONAL: Final = (*REMOVED, "adjudge.segments", "adjudge.interests")
+PERSONAL: Final = (*REMOVED, "adjudge.segments", "adjudge.keywords", "adjudge.interests")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

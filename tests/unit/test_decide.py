@@ -180,6 +180,7 @@ REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]]
     ("targeting", [line_item(targeting={"device.geo.country": "CAN"})], {}, USA),
     ("targeting", [line_item(targeting={"device.geo.country": {"$regex": "^C"}})], {}, USA),
     ("personal_data_unavailable", [line_item(targeting={"user.yob": {"$not": {"$gt": 2009}}})], {}, {"regs": {"coppa": 1}}),
+    ("personal_data_unavailable", [line_item(targeting={"adjudge.keywords": {"$nin": ["teen"]}})], {}, {"user": {"keywords": "teen"}, "device": {"lmt": 1}}),
     ("restricted_audience", [creative(policy_labels=["alcohol"])], {}, {}),
     ("size_mismatch", [creative(formats=[{"type": "banner", "w": 1, "h": 1, "markup": ""}])], {}, {}),
     ("format_mismatch", [creative(formats=[{"type": "native", "assets": [{"role": "title", "text": "x"}]}])], {}, {}),

@@ -110,7 +110,8 @@ def test_what_hides_removed_fields_in_another_shape_is_removed_whole() -> None:
     "path",
     [
         *REMOVED, "user", "user.data.0.segment", "user.ext.interests", "user.geo", "device", "device.geo", "device.geo.lat",
-        "device.ext.atts", "adjudge", "adjudge.segments", "adjudge.interests", "adjudge.segments.0", "ext", "ext.adjudge",
+        "device.ext.atts", "adjudge", "adjudge.segments", "adjudge.interests", "adjudge.segments.0", "adjudge.keywords", "ext",
+        "ext.adjudge",
     ],
 )  # fmt: skip
 def test_paths_that_read_personal_data(path: str) -> None:
@@ -121,7 +122,7 @@ def test_paths_that_read_personal_data(path: str) -> None:
     "path",
     [
         "site.domain", "user.consent", "user.idx", "users", "device.geo.country", "device.ipx", "device.ua", "adjudge.hour",
-        "adjudge.keywords", "adjudge.community", "ext.adjudge.session_id", "ext.other", "app.ext", "useragent",
+        "site.keywords", "adjudge.community", "ext.adjudge.session_id", "ext.other", "app.ext", "useragent",
     ],
 )  # fmt: skip
 def test_paths_that_do_not(path: str) -> None:
