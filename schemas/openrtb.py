@@ -140,12 +140,15 @@ class Imp(Part, frozen=True, kw_only=True):
 
 
 class Device(Part, frozen=True, kw_only=True):
-    """3.2.18: what keys and privacy need; the rest is for targeting only."""
+    """3.2.18: what keys and privacy need; the rest is for targeting only.
+
+    ``dnt`` and ``lmt`` may be anything: whatever is not plainly off protects, and refuses nothing.
+    """
 
     ifa: str | None = None
     language: str | None = None
-    dnt: Integer | None = None
-    lmt: Integer | None = None
+    dnt: object = None
+    lmt: object = None
 
 
 class User(Part, frozen=True, kw_only=True):

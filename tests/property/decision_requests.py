@@ -88,7 +88,7 @@ class RequestMaker(Dice):
         """A signal about privacy, or one that permits."""
         chance = self.chance
         where: Json = request.setdefault("regs", {})
-        match chance.randint(0, 5):
+        match chance.randint(0, 7):
             case 0:
                 where["coppa"] = 1
             case 1:
@@ -99,9 +99,13 @@ class RequestMaker(Dice):
             case 3:
                 where["us_privacy"] = chance.choice(("1YYN", "1YNN"))
             case 4:
-                request["device"]["lmt"] = 1
-            case _:
+                request["device"]["lmt"] = chance.choice((1, "true", "false", [0]))
+            case 5:
                 request["device"]["dnt"] = chance.choice((0, 1))
+            case 6:
+                request["regs"] = chance.choice(([{"coppa": 1}], "gdpr=1", 0, {"ext": ["gdpr"]}, {"ext": ""}))
+            case _:
+                request["device"]["ext"] = chance.choice((["lmt"], "dnt=1", {}))
 
     def imp(self, identity: str) -> Json:
         chance = self.chance

@@ -51,6 +51,12 @@ def test_fields_that_no_decision_reads_may_be_anything_and_stay_for_targeting() 
     assert read.fields["regs"] == 7
 
 
+@pytest.mark.parametrize("odd", ["true", "yes", "", True, 2.5, 2**40, -1, [1], {"on": 1}, None])
+def test_a_signal_of_privacy_of_whatever_shape_is_left_to_privacy_to_judge(odd: object) -> None:
+    for name in ("lmt", "dnt"):
+        assert read_request(request(device={name: odd})).fields["device"] == {name: odd}
+
+
 @pytest.mark.parametrize(
     ("text", "floor"),
     [

@@ -263,6 +263,25 @@ def test_not_personalised_outputs_carry_no_user() -> None:
     assert private.result.ext.adjudge.privacy_basis == "lmt"
 
 
+@pytest.mark.parametrize(
+    ("fields", "basis"),
+    [
+        ({"regs": [{"coppa": 1}]}, "unreadable"),
+        ({"regs": {"ext": "gdpr=1"}}, "unreadable"),
+        ({"device": {"ext": ["lmt"]}}, "unreadable"),
+        ({"device": {"lmt": "true"}}, "lmt"),
+        ({"device": {"dnt": "yes"}}, "dnt"),
+    ],
+)
+def test_what_cannot_be_read_protects(fields: dict[str, Any], basis: str) -> None:
+    stage = Stage(*one_ad(), line_item(targeting={"adjudge.segments": {"$in": ["s1"]}}))
+    user: dict[str, Any] = {"id": "u1", "data": [{"segment": [{"id": "s1"}]}]}
+    assert decided(stage, user=user).result.nbr is None
+    decision = decided(stage, user=user, **fields)
+    assert decision.result.ext.adjudge.privacy_basis == basis
+    assert (decision.key, decision.impressions) == (b"r1", ())
+
+
 def test_a_known_adult_may_see_what_is_restricted() -> None:
     stage = Stage(*one_ad(), creative(policy_labels=["gambling"]))
     assert decided(stage, user={"yob": 1980}).result.nbr is None

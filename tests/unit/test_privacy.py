@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from engine.privacy import REMOVED, Privacy, basis, known_adult, reads_personal, strip
+from engine.privacy import REMOVED, Basis, Privacy, basis, known_adult, reads_personal, strip
 from tests.unit.test_consent import encode
 
 CONSENT = encode(purposes=(1, 2, 3, 4))
@@ -25,6 +25,8 @@ JUNE_2026 = 1_780_300_800_000
         {"device": {"lmt": 0, "dnt": "0", "ext": {"dnt": False}}},
         {"regs": {"gpp": "DBABMA~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA", "gpp_sid": [2]}},
         {"regs": {"us_privacy": ""}},
+        {"regs": {"ext": None}, "device": {"ext": None}, "user": {"ext": None}},
+        {"regs": {}, "device": {"ext": {}}, "user": {"ext": []}},
     ],
 )
 def test_personalised(fields: dict[str, object]) -> None:
@@ -54,9 +56,19 @@ def test_personalised(fields: dict[str, object]) -> None:
         ({"device": {"lmt": "1", "dnt": 1}}, "lmt"),
         ({"device": {"dnt": True}}, "dnt"),
         ({"device": {"dnt": "yes"}}, "dnt"),
+        ({"device": {"lmt": "true"}}, "lmt"),
+        ({"device": {"lmt": []}}, "lmt"),
+        ({"regs": {"gdpr": 1}, "user": {"consent": CONSENT, "ext": "consent"}}, "gdpr"),
+        ({"regs": [{"coppa": 1}]}, "unreadable"),
+        ({"regs": "gdpr=1"}, "unreadable"),
+        ({"regs": 0}, "unreadable"),
+        ({"regs": {"ext": [{"us_privacy": "1YYN"}]}}, "unreadable"),
+        ({"regs": {"coppa": 1, "ext": ""}}, "coppa"),
+        ({"device": "lmt"}, "unreadable"),
+        ({"device": {"ext": False}}, "unreadable"),
     ],
 )
-def test_not_personalised(fields: dict[str, object], why: str) -> None:
+def test_not_personalised(fields: dict[str, object], why: Basis) -> None:
     assert basis(fields) == Privacy(personalised=False, basis=why)
 
 
