@@ -6,7 +6,6 @@ Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is:
 
 import dataclasses
 import decimal
-import re
 from typing import Annotated, Final
 
 import msgspec
@@ -203,8 +202,6 @@ class AdRequest:
     natives: tuple[NativeRequest | None, ...] = ()
 
 
-# One token of JSON: a complete text, a complete number, a mark, or the beginning of a text that never ends.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?[0-9][-+.0-9eE]*+(?=[\s,}])|[{}\[\]:,"]', re.DOTALL)
 _REQUEST: Final = msgspec.json.Decoder(BidRequest, strict=False)
 
 
@@ -269,41 +266,3 @@ def _check_supported(imp: Imp, field: str) -> None:
         for name in Pod.__struct_fields__ if pod is not None else ():
             if getattr(pod, name):
                 raise UnsupportedError(f"{field}.{kind}.{name}", "asks for a pod of ads", "one imp is one ad")
-
-
-def readable_id(value: bytes) -> str | None:
-    """The request id, when it can be read at all, of bytes that are no acceptable request; else None.
-
-    Works on cut-off JSON too: the first ``id`` of the outermost object whose value is complete.
-    """
-    depth = 0
-    key: bytes | None = None
-    waiting = False  # a key and its colon stand before this token
-    for match in _TOKEN.finditer(value, 0, REQUEST_BYTES_MAX):
-        token = match[0]
-        if token == b'"':
-            return None  # a text that never ends
-        if depth == 0 and token != b"{":
-            return None
-        if depth == 1 and waiting and key == b'"id"' and token[:1] not in b"{[":
-            return _id_text(token)
-        if token in b"{[":
-            depth += 1
-        elif token in b"}]":
-            depth -= 1
-        if token == b":":
-            waiting = depth == 1
-        else:
-            key, waiting = token, False
-    return None
-
-
-def _id_text(token: bytes) -> str | None:
-    try:
-        if token[:1] == b'"':
-            text = str(orjson.loads(token))
-        else:
-            text = str(int(token) if token.removeprefix(b"-").isdigit() else decimal.Decimal(token.decode()))
-    except (ValueError, ArithmeticError):
-        return None
-    return text if 0 < len(text) <= REQUEST_ID_CHARS_MAX else None

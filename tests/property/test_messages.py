@@ -17,8 +17,9 @@ from schemas.decoding import alternatives
 from schemas.entities import KINDS, Entity, decode_entity, entity_key, parse_entity_key
 from schemas.errors import SchemaError
 from schemas.json_schema import json_schemas
-from schemas.openrtb import BidRequest, read_request, readable_id
+from schemas.openrtb import BidRequest, read_request
 from schemas.repair import repaired
+from schemas.request_id import readable_id
 from schemas.wire import BY_NAME, decode_message, encode
 from tests.property.messages import JSON, TEXTS, broken, plain
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import IMPS_MAX, REQUEST_BYTES_MAX
-from schemas.openrtb import BidRequest, Imp, position, read_request, readable_id
+from schemas.openrtb import BidRequest, Imp, position, read_request
 
 
 def request(*imps: dict[str, Any], **fields: Any) -> bytes:
@@ -193,44 +193,6 @@ def test_sizes_are_bounded() -> None:
     assert isinstance(refusal(request(pad=padding + "x")), TooLargeError)
     assert refusal(request(*({"id": str(number)} for number in range(IMPS_MAX + 1)))).field == "imp"
     assert "depth" in refusal(b'{"id":"r","imp":[{"id":"1"}],"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}").problem
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (b'{"id":"r-1","imp":[]}', "r-1"),
-        (b'{"id":17,"imp"', "17"),
-        (b'{"id":-17,"imp"', "-17"),
-        (b'{"id":1.50,"imp"', "1.50"),
-        (b'{"id":1180591620717411303424,"imp"', "1180591620717411303424"),
-        (b'{"id":1-7,"imp"', None),
-        (b'{"id":' + b"1" * 5_000 + b',"imp"', None),
-        (b'{"imp":[{"id":"1"}],"id":"r-1"', "r-1"),
-        (b'{"id":"a\\"b\\u00e9","imp', 'a"b\u00e9'),
-        (b'{"x":"\xff","id":"r-1"}', "r-1"),
-        (b'{"id" : "r-1" ]', "r-1"),
-        (b'{"id":"r-1', None),
-        (b'{"id":1', None),
-        (b'{"id":null}', None),
-        (b'{"id":true}', None),
-        (b'{"id":""}', None),
-        (b'{"id":{"id":"inner"}}', None),
-        (b'{"user":{"id":"u"}}', None),
-        (b'{"x":"id","y":"never ends,\\"id\\":\\"z\\"', None),
-        (b'[{"id":"r-1"}]', None),
-        (b'["id":"r-1"]', None),
-        (b'{"id":"' + b"x" * 257 + b'"}', None),
-        (b"", None),
-    ],
-)
-def test_the_request_id_is_found_in_what_cannot_be_read(value: bytes, found: str | None) -> None:
-    assert readable_id(value) == found
-
-
-@pytest.mark.parametrize("text", ["17", "-0", "1.50", "1e5", "1180591620717411303424", '"a"', '"\\u00e9"'])
-def test_the_id_is_the_same_whether_the_request_can_be_read_or_not(text: str) -> None:
-    value = f'{{"id":{text},"imp":[{{"id":"1"}}]}}'.encode()
-    assert readable_id(value) == read_request(value).typed.id
 
 
 def test_floors_default_to_nothing_in_dollars() -> None:
