@@ -98,6 +98,13 @@ def test_a_click_is_sold_by_its_probability_and_costs_nothing_yet() -> None:
     assert decision.costs == ()
 
 
+@pytest.mark.parametrize(("sent", "told"), [({"at": 1}, 1), ({"at": "3"}, 3), ({}, 2), ({"at": None}, 2)])
+def test_the_policy_s_auction_decides_and_the_request_s_is_echoed(sent: dict[str, Any], told: int) -> None:
+    for stage in (Stage(*one_ad()), Stage()):
+        adjudge = decided(stage, **sent).result.ext.adjudge
+        assert (adjudge.auction, adjudge.at) == ("gsp", told)
+
+
 def test_a_test_is_decided_marked_and_never_charged() -> None:
     decision = decided(Stage(*one_ad()), test=1)
     assert decision.impressions[0].test
