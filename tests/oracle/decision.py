@@ -128,7 +128,8 @@ def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
 def ranked_policies(held: Held) -> list[Json]:
     policies = [BUILT_IN_POLICY, *held.controls_of("policy")]
     named = {policy["name"]: policy for policy in policies}
-    return sorted(named.values(), key=lambda policy: (-policy.get("rank", 0), policy["name"]))
+    last = named.pop("default")  # decides when nothing else does
+    return [*sorted(named.values(), key=lambda policy: (-policy.get("rank", 0), policy["name"])), last]
 
 
 def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot, ...], dict[int, str]]:

@@ -60,7 +60,7 @@ class RequestMaker(Dice):
         }  # fmt: skip
         if self.percent(20):
             del made["device"]["os"]
-        if self.percent(20):
+        if self.percent(35):
             made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
         if self.percent(25):
             self.withhold(made)

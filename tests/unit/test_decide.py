@@ -176,6 +176,19 @@ def test_the_policy_of_highest_rank_that_applies_decides() -> None:
     assert decided(stage).result.ext.adjudge.policy == "default"
 
 
+@pytest.mark.parametrize("rank", [{}, {"rank": -5}])
+@pytest.mark.parametrize("own", [[], [{**POLICY, "rank": 9}]])  # the built-in default, and one of the operator's
+def test_the_default_decides_what_no_other_does_whatever_names_and_ranks_are(
+    rank: dict[str, Any], own: list[dict[str, Any]]
+) -> None:
+    stage = Stage(*one_ad())
+    stop = {"kind": "policy", "name": "feed", "version": 1, **rank, "when": {"site.domain": "feed.example"}}
+    stage.control({**stop, "blocked": {"everything": True}}, *own)
+    stopped = decided(stage, site={"domain": "feed.example"}).result
+    assert (stopped.ext.adjudge.policy, stopped.nbr) == ("feed", Nbr.EVERYTHING_BLOCKED)
+    assert decided(stage).result.ext.adjudge.policy == "default"
+
+
 REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]] = [
     ("status_inactive", [ad(status="paused")], {}, {}),
     ("review_not_approved", [creative(review="pending")], {}, {}),
