@@ -28,10 +28,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Size(Part, frozen=True, kw_only=True):
-    """An allowed size in device-independent pixels (3.2.10 Format)."""
+    """3.2.10 Format: a size in device-independent pixels, or a ratio with the least width."""
 
     w: Integer | None = None
     h: Integer | None = None
+    wratio: Integer | None = None
+    hratio: Integer | None = None
+    wmin: Integer | None = None
 
 
 class Banner(Part, frozen=True, kw_only=True):

@@ -14,6 +14,11 @@ T = TypeVar("T")
 
 DAY_MS: Final = 86_400_000
 SIZES: Final = ((300, 250), (300, 250), (728, 90))
+FLEXIBLE: Final[tuple[Json, ...]] = (
+    {"wratio": 12, "hratio": 10},
+    {"wratio": 6, "hratio": 5, "wmin": 301},
+    {"wratio": 6},
+)
 
 
 class Dice:
@@ -130,6 +135,8 @@ class RequestMaker(Dice):
         banner: Json = (
             {"format": [{"w": w, "h": h}], "w": 300, "h": 250} if self.percent(50) else {"format": [{"w": w, "h": h}]}
         )
+        if self.percent(10):
+            banner = chance.choice(({"w": 300}, {"format": [{"h": 90}]}, *({"format": [size]} for size in FLEXIBLE)))
         assets: list[Json] = [{"id": 1, "required": 1, "title": {"len": chance.choice((10, 90))}}]
         if self.percent(50):
             assets.append({"id": 2, "required": chance.choice((0, 1)), "img": {"type": 3, "wmin": 300, "hmin": 200, "mimes": ["image/webp", "image/png"][: chance.randint(1, 2)]}})  # fmt: skip
