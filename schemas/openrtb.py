@@ -1,7 +1,8 @@
 """Ad requests as decisions read them: OpenRTB 2.6 BidRequest (https://iabtechlab.com/standards/openrtb/).
 
 Only what a decision reads is typed; everything else stays reachable for targeting through ``AdRequest.fields``.
-Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals.
+Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals, also as texts
+(``schemas/decimals.py``).
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import msgspec
 import orjson
 from msgspec import Meta
 
+from schemas.decimals import check_decimals
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import FLOOR_CPM_MICROS_MAX, IMPS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
@@ -216,6 +218,7 @@ def read_request(value: bytes) -> AdRequest:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise SchemaError("", f"the message is not readable JSON: {error}") from error
+    check_decimals(fields, BidRequest)
     typed = _typed(value)
     _check_imps(typed.imp)
     natives = tuple(
@@ -258,12 +261,12 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
 
 
 def _check_floor(floor: decimal.Decimal, field: str) -> None:
-    if not floor.is_finite() or not 0 <= floor <= CPM_MAX:
+    if not 0 <= floor <= CPM_MAX:
         raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {CPM_MAX}")
 
 
 def _check_supported(imp: Imp, field: str) -> None:
-    if imp.qty is not None and not (imp.qty.multiplier.is_finite() and imp.qty.multiplier == 1):
+    if imp.qty is not None and imp.qty.multiplier != 1:
         raise UnsupportedError(f"{field}.qty", "asks for more than one impression", "one imp is one impression")
     for kind, pod in (("video", imp.video), ("audio", imp.audio)):
         for name in Pod.__struct_fields__ if pod is not None else ():
