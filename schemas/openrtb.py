@@ -126,7 +126,7 @@ class ImpExt(Part, frozen=True, kw_only=True):
 
 
 class Imp(Part, frozen=True, kw_only=True):
-    """3.2.4: one slot, at most one ad. ``bidfloor``: decimal CPM, exactly as it was written."""
+    """3.2.4: one slot, at most one ad. ``bidfloor``: decimal CPM, exactly as it was written; in USD when it names no currency."""
 
     id: Key
     banner: Banner | None = None
@@ -137,7 +137,7 @@ class Imp(Part, frozen=True, kw_only=True):
     instl: Integer = 0
     tagid: str | None = None
     bidfloor: decimal.Decimal = decimal.Decimal(0)
-    bidfloorcur: str = "USD"
+    bidfloorcur: str | None = None
     secure: Integer | None = None
     qty: Qty | None = None
     ext: ImpExt = ImpExt()

@@ -116,7 +116,7 @@ class RequestMaker(Dice):
         chance = self.chance
         made: Json = {"id": identity, "tagid": chance.choice(("top", "feed")), **self.shown()}
         if self.percent(25):
-            made["bidfloor"] = chance.choice((0.1, 1, 2.0000001, "0.9999999", 3))
+            made["bidfloor"] = chance.choice((0, 0.1, 1, 2.0000001, "0.9999999", 3))
         if self.percent(20):
             made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
         if self.percent(5 + 3 * self.rough):

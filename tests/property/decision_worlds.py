@@ -303,6 +303,8 @@ class CatalogMaker(Dice):
             "blocked": self.blocked(),
         }
         made["rate_ppb"] = {"EUR": 1_100_000_001, "GBP": 1_300_000_000} if made["currency"] == "USD" else {"USD": 909_090_909}  # fmt: skip
+        if made["currency"] == "EUR" and self.percent(50):
+            made["rate_ppb"] = {}
         if when is not None:
             made["when"] = when
         if self.percent(25):

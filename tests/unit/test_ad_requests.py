@@ -214,5 +214,5 @@ def test_sizes_are_bounded() -> None:
     assert "depth" in refusal(b'{"id":"r","imp":[{"id":"1"}],"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}").problem
 
 
-def test_floors_default_to_nothing_in_dollars() -> None:
-    assert (imp().bidfloor, imp().bidfloorcur) == (decimal.Decimal(0), "USD")
+def test_floors_default_to_nothing() -> None:
+    assert (imp().bidfloor, imp().bidfloorcur) == (decimal.Decimal(0), None)

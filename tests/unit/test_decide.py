@@ -146,6 +146,34 @@ def test_an_imp_that_cannot_be_decided_has_its_reason(imp: dict[str, Any], reaso
     assert [outcome.reason for outcome in decision.result.ext.adjudge.imps] == [reason]
 
 
+@pytest.mark.parametrize(
+    ("floor", "taken"),
+    [
+        ({}, True),
+        ({"bidfloor": 0}, True),
+        ({"bidfloor": "0.00"}, True),
+        ({"bidfloor": None, "bidfloorcur": None}, True),
+        ({"bidfloor": 0.5, "bidfloorcur": "EUR"}, True),
+        ({"bidfloor": 0.5}, False),
+        ({"bidfloor": 0, "bidfloorcur": "USD"}, False),
+        ({"bidfloorcur": "XTS"}, False),
+        ({"bidfloorcur": ""}, False),
+    ],
+)
+def test_a_floor_of_nothing_needs_no_rate_unless_it_names_its_currency(floor: dict[str, Any], *, taken: bool) -> None:
+    stage = Stage(*one_ad(), advertiser(currency="EUR"))
+    stage.control({**POLICY, "currency": "EUR"})
+    (outcome,) = decided(stage, banner_imp(**floor)).result.ext.adjudge.imps
+    assert (outcome.filled, outcome.reason) == ((True, None) if taken else (False, "currency_unavailable"))
+
+
+def test_a_floor_in_another_currency_is_rounded_up_to_nanos_and_again_when_converted() -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "rate_ppb": {"EUR": 1_100_000_000}})
+    imp = banner_imp(bidfloor="0.0000001", bidfloorcur="EUR")
+    assert decided(stage, imp).result.ext.adjudge.imps[0].reserve_nanos == 2
+
+
 def test_imps_beyond_the_slots_of_an_auction_are_answered_unfilled() -> None:
     decision = decided(Stage(*one_ad()), *(banner_imp(str(number)) for number in range(6)))
     reasons = [outcome.reason for outcome in decision.result.ext.adjudge.imps]
