@@ -62,6 +62,11 @@ class Broadcast:
             return dict.fromkeys(self._places, -1)
         return {name: end - self._positions[name] for name, end in self._ends.items() if self._positions[name] < end}
 
+    @property
+    def stale_versions(self) -> int:
+        """Campaign updates since the start whose version was not above the one held: applied all the same."""
+        return self._catalog.stale_versions
+
     def rejections(self, below: Mapping[str, int]) -> list[Input]:
         """Refused records that are held, in the order of each topic; those below the marks are written off already."""
         if all(last < below.get(name, 0) for name, last in self._last_rejected.items()):

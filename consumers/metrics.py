@@ -51,6 +51,11 @@ class Metrics:
         self.rejections_dropped = Gauge(
             "adjudge_rejections_dropped", "refused broadcast records that did not fit", registry=self.registry
         )
+        self.stale_versions = Gauge(
+            "adjudge_stale_versions",
+            "campaign updates whose version was not above the one held",
+            registry=self.registry,
+        )
         self.stall_ms = Histogram(
             "adjudge_loop_stall_ms",
             "stretches without a turn of the event loop",

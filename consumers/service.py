@@ -77,6 +77,7 @@ class Service:
             self.metrics.catalog_offset.set(self.broadcast.world.catalog.offset)
             self.metrics.controls_offset.set(self.broadcast.world.controls.offset)
         self.metrics.rejections_dropped.set(self.broadcast.rejections_dropped)
+        self.metrics.stale_versions.set(self.broadcast.stale_versions)
 
 
 async def check_cluster(settings: Settings) -> int:

@@ -23,7 +23,8 @@ from schemas.codes import Nbr
 from schemas.dead_letters import Reason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
-from schemas.openrtb import read_request, readable_id
+from schemas.openrtb import read_request
+from schemas.request_id import readable_id
 from schemas.wire import encode, schema_header
 
 _RESULT: Final[Headers] = (schema_header("result"),)

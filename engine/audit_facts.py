@@ -10,8 +10,8 @@ from engine.limits import PPB, PPM
 from schemas.decoding import decode
 from schemas.errors import SchemaError
 from schemas.events import Cost, Impression
-from schemas.openrtb import readable_id
 from schemas.openrtb_response import BidResponse
+from schemas.request_id import readable_id
 
 _RESULT: Final = msgspec.json.Decoder(BidResponse)
 _IMPRESSION: Final = msgspec.json.Decoder(Impression)

@@ -59,7 +59,7 @@ class ControlsView:
     model_versions: Mapping[str, int]  # by name, as outputs carry them
 
     def policy_for(self, attributes: Mapping[str, object]) -> PolicyInForce:
-        """The policy of highest rank whose ``when`` holds; equal ranks go by name."""
+        """The policy of highest rank whose ``when`` holds; equal ranks go by name, and ``default`` is asked last."""
         return next(held for held in self.policies if held.applies(attributes))
 
 
@@ -101,7 +101,7 @@ class Controls:
             models = self._models_by_prediction()
             self._view = ControlsView(
                 offset=self.offset,
-                policies=tuple(sorted(in_force.values(), key=lambda held: (-held.policy.rank, held.policy.name))),
+                policies=tuple(sorted(in_force.values(), key=_turn)),
                 seed=self._seeds["default"].value.encode() if "default" in self._seeds else b"",
                 limits=self._limits.get("default", Limits(name="default")),
                 models=models,
@@ -138,6 +138,11 @@ class Controls:
                 self._seeds[control.name] = control
             case Limits():
                 self._limits[control.name] = control
+
+
+def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
+    """Where a policy stands among those that are asked; what stood behind ``default`` would never be."""
+    return held.policy.name == "default", -held.policy.rank, held.policy.name
 
 
 def compile_policy(policy: Policy, offset: int) -> PolicyInForce:

@@ -7,13 +7,14 @@ Native Ads 1.2, 4.2 to 4.6.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from engine.limits import NATIVE_REQUESTS_KEPT
 from schemas.entities import Asset, Format
 from schemas.native import NativeAsset, NativeImage, NativeRequest
-from schemas.openrtb import AdRequest, Banner
+from schemas.openrtb import AdRequest, Banner, Size
 
 FITS: Final = 0
 FORMAT_MISMATCH: Final = 1  # no format of a kind that the slot shows, or none that its frameworks can run
@@ -64,7 +65,8 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a slot can show. ``sizes``: of banners, sorted; none: no banners; empty: a banner of any size.
+    """What a slot can show. ``sizes``: of banners, sorted; None: no banners. ``ratios``: of width and height in lowest
+    terms, with the least width, sorted. ``any_size``: the slot names none, so that every banner fits.
 
     ``needs``: of the required native assets, None: no native ads. The frameworks are what each kind can run.
     """
@@ -74,6 +76,8 @@ class Shape:
     banner_api: tuple[int, ...]
     native_api: tuple[int, ...]
     video: bool = False  # asks for video too, which a later version decides
+    ratios: tuple[tuple[int, int, int], ...] = ()
+    any_size: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +99,14 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     native = request.natives[index] if index < len(request.natives) else None
     if native is not None and not native.assets:
         native = None  # nothing could be shown
+    wishes = _wishes(imp.banner) if imp.banner else ()
     banner_battr = imp.banner.battr if imp.banner else ()
     native_battr = imp.native.battr if imp.native else ()
     return ImpSpec(
         shape=Shape(
-            sizes=_sizes(imp.banner) if imp.banner else None,
+            sizes=_sizes(wishes) if imp.banner else None,
+            ratios=_ratios(wishes),
+            any_size=imp.banner is not None and not wishes,
             needs=_needs(native) if native else None,
             banner_api=tuple(sorted({*imp.banner.api})) if imp.banner else (),
             native_api=tuple(sorted({*imp.native.api})) if imp.native else (),
@@ -111,10 +118,31 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     )
 
 
-def _sizes(banner: Banner) -> tuple[tuple[int, int], ...]:
-    """All allowed sizes: those of ``format`` and the banner's own; an incomplete one counts as absent."""
-    given = [*((size.w, size.h) for size in banner.format), (banner.w, banner.h)]
-    return tuple(sorted({(w, h) for w, h in given if w is not None and h is not None and w > 0 and h > 0}))
+def _wishes(banner: Banner) -> tuple[Size, ...]:
+    """What ``format`` and the banner itself name as a size, complete or not; what names no number is left out."""
+    given = (*banner.format, Size(w=banner.w, h=banner.h))
+    return tuple(size for size in given if any(map(_counts, (size.w, size.h, size.wratio, size.hratio, size.wmin))))
+
+
+def _counts(number: int | None) -> bool:
+    """Zero stands for nothing, as in real traffic."""
+    return number is not None and number > 0
+
+
+def _sizes(wishes: Iterable[Size]) -> tuple[tuple[int, int], ...]:
+    """The exact ones; of only one side nothing follows."""
+    return tuple(sorted({(size.w, size.h) for size in wishes if size.w and size.h and size.w > 0 and size.h > 0}))
+
+
+def _ratios(wishes: Iterable[Size]) -> tuple[tuple[int, int, int], ...]:
+    """The flexible ones: where a side is given, the size is exact or incomplete."""
+    found = set()
+    for size in wishes:
+        wratio, hratio = max(size.wratio or 0, 0), max(size.hratio or 0, 0)
+        if wratio and hratio and not _counts(size.w) and not _counts(size.h):
+            common = math.gcd(wratio, hratio)
+            found.add((wratio // common, hratio // common, max(size.wmin or 0, 0)))
+    return tuple(sorted(found))
 
 
 @functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)
@@ -208,7 +236,7 @@ def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
 def _fit(shape: Shape, form: Signature) -> int:
     if form.kind == "banner" and shape.sizes is not None:
         runs = all(framework in shape.banner_api for framework in form.api)
-        fitting = not shape.sizes or (form.w, form.h) in shape.sizes
+        fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)
     elif form.kind == "native" and shape.needs is not None:
         runs = all(framework in shape.native_api for framework in form.api)
         fitting = all(any(satisfies(part, need) for part in form.parts) for need in shape.needs)
@@ -217,3 +245,8 @@ def _fit(shape: Shape, form: Signature) -> int:
     if not runs:
         return FORMAT_MISMATCH
     return FITS if fitting else SIZE_MISMATCH
+
+
+def _flexes(shape: Shape, form: Signature) -> bool:
+    """OpenRTB 2.6, 3.2.10: of exactly an allowed ratio, and at least so wide."""
+    return any(form.w * high == form.h * wide and form.w >= least for wide, high, least in shape.ratios)

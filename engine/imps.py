@@ -19,6 +19,8 @@ PRIVATE_AUCTION: Final = "unsupported_private_auction"
 CURRENCY_UNAVAILABLE: Final = "currency_unavailable"
 TOO_MANY_SLOTS: Final = "slots_max"
 
+FLOOR_CURRENCY: Final = "USD"  # of a floor that names none (OpenRTB 2.6, 3.2.4)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imps:
@@ -33,17 +35,16 @@ def slots_of(request: AdRequest, policy: PolicyInForce, policy_floor_nanos: int)
     slots: list[Slot] = []
     refused: dict[int, str] = {}
     for index, imp in enumerate(request.typed.imp):
-        rate_ppb = policy.rate_ppb(imp.bidfloorcur)
-        reason = _refusal(imp, rate_ppb, len(slots))
-        if reason is not None or rate_ppb is None:
+        floor_nanos = _floor_nanos(imp, policy)
+        reason = _refusal(imp, floor_nanos, len(slots))
+        if reason is not None or floor_nanos is None:
             refused[index] = reason or CURRENCY_UNAVAILABLE
             continue
-        floor = convert_up(cpm_text_to_nanos(imp.bidfloor), rate_ppb)
         slots.append(
             Slot(
                 imp=index,
                 spec=imp_spec(request, index),
-                reserve_nanos=max(floor, policy_floor_nanos),
+                reserve_nanos=max(floor_nanos, policy_floor_nanos),
                 position=position(imp, index),
                 effects_ppm=_effects(imp, policy, index),
             )
@@ -51,14 +52,26 @@ def slots_of(request: AdRequest, policy: PolicyInForce, policy_floor_nanos: int)
     return Imps(slots=tuple(slots), refused=refused)
 
 
-def _refusal(imp: Imp, rate_ppb: int | None, slots: int) -> str | None:
+def _floor_nanos(imp: Imp, policy: PolicyInForce) -> int | None:
+    """The imp's floor in the policy's currency, rounded up to nanos and again when converted; None without a rate.
+
+    A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md).
+    """
+    nanos = cpm_text_to_nanos(imp.bidfloor)
+    if imp.bidfloorcur is None and nanos == 0:
+        return 0
+    rate_ppb = policy.rate_ppb(FLOOR_CURRENCY if imp.bidfloorcur is None else imp.bidfloorcur)
+    return None if rate_ppb is None else convert_up(nanos, rate_ppb)
+
+
+def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
     if imp.banner is None and imp.native is None:
         if imp.video is not None:
             return UNSUPPORTED_VIDEO
         return NO_FORMAT if imp.audio is None else UNSUPPORTED_AUDIO
     if imp.pmp is not None and imp.pmp.private_auction:
         return PRIVATE_AUCTION
-    if rate_ppb is None:
+    if floor_nanos is None:
         return CURRENCY_UNAVAILABLE
     return TOO_MANY_SLOTS if slots == SLOTS_MAX else None
 

@@ -5,10 +5,10 @@ micros is exactly the price of one impression in nanos: a CPM of 1.00 is 10**6 n
 """
 
 import decimal
-import re
 from typing import Final
 
 from engine.limits import CPM_TEXT_CHARS_MAX, PPB
+from schemas.decimals import JSON_NUMBER
 from schemas.limits import FLOOR_CPM_MICROS_MAX
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
@@ -16,8 +16,6 @@ CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM
 
 # Billing events whose amount_micros is for 1,000 events; that of all others is for one.
 EVENTS_PER_MILLE: Final = ("impression", "viewable")
-
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 
 
 def cdiv(a: int, b: int) -> int:
@@ -47,10 +45,13 @@ def _number(cpm: object) -> decimal.Decimal:
         return cpm
     if isinstance(cpm, int) and not isinstance(cpm, bool):
         return decimal.Decimal(cpm)
-    text = cpm.strip(" ") if isinstance(cpm, str) else ""
-    if len(text) > CPM_TEXT_CHARS_MAX or _NUMBER.fullmatch(text) is None:
+    text = cpm if isinstance(cpm, str) else ""
+    if len(text) > CPM_TEXT_CHARS_MAX or JSON_NUMBER.fullmatch(text) is None:
         raise ValueError(f"must be an integer or the text of a decimal number, at most {CPM_TEXT_CHARS_MAX} characters")
-    return decimal.Decimal(text)
+    try:
+        return decimal.Decimal(text)
+    except decimal.InvalidOperation as error:
+        raise ValueError("must be a decimal number whose exponent can be held") from error
 
 
 def nanos_to_cpm_text(nanos: int) -> str:

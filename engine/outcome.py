@@ -224,6 +224,7 @@ def _facts_of_result(
         imps=imps,
         why=dict(why),
         duplicate=asked.duplicate,
+        at=asked.request.typed.at,
     )
 
 

@@ -1,15 +1,16 @@
 """Whether a request may be personalised, and what is removed when it may not (data-model.md, Privacy).
 
 Signals are read in both places that OpenRTB versions put them (``regs.gdpr`` and ``regs.ext.gdpr``, ``user.consent``
-and ``user.ext.consent``, ...); when the two differ, the more protective one holds. A signal that is present and
-unreadable protects. GPP strings (``regs.gpp``) are not decoded by this version and decide nothing.
+and ``user.ext.consent``, ...); when the two differ, the more protective one holds. What is present and cannot be read
+protects: a signal, and an object that would hold signals. GPP strings (``regs.gpp``) are not decoded by this version and
+decide nothing.
 """
 
 import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from engine.consent import purposes_consented
 from engine.reading import at, integer, mapping
@@ -34,21 +35,25 @@ REMOVED: Final[tuple[str, ...]] = (
     *(f"device.geo.{name}" for name in _GEO),
     "ext.adjudge.interests",
 )
-# What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` stays: without the
-# user's own keywords it tells about the page alone.
-_DERIVED: Final = ("adjudge.segments", "adjudge.interests")
+# What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` is one: the user's own
+# keywords are missing from it then, and a condition that shuns one of them would hold for exactly those who opted out.
+_DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
 _PERSONAL: Final = (*REMOVED, *_DERIVED)
 
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
 _US_PRIVACY: Final = re.compile(r"1[YNyn-]([YNyn-])[YNyn-]")
 
 
+# ``ok``, or the first that forbids, in this order. ``unreadable``: a holder of signals is there and is no object.
+Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "unreadable"]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """``basis``: the first signal that forbids (coppa, gdpr, us_privacy, lmt, dnt), or ``ok``."""
+    """Whether a request may be personalised, and for which reason not."""
 
     personalised: bool
-    basis: str
+    basis: Basis
 
 
 def basis(fields: Mapping[str, object]) -> Privacy:
@@ -60,10 +65,18 @@ def basis(fields: Mapping[str, object]) -> Privacy:
         return Privacy(personalised=False, basis="gdpr")
     if any(_opted_out(signal) for signal in _both(regs, "us_privacy")):
         return Privacy(personalised=False, basis="us_privacy")
-    for name in ("lmt", "dnt"):
-        if _set(device, name):
-            return Privacy(personalised=False, basis=name)
+    if _set(device, "lmt"):
+        return Privacy(personalised=False, basis="lmt")
+    if _set(device, "dnt"):
+        return Privacy(personalised=False, basis="dnt")
+    if any(_hides(holder) for holder in (regs, device)):
+        return Privacy(personalised=False, basis="unreadable")
     return Privacy(personalised=True, basis="ok")
+
+
+def _hides(holder: object) -> bool:
+    """Whether signals may stand in it, or in its ``ext``, where they cannot be read."""
+    return any(place is not None and not isinstance(place, dict) for place in (holder, at(holder, "ext")))
 
 
 def _both(holder: object, name: str) -> tuple[object, object]:
@@ -79,7 +92,9 @@ def _set(holder: object, name: str) -> bool:
 
 
 def _consented(user: object) -> bool:
-    """Every consent string given must allow all purposes needed; none given is no consent."""
+    """Every consent string given must allow all purposes needed; none given is no consent, nor one out of sight."""
+    if _hides(user):
+        return False
     given = [consent for consent in _both(user, "consent") if consent not in (None, "")]
     return bool(given) and all(
         purposes is not None and all(purpose in purposes for purpose in PURPOSES_NEEDED)

@@ -78,6 +78,7 @@ class ControlBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 class Policy(ControlBase, frozen=True, kw_only=True, tag="policy"):
     """How requests are decided: the policy of highest ``rank`` whose ``when`` holds decides a whole request.
 
+    Equal ranks go by name; ``default`` decides what no other does, whatever its rank.
     Amounts in micros of ``currency``; ``rate_ppb``: how much of ``currency`` one unit of another is worth.
     ``position_effects_ppm``: for each pricing event the effect of each feed position; the last repeats.
     ``user_value_cpm_micros`` is the lambda of auctions.md; ``ads_max`` null is no limit.

@@ -57,7 +57,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ResultAdjudge(DecisionFacts, frozen=True, kw_only=True, gc=False):
     """``ext.adjudge`` of a result. ``auction``: as run, null when none was; ``fallback``: not the policy's.
 
-    ``why``: how many candidates did not win, by reason. ``duplicate``: the request id was seen before.
+    ``why``: how many candidates did not win, by reason. ``duplicate``: the request id was seen before. ``at``: as the
+    request says, 2 when it says nothing; null when it was refused.
     """
 
     auction: AuctionRun | None = None
@@ -67,6 +68,7 @@ class ResultAdjudge(DecisionFacts, frozen=True, kw_only=True, gc=False):
     why: dict[str, int] = {}
     duplicate: bool = False
     problem: Problem | None = None
+    at: int | None = None
 
 
 class RunnerUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):

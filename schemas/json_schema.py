@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.dead_letters import DeadLetter
+from schemas.decimals import JSON_NUMBER
 from schemas.native_response import NativeResponse
 from schemas.wire import MESSAGES, Message
 
@@ -46,7 +47,7 @@ def _plainer(node: Any) -> Any:
     if isinstance(plain.get("description"), str):
         plain["description"] = " ".join(plain["description"].replace("``", "`").split())
     if plain.get("format") == "decimal":
-        plain = {**plain, "type": ["number", "string"]}
+        plain = {**plain, "type": ["number", "string"], "pattern": f"^{JSON_NUMBER.pattern}$"}
     return plain
 
 

@@ -1,18 +1,19 @@
 """Ad requests as decisions read them: OpenRTB 2.6 BidRequest (https://iabtechlab.com/standards/openrtb/).
 
 Only what a decision reads is typed; everything else stays reachable for targeting through ``AdRequest.fields``.
-Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals.
+Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals, also as texts
+(``schemas/decimals.py``).
 """
 
 import dataclasses
 import decimal
-import re
 from typing import Annotated, Final
 
 import msgspec
 import orjson
 from msgspec import Meta
 
+from schemas.decimals import check_decimals
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import FLOOR_CPM_MICROS_MAX, IMPS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
@@ -29,10 +30,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Size(Part, frozen=True, kw_only=True):
-    """An allowed size in device-independent pixels (3.2.10 Format)."""
+    """3.2.10 Format: a size in device-independent pixels, or a ratio with the least width."""
 
     w: Integer | None = None
     h: Integer | None = None
+    wratio: Integer | None = None
+    hratio: Integer | None = None
+    wmin: Integer | None = None
 
 
 class Banner(Part, frozen=True, kw_only=True):
@@ -122,7 +126,7 @@ class ImpExt(Part, frozen=True, kw_only=True):
 
 
 class Imp(Part, frozen=True, kw_only=True):
-    """3.2.4: one slot, at most one ad. ``bidfloor``: decimal CPM, exactly as it was written."""
+    """3.2.4: one slot, at most one ad. ``bidfloor``: decimal CPM, exactly as it was written; in USD when it names no currency."""
 
     id: Key
     banner: Banner | None = None
@@ -133,19 +137,22 @@ class Imp(Part, frozen=True, kw_only=True):
     instl: Integer = 0
     tagid: str | None = None
     bidfloor: decimal.Decimal = decimal.Decimal(0)
-    bidfloorcur: str = "USD"
+    bidfloorcur: str | None = None
     secure: Integer | None = None
     qty: Qty | None = None
     ext: ImpExt = ImpExt()
 
 
 class Device(Part, frozen=True, kw_only=True):
-    """3.2.18: what keys and privacy need; the rest is for targeting only."""
+    """3.2.18: what keys and privacy need; the rest is for targeting only.
+
+    ``dnt`` and ``lmt`` may be anything: whatever is not plainly off protects, and refuses nothing.
+    """
 
     ifa: str | None = None
     language: str | None = None
-    dnt: Integer | None = None
-    lmt: Integer | None = None
+    dnt: object = None
+    lmt: object = None
 
 
 class User(Part, frozen=True, kw_only=True):
@@ -200,8 +207,6 @@ class AdRequest:
     natives: tuple[NativeRequest | None, ...] = ()
 
 
-# One token of JSON: a complete text, a complete number, a mark, or the beginning of a text that never ends.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?[0-9][-+.0-9eE]*+(?=[\s,}])|[{}\[\]:,"]', re.DOTALL)
 _REQUEST: Final = msgspec.json.Decoder(BidRequest, strict=False)
 
 
@@ -213,6 +218,7 @@ def read_request(value: bytes) -> AdRequest:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise SchemaError("", f"the message is not readable JSON: {error}") from error
+    check_decimals(fields, BidRequest)
     typed = _typed(value)
     _check_imps(typed.imp)
     natives = tuple(
@@ -255,52 +261,14 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
 
 
 def _check_floor(floor: decimal.Decimal, field: str) -> None:
-    if not floor.is_finite() or not 0 <= floor <= CPM_MAX:
+    if not 0 <= floor <= CPM_MAX:
         raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {CPM_MAX}")
 
 
 def _check_supported(imp: Imp, field: str) -> None:
-    if imp.qty is not None and not (imp.qty.multiplier.is_finite() and imp.qty.multiplier == 1):
+    if imp.qty is not None and imp.qty.multiplier != 1:
         raise UnsupportedError(f"{field}.qty", "asks for more than one impression", "one imp is one impression")
     for kind, pod in (("video", imp.video), ("audio", imp.audio)):
         for name in Pod.__struct_fields__ if pod is not None else ():
             if getattr(pod, name):
                 raise UnsupportedError(f"{field}.{kind}.{name}", "asks for a pod of ads", "one imp is one ad")
-
-
-def readable_id(value: bytes) -> str | None:
-    """The request id, when it can be read at all, of bytes that are no acceptable request; else None.
-
-    Works on cut-off JSON too: the first ``id`` of the outermost object whose value is complete.
-    """
-    depth = 0
-    key: bytes | None = None
-    waiting = False  # a key and its colon stand before this token
-    for match in _TOKEN.finditer(value, 0, REQUEST_BYTES_MAX):
-        token = match[0]
-        if token == b'"':
-            return None  # a text that never ends
-        if depth == 0 and token != b"{":
-            return None
-        if depth == 1 and waiting and key == b'"id"' and token[:1] not in b"{[":
-            return _id_text(token)
-        if token in b"{[":
-            depth += 1
-        elif token in b"}]":
-            depth -= 1
-        if token == b":":
-            waiting = depth == 1
-        else:
-            key, waiting = token, False
-    return None
-
-
-def _id_text(token: bytes) -> str | None:
-    try:
-        if token[:1] == b'"':
-            text = str(orjson.loads(token))
-        else:
-            text = str(int(token) if token.removeprefix(b"-").isdigit() else decimal.Decimal(token.decode()))
-    except (ValueError, ArithmeticError):
-        return None
-    return text if 0 < len(text) <= REQUEST_ID_CHARS_MAX else None

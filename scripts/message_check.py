@@ -113,6 +113,8 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
             f"floors[{n}].when": when for n, (when, _) in enumerate(compiled.floors)
         }
         warnings = tuple(odd for field, when in conditions.items() if when for odd in _odd(when, field))
+        if control.name == "default" and control.rank:
+            warnings += (SchemaError("rank", "default is asked last, whatever its rank", "leave it out"),)
     elif isinstance(control, ModelControl):
         build(control)
     return Checked(topic="controls", key=control_key(control), value=item.raw, message=control, warnings=warnings)

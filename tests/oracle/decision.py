@@ -129,14 +129,16 @@ def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
 def ranked_policies(held: Held) -> list[Json]:
     policies = [BUILT_IN_POLICY, *held.controls_of("policy")]
     named = {policy["name"]: policy for policy in policies}
-    return sorted(named.values(), key=lambda policy: (-policy.get("rank", 0), policy["name"]))
+    last = named.pop("default")  # decides when nothing else does
+    return [*sorted(named.values(), key=lambda policy: (-policy.get("rank", 0), policy["name"])), last]
 
 
 def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot, ...], dict[int, str]]:
     slots: list[Slot] = []
     refused: dict[int, str] = {}
     for index, imp in enumerate(request["imp"]):
-        rate = rate_of(policy, imp.get("bidfloorcur", "USD"))
+        nanos = ceil(Fraction(Decimal(str(imp.get("bidfloor", 0)))) * 1_000_000)
+        rate = rate_of(policy, imp.get("bidfloorcur", "USD")) if nanos or "bidfloorcur" in imp else 0
         if "banner" not in imp and "native" not in imp:
             refused[index] = "unsupported_video" if "video" in imp else "no_format"
         elif imp.get("pmp", {}).get("private_auction"):
@@ -146,7 +148,6 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
         elif len(slots) == DECIDABLE_MAX:
             refused[index] = "slots_max"
         else:
-            nanos = ceil(Fraction(Decimal(str(imp.get("bidfloor", 0)))) * 1_000_000)
             floor = ceil(Fraction(nanos * rate, PPB))
             adjudge = imp.get("ext", {}).get("adjudge", {})
             position = adjudge.get("position", index)

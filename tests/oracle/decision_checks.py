@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 import orjson
@@ -22,6 +23,7 @@ Rate = Callable[[Json, str], int | None]
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 IMAGES: Final = {1: "icon", 2: "logo", 3: "main_image"}  # Native 1.2, 7.5
 DATA: Final = {1: "sponsored", 2: "desc", 3: "rating", 12: "cta"}  # Native 1.2, 7.4
+SIZING: Final = {"w", "h", "wratio", "hratio", "wmin"}
 ADULT_YEARS: Final = 18
 OTHER_KIND: Final = 0
 OTHER_SIZE: Final = 1
@@ -240,13 +242,24 @@ def fit(imp: Json, form: Json, creative: Json) -> int:
     if not {*creative.get("api", ())} <= {*asked.get("api", ())}:
         return OTHER_KIND
     if form["type"] == "banner":
-        sizes = [(size["w"], size["h"]) for size in (*asked.get("format", ()), asked) if "w" in size and "h" in size]
-        return FITS if not sizes or (form["w"], form["h"]) in sizes else OTHER_SIZE
+        wanted_sizes = [size for size in (*asked.get("format", ()), asked) if SIZING & {*size}]
+        return FITS if not wanted_sizes or any(has_size(form, size) for size in wanted_sizes) else OTHER_SIZE
     wanted = orjson.loads(asked["request"])["assets"]
     if not wanted:
         return OTHER_KIND
     required = [asset for asset in wanted if asset.get("required")]
     return FITS if all(any(satisfies(own, asset) for own in form["assets"]) for asset in required) else OTHER_SIZE
+
+
+def has_size(form: Json, size: Json) -> bool:
+    """Exactly that size, or where neither side is given exactly that ratio, at least so wide."""
+    if "w" in size or "h" in size:
+        return bool(form["w"] == size.get("w") and form["h"] == size.get("h"))
+    if "wratio" not in size or "hratio" not in size:
+        return False
+    return bool(
+        Fraction(form["w"], form["h"]) == Fraction(size["wratio"], size["hratio"]) and form["w"] >= size.get("wmin", 0)
+    )
 
 
 def satisfies(own: Json, wanted: Json) -> bool:

@@ -17,7 +17,10 @@ REMOVED: Final = (
     "user.customdata", "user.data", "user.ext", "device.ip", "device.ipv6", "device.ifa", "device.ext",
     "device.geo.lat", "device.geo.lon", "device.geo.zip", "ext.adjudge.interests",
 )  # fmt: skip
-PERSONAL: Final = (*REMOVED, "adjudge.segments", "adjudge.interests")
+PERSONAL: Final = (*REMOVED, "adjudge.segments", "adjudge.keywords", "adjudge.interests")
+
+
+OFF: Final = (None, 0, "", "0", "false")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,13 +62,18 @@ class Asked:
 def personal(request: Json) -> bool:
     """Whether the request may be personalised."""
     regs, device, user = request.get("regs", {}), request.get("device", {}), request.get("user", {})
-    opted_out = regs.get("us_privacy") or regs.get("ext", {}).get("us_privacy") or "1NNN"
+    if not all(isinstance(one, dict) for one in (regs, device)):
+        return False  # what cannot be read protects
+    regs_ext, device_ext = regs.get("ext", {}), device.get("ext", {})
+    if not all(isinstance(one, dict) for one in (regs_ext, device_ext)):
+        return False
+    opted_out = regs.get("us_privacy") or regs_ext.get("us_privacy") or "1NNN"
     forbidden = (
         regs.get("coppa") == 1,
-        1 in (regs.get("gdpr"), regs.get("ext", {}).get("gdpr")) and not consented(user),
+        1 in (regs.get("gdpr"), regs_ext.get("gdpr")) and not consented(user),
         opted_out[2] == "Y",
-        device.get("lmt") == 1,
-        device.get("dnt") == 1,
+        device.get("lmt") not in OFF,
+        device.get("dnt") not in OFF,
     )
     return not any(forbidden)
 

@@ -14,6 +14,11 @@ T = TypeVar("T")
 
 DAY_MS: Final = 86_400_000
 SIZES: Final = ((300, 250), (300, 250), (728, 90))
+FLEXIBLE: Final[tuple[Json, ...]] = (
+    {"wratio": 12, "hratio": 10},
+    {"wratio": 6, "hratio": 5, "wmin": 301},
+    {"wratio": 6},
+)
 
 
 class Dice:
@@ -60,7 +65,7 @@ class RequestMaker(Dice):
         }  # fmt: skip
         if self.percent(20):
             del made["device"]["os"]
-        if self.percent(20):
+        if self.percent(35):
             made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
         if self.percent(25):
             self.withhold(made)
@@ -88,7 +93,7 @@ class RequestMaker(Dice):
         """A signal about privacy, or one that permits."""
         chance = self.chance
         where: Json = request.setdefault("regs", {})
-        match chance.randint(0, 5):
+        match chance.randint(0, 7):
             case 0:
                 where["coppa"] = 1
             case 1:
@@ -99,15 +104,19 @@ class RequestMaker(Dice):
             case 3:
                 where["us_privacy"] = chance.choice(("1YYN", "1YNN"))
             case 4:
-                request["device"]["lmt"] = 1
-            case _:
+                request["device"]["lmt"] = chance.choice((1, "true", "false", [0]))
+            case 5:
                 request["device"]["dnt"] = chance.choice((0, 1))
+            case 6:
+                request["regs"] = chance.choice(([{"coppa": 1}], "gdpr=1", 0, {"ext": ["gdpr"]}, {"ext": ""}))
+            case _:
+                request["device"]["ext"] = chance.choice((["lmt"], "dnt=1", {}))
 
     def imp(self, identity: str) -> Json:
         chance = self.chance
         made: Json = {"id": identity, "tagid": chance.choice(("top", "feed")), **self.shown()}
         if self.percent(25):
-            made["bidfloor"] = chance.choice((0.1, 1, 2.0000001, "0.9999999", 3))
+            made["bidfloor"] = chance.choice((0, 0.1, 1, 2.0000001, "0.9999999", 3))
         if self.percent(20):
             made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
         if self.percent(5 + 3 * self.rough):
@@ -126,6 +135,8 @@ class RequestMaker(Dice):
         banner: Json = (
             {"format": [{"w": w, "h": h}], "w": 300, "h": 250} if self.percent(50) else {"format": [{"w": w, "h": h}]}
         )
+        if self.percent(10):
+            banner = chance.choice(({"w": 300}, {"format": [{"h": 90}]}, *({"format": [size]} for size in FLEXIBLE)))
         assets: list[Json] = [{"id": 1, "required": 1, "title": {"len": chance.choice((10, 90))}}]
         if self.percent(50):
             assets.append({"id": 2, "required": chance.choice((0, 1)), "img": {"type": 3, "wmin": 300, "hmin": 200, "mimes": ["image/webp", "image/png"][: chance.randint(1, 2)]}})  # fmt: skip

@@ -271,7 +271,7 @@ class CatalogMaker(Dice):
     def controls(self) -> tuple[Json, ...]:
         made: list[Json] = []
         if self.percent(85):
-            made.append(self.policy("default", None))
+            made.append({**self.policy("default", None), "rank": self.chance.choice((0, 0, -7, 7))})
         if self.percent(40):
             made.append({**self.policy("feed", {"site.domain": "feed.example"}), "rank": self.chance.choice((0, 5))})
         if self.percent(20):
@@ -296,13 +296,15 @@ class CatalogMaker(Dice):
             "currency": "EUR" if self.percent(10) else "USD",
             "floor_cpm_micros": chance.choice((0, 0, 0, 100_000, 1_000_000)),
             "position_effects_ppm": {"click": clicks, "viewable": [1_000_000, 900_000]},
-            "position_gap_min": chance.choice((1, 1, 1, 1, 2, 3)),
+            "position_gap_min": chance.choice((1, 1, 1, 2, 3)),
             "exclusion_labels": self.some(LABELS, 4),
             "user_value_cpm_micros": chance.choice((0, 0, 1, 999_999, 2_000_000)),
             "user_value_max_ppm": chance.choice((1_000_000, 200_000, 0, 10_000_000)),
             "blocked": self.blocked(),
         }
         made["rate_ppb"] = {"EUR": 1_100_000_001, "GBP": 1_300_000_000} if made["currency"] == "USD" else {"USD": 909_090_909}  # fmt: skip
+        if made["currency"] == "EUR" and self.percent(50):
+            made["rate_ppb"] = {}
         if when is not None:
             made["when"] = when
         if self.percent(25):
@@ -311,7 +313,7 @@ class CatalogMaker(Dice):
             made["ads_max"] = chance.choice((0, 1, 2, 2, 3))
         if auction != "vcg":
             made["advertiser_once"] = self.percent(50)
-        if self.amiss():
+        if self.percent(1 + self.rough):
             made["billable_event"] = {"impression": "viewable"}
         return made
 

@@ -1,5 +1,6 @@
 """Fitting against a slow oracle that reads the request's plain JSON."""
 
+from fractions import Fraction
 from typing import Any
 
 import orjson
@@ -28,9 +29,12 @@ natives = st.builds(
 videos = st.builds(VideoFormat, duration_s=st.just(5))
 creatives = st.lists(banners | natives | videos, max_size=4)
 
+sizes = st.fixed_dictionaries({"w": sides, "h": sides}) | st.fixed_dictionaries(
+    {}, optional={"w": sides, "wratio": sides, "hratio": sides, "wmin": sides}
+)
 banner_imps = st.fixed_dictionaries(
     {},
-    optional={"w": sides, "h": sides, "format": st.lists(st.fixed_dictionaries({"w": sides, "h": sides}), max_size=2)},
+    optional={"w": sides, "h": sides, "format": st.lists(sizes, max_size=2)},
 )
 image_wishes = st.fixed_dictionaries(
     {"type": st.sampled_from([1, 3])},
@@ -58,13 +62,20 @@ def slow_asset(wish: dict[str, Any], asset: Asset) -> bool:
     return not image.get("mimes") or asset.mime in image["mimes"]
 
 
+def slow_size(wish: dict[str, int], form: BannerFormat) -> bool:
+    if {"w", "h"} & {*wish}:
+        return (wish.get("w"), wish.get("h")) == (form.w, form.h)
+    if not {"wratio", "hratio"} <= {*wish}:
+        return False
+    return Fraction(wish["wratio"], wish["hratio"]) == Fraction(form.w, form.h) and form.w >= wish.get("wmin", 0)
+
+
 def slow_fit(imp: dict[str, Any], wanted: list[tuple[dict[str, Any], bool]] | None, form: Format) -> int:
     if isinstance(form, BannerFormat) and "banner" in imp:
         banner = imp["banner"]
-        allowed = [(size["w"], size["h"]) for size in banner.get("format", [])]
-        if "w" in banner and "h" in banner:
-            allowed.append((banner["w"], banner["h"]))
-        return FITS if not allowed or (form.w, form.h) in allowed else SIZE_MISMATCH
+        own = {side: banner[side] for side in ("w", "h") if side in banner}
+        wishes = [wish for wish in (*banner.get("format", []), own) if wish]
+        return FITS if not wishes or any(slow_size(wish, form) for wish in wishes) else SIZE_MISMATCH
     if isinstance(form, NativeFormat) and wanted is not None:
         missing = [wish for wish, required in wanted if required and not any(slow_asset(wish, a) for a in form.assets)]
         return SIZE_MISMATCH if missing else FITS

@@ -98,6 +98,13 @@ def test_a_click_is_sold_by_its_probability_and_costs_nothing_yet() -> None:
     assert decision.costs == ()
 
 
+@pytest.mark.parametrize(("sent", "told"), [({"at": 1}, 1), ({"at": "3"}, 3), ({}, 2), ({"at": None}, 2)])
+def test_the_policy_s_auction_decides_and_the_request_s_is_echoed(sent: dict[str, Any], told: int) -> None:
+    for stage in (Stage(*one_ad()), Stage()):
+        adjudge = decided(stage, **sent).result.ext.adjudge
+        assert (adjudge.auction, adjudge.at) == ("gsp", told)
+
+
 def test_a_test_is_decided_marked_and_never_charged() -> None:
     decision = decided(Stage(*one_ad()), test=1)
     assert decision.impressions[0].test
@@ -139,6 +146,34 @@ def test_an_imp_that_cannot_be_decided_has_its_reason(imp: dict[str, Any], reaso
     assert [outcome.reason for outcome in decision.result.ext.adjudge.imps] == [reason]
 
 
+@pytest.mark.parametrize(
+    ("floor", "taken"),
+    [
+        ({}, True),
+        ({"bidfloor": 0}, True),
+        ({"bidfloor": "0.00"}, True),
+        ({"bidfloor": None, "bidfloorcur": None}, True),
+        ({"bidfloor": 0.5, "bidfloorcur": "EUR"}, True),
+        ({"bidfloor": 0.5}, False),
+        ({"bidfloor": 0, "bidfloorcur": "USD"}, False),
+        ({"bidfloorcur": "XTS"}, False),
+        ({"bidfloorcur": ""}, False),
+    ],
+)
+def test_a_floor_of_nothing_needs_no_rate_unless_it_names_its_currency(floor: dict[str, Any], *, taken: bool) -> None:
+    stage = Stage(*one_ad(), advertiser(currency="EUR"))
+    stage.control({**POLICY, "currency": "EUR"})
+    (outcome,) = decided(stage, banner_imp(**floor)).result.ext.adjudge.imps
+    assert (outcome.filled, outcome.reason) == ((True, None) if taken else (False, "currency_unavailable"))
+
+
+def test_a_floor_in_another_currency_is_rounded_up_to_nanos_and_again_when_converted() -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "rate_ppb": {"EUR": 1_100_000_000}})
+    imp = banner_imp(bidfloor="0.0000001", bidfloorcur="EUR")
+    assert decided(stage, imp).result.ext.adjudge.imps[0].reserve_nanos == 2
+
+
 def test_imps_beyond_the_slots_of_an_auction_are_answered_unfilled() -> None:
     decision = decided(Stage(*one_ad()), *(banner_imp(str(number)) for number in range(6)))
     reasons = [outcome.reason for outcome in decision.result.ext.adjudge.imps]
@@ -169,6 +204,19 @@ def test_the_policy_of_highest_rank_that_applies_decides() -> None:
     assert decided(stage).result.ext.adjudge.policy == "default"
 
 
+@pytest.mark.parametrize("rank", [{}, {"rank": -5}])
+@pytest.mark.parametrize("own", [[], [{**POLICY, "rank": 9}]])  # the built-in default, and one of the operator's
+def test_the_default_decides_what_no_other_does_whatever_names_and_ranks_are(
+    rank: dict[str, Any], own: list[dict[str, Any]]
+) -> None:
+    stage = Stage(*one_ad())
+    stop = {"kind": "policy", "name": "feed", "version": 1, **rank, "when": {"site.domain": "feed.example"}}
+    stage.control({**stop, "blocked": {"everything": True}}, *own)
+    stopped = decided(stage, site={"domain": "feed.example"}).result
+    assert (stopped.ext.adjudge.policy, stopped.nbr) == ("feed", Nbr.EVERYTHING_BLOCKED)
+    assert decided(stage).result.ext.adjudge.policy == "default"
+
+
 REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]] = [
     ("status_inactive", [ad(status="paused")], {}, {}),
     ("review_not_approved", [creative(review="pending")], {}, {}),
@@ -180,6 +228,7 @@ REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]]
     ("targeting", [line_item(targeting={"device.geo.country": "CAN"})], {}, USA),
     ("targeting", [line_item(targeting={"device.geo.country": {"$regex": "^C"}})], {}, USA),
     ("personal_data_unavailable", [line_item(targeting={"user.yob": {"$not": {"$gt": 2009}}})], {}, {"regs": {"coppa": 1}}),
+    ("personal_data_unavailable", [line_item(targeting={"adjudge.keywords": {"$nin": ["teen"]}})], {}, {"user": {"keywords": "teen"}, "device": {"lmt": 1}}),
     ("restricted_audience", [creative(policy_labels=["alcohol"])], {}, {}),
     ("size_mismatch", [creative(formats=[{"type": "banner", "w": 1, "h": 1, "markup": ""}])], {}, {}),
     ("format_mismatch", [creative(formats=[{"type": "native", "assets": [{"role": "title", "text": "x"}]}])], {}, {}),
@@ -277,6 +326,25 @@ def test_not_personalised_outputs_carry_no_user() -> None:
     private = decided(Stage(*one_ad()), device={"lmt": 1}, **user)
     assert (private.key, private.impressions[0].user_hash) == (b"s1", None)
     assert private.result.ext.adjudge.privacy_basis == "lmt"
+
+
+@pytest.mark.parametrize(
+    ("fields", "basis"),
+    [
+        ({"regs": [{"coppa": 1}]}, "unreadable"),
+        ({"regs": {"ext": "gdpr=1"}}, "unreadable"),
+        ({"device": {"ext": ["lmt"]}}, "unreadable"),
+        ({"device": {"lmt": "true"}}, "lmt"),
+        ({"device": {"dnt": "yes"}}, "dnt"),
+    ],
+)
+def test_what_cannot_be_read_protects(fields: dict[str, Any], basis: str) -> None:
+    stage = Stage(*one_ad(), line_item(targeting={"adjudge.segments": {"$in": ["s1"]}}))
+    user: dict[str, Any] = {"id": "u1", "data": [{"segment": [{"id": "s1"}]}]}
+    assert decided(stage, user=user).result.nbr is None
+    decision = decided(stage, user=user, **fields)
+    assert decision.result.ext.adjudge.privacy_basis == basis
+    assert (decision.key, decision.impressions) == (b"r1", ())
 
 
 def test_a_known_adult_may_see_what_is_restricted() -> None:

@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from consumers.metrics import Metrics
 from consumers.settings import load_settings
 from engine import imps, limits, outcome
+from engine.privacy import Basis
 from engine.reasons import Reason
 from schemas import limits as message_limits
 from schemas.codes import Nbr
@@ -45,7 +46,7 @@ def page(name: str) -> str:
 
 def test_the_pages_that_are_promised_are_there() -> None:
     promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "docs/README", "docs/auctions"]
-    promised += ["docs/benchmarks", "docs/events", "docs/operations", "docs/targeting"]
+    promised += ["docs/benchmarks", "docs/events", "docs/operations", "docs/requests", "docs/targeting"]
     assert {f"{name}.md" for name in promised} <= set(NAMES)
 
 
@@ -144,6 +145,11 @@ def test_the_reasons_of_imps_are_all_there() -> None:
     known = [imps.NO_FORMAT, imps.UNSUPPORTED_AUDIO, imps.UNSUPPORTED_VIDEO, imps.PRIVATE_AUCTION]
     known += [imps.CURRENCY_UNAVAILABLE, imps.TOO_MANY_SLOTS, outcome.NOT_FILLED, outcome.NOT_RUN]
     assert {row[0] for row in told} == set(known)
+
+
+def test_every_basis_of_privacy_is_told_in_its_order() -> None:
+    told = [row[0] for row in rows(section(page("docs/requests.md"), "## Privacy"))]
+    assert ["ok", *told] == list(get_args(Basis))
 
 
 def test_every_header_and_reason_of_dead_letters_is_told() -> None:

@@ -3,7 +3,8 @@ import collections
 import orjson
 
 from schemas.errors import SchemaError
-from schemas.openrtb import read_request, readable_id
+from schemas.openrtb import read_request
+from schemas.request_id import readable_id
 from scripts.chance import Chance, zipf
 from scripts.feed_simulation import Sent, traffic
 

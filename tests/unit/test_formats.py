@@ -67,6 +67,44 @@ def test_allowed_sizes_of_a_banner(spec: dict[str, Any], sizes: tuple[tuple[int,
     assert slot(banner=spec).shape.sizes == sizes
 
 
+def shown(spec: dict[str, Any], w: int, h: int) -> bool:
+    return chosen_format(slot(banner=spec), [banner(w, h)]) == 0
+
+
+@pytest.mark.parametrize("spec", [{}, {"format": []}, {"format": [{}]}, {"w": 0, "h": 0}, {"w": None}])
+def test_only_where_no_size_is_given_is_every_size_allowed(spec: dict[str, Any]) -> None:
+    assert shown(spec, 970, 250)
+    assert shown(spec, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"w": 300},
+        {"h": 250},
+        {"w": 300, "h": 0},
+        {"format": [{"w": 300}]},
+        {"format": [{"wratio": 6}]},
+        {"format": [{"wmin": 100}]},
+        {"format": [{"w": 300, "wratio": 6, "hratio": 5}]},
+    ],
+)
+def test_an_incomplete_size_allows_nothing(spec: dict[str, Any]) -> None:
+    assert not shown(spec, 300, 250)
+    assert shown({**spec, "format": [*spec.get("format", ()), {"w": 300, "h": 250}]}, 300, 250)
+
+
+def test_a_flexible_size_allows_its_exact_ratio_from_its_least_width_on() -> None:
+    spec = {"format": [{"wratio": 12, "hratio": "10", "wmin": 300}]}
+    assert shown(spec, 300, 250)
+    assert shown(spec, 600, 500)
+    assert not shown(spec, 240, 200)
+    assert not shown(spec, 300, 251)
+    assert shown({"format": [{"wratio": 6, "hratio": 5}]}, 6, 5)
+    assert not shown({"format": [{"w": 320, "h": 50, "wratio": 6, "hratio": 5}]}, 300, 250)
+    assert slot(banner=spec).shape == slot(banner={"format": [{"wratio": 6, "hratio": 5, "wmin": 300}]}).shape
+
+
 def test_banner_fits_by_exact_size() -> None:
     spec = slot(banner={"format": [{"w": 300, "h": 250}, {"w": 320, "h": 50}]})
     assert fits(spec.shape, [banner(320, 50)]) == FITS

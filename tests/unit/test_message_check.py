@@ -109,6 +109,12 @@ def test_the_same_key_twice_is_a_warning() -> None:
     assert "line 1" in report.warnings[0].problem
 
 
+def test_a_rank_of_the_default_policy_is_a_warning() -> None:
+    assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
+    (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings
+    assert (warning.message, warning.field) == ("policy/default", "rank")
+
+
 def test_a_message_for_another_topic_is_an_error() -> None:
     report = Report()
     report.misplaced(item(POLICY), "controls", "campaign-updates")

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from engine.privacy import REMOVED, Privacy, basis, known_adult, reads_personal, strip
+from engine.privacy import REMOVED, Basis, Privacy, basis, known_adult, reads_personal, strip
 from tests.unit.test_consent import encode
 
 CONSENT = encode(purposes=(1, 2, 3, 4))
@@ -25,6 +25,8 @@ JUNE_2026 = 1_780_300_800_000
         {"device": {"lmt": 0, "dnt": "0", "ext": {"dnt": False}}},
         {"regs": {"gpp": "DBABMA~CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA", "gpp_sid": [2]}},
         {"regs": {"us_privacy": ""}},
+        {"regs": {"ext": None}, "device": {"ext": None}, "user": {"ext": None}},
+        {"regs": {}, "device": {"ext": {}}, "user": {"ext": []}},
     ],
 )
 def test_personalised(fields: dict[str, object]) -> None:
@@ -54,9 +56,19 @@ def test_personalised(fields: dict[str, object]) -> None:
         ({"device": {"lmt": "1", "dnt": 1}}, "lmt"),
         ({"device": {"dnt": True}}, "dnt"),
         ({"device": {"dnt": "yes"}}, "dnt"),
+        ({"device": {"lmt": "true"}}, "lmt"),
+        ({"device": {"lmt": []}}, "lmt"),
+        ({"regs": {"gdpr": 1}, "user": {"consent": CONSENT, "ext": "consent"}}, "gdpr"),
+        ({"regs": [{"coppa": 1}]}, "unreadable"),
+        ({"regs": "gdpr=1"}, "unreadable"),
+        ({"regs": 0}, "unreadable"),
+        ({"regs": {"ext": [{"us_privacy": "1YYN"}]}}, "unreadable"),
+        ({"regs": {"coppa": 1, "ext": ""}}, "coppa"),
+        ({"device": "lmt"}, "unreadable"),
+        ({"device": {"ext": False}}, "unreadable"),
     ],
 )
-def test_not_personalised(fields: dict[str, object], why: str) -> None:
+def test_not_personalised(fields: dict[str, object], why: Basis) -> None:
     assert basis(fields) == Privacy(personalised=False, basis=why)
 
 
@@ -110,7 +122,8 @@ def test_what_hides_removed_fields_in_another_shape_is_removed_whole() -> None:
     "path",
     [
         *REMOVED, "user", "user.data.0.segment", "user.ext.interests", "user.geo", "device", "device.geo", "device.geo.lat",
-        "device.ext.atts", "adjudge", "adjudge.segments", "adjudge.interests", "adjudge.segments.0", "ext", "ext.adjudge",
+        "device.ext.atts", "adjudge", "adjudge.segments", "adjudge.interests", "adjudge.segments.0", "adjudge.keywords", "ext",
+        "ext.adjudge",
     ],
 )  # fmt: skip
 def test_paths_that_read_personal_data(path: str) -> None:
@@ -121,7 +134,7 @@ def test_paths_that_read_personal_data(path: str) -> None:
     "path",
     [
         "site.domain", "user.consent", "user.idx", "users", "device.geo.country", "device.ipx", "device.ua", "adjudge.hour",
-        "adjudge.keywords", "adjudge.community", "ext.adjudge.session_id", "ext.other", "app.ext", "useragent",
+        "site.keywords", "adjudge.community", "ext.adjudge.session_id", "ext.other", "app.ext", "useragent",
     ],
 )  # fmt: skip
 def test_paths_that_do_not(path: str) -> None:

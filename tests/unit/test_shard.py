@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 import engine.answering
+from engine.audit_facts import request_fact
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, RESULTS, Effects, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, DEAD_LETTER_BYTES_MAX
@@ -159,6 +160,23 @@ class TestFaults:
             "adjudge-timestamp-ms": "77",
         }
         assert shard.position == 1
+
+    @pytest.mark.parametrize(
+        ("fields", "found"),
+        [
+            (b'"id":"a","id":"b"', "b"),
+            (b'"\\u0069d":"escaped"', "escaped"),
+            (b'"id":null,"id":"q"', "q"),
+            (b'"id":"","id":"z"', "z"),
+        ],
+    )
+    def test_decided_or_refused_a_request_has_the_id_that_an_audit_reads(
+        self, shard: Shard, fields: bytes, found: str
+    ) -> None:
+        values = [b"{" + fields + rest for rest in (b',"imp":[{"id":"1"}]}', b',"imp":[]}')]
+        effects = shard.handle([asks(offset, value=value) for offset, value in enumerate(values)], world())
+        assert [result.id for result in results_of(effects)] == [found, found]
+        assert [request_fact(0, value).request_id for value in values] == [found, found]
 
     @pytest.mark.parametrize("value", [None, b"", b"\xff\x00", b"[]", b'{"imp":[]}'])
     def test_what_has_no_readable_id_is_written_off_alone(self, shard: Shard, value: bytes | None) -> None:

@@ -1,0 +1,55 @@
+"""The id of a request: the same for whoever decides, refuses or audits it, and found in what cannot be read, too."""
+
+import pytest
+
+from schemas.openrtb import read_request
+from schemas.request_id import readable_id
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b'{"id":"r-1","imp":[]}', "r-1"),
+        (b'{"id":17,"imp"', "17"),
+        (b'{"id":-17,"imp"', "-17"),
+        (b'{"id":1.50,"imp"', "1.50"),
+        (b'{"id":1180591620717411303424,"imp"', "1180591620717411303424"),
+        (b'{"id":1-7,"imp"', None),
+        (b'{"id":' + b"1" * 5_000 + b',"imp"', None),
+        (b'{"imp":[{"id":"1"}],"id":"r-1"', "r-1"),
+        (b'{"id":"a\\"b\\u00e9","imp', 'a"b\u00e9'),
+        (b'{"x":"\xff","id":"r-1"}', "r-1"),
+        (b'{"id" : "r-1" ]', "r-1"),
+        (b'{"id":"r-1', None),
+        (b'{"id":1', None),
+        (b'{"id":null}', None),
+        (b'{"id":true}', None),
+        (b'{"id":""}', None),
+        (b'{"id":{"id":"inner"}}', None),
+        (b'{"user":{"id":"u"}}', None),
+        (b'{"x":"id","y":"never ends,\\"id\\":\\"z\\"', None),
+        (b'[{"id":"r-1"}]', None),
+        (b'["id":"r-1"]', None),
+        (b'{"id":"' + b"x" * 257 + b'"}', None),
+        (b"", None),
+        (b'{"id":"a","id":"b"}', "b"),
+        (b'{"id":"a","id":"b","imp"', "a"),
+        (b'{"id":null,"id":"q"}', "q"),
+        (b'{"id":null,"id":"q","imp"', "q"),
+        (b'{"id":"","id":"z"}', "z"),
+        (b'{"id":"","id":"z","imp"', "z"),
+        (b'{"id":"q","id":null}', None),
+        (b'{"id":"q","id":{}}', None),
+        (b'{"\\u0069d":"escaped"}', "escaped"),
+        (b'{"\\u0069\\u0064":"escaped","imp"', "escaped"),
+        (b'{"\\u0069d\\ud800":"odd","id":"r","imp"', "r"),
+    ],
+)
+def test_the_request_id_is_found_in_what_cannot_be_read(value: bytes, found: str | None) -> None:
+    assert readable_id(value) == found
+
+
+@pytest.mark.parametrize("text", ["17", "-0", "1.50", "1e5", "1180591620717411303424", '"a"', '"\\u00e9"'])
+def test_the_id_is_the_same_whether_the_request_can_be_read_or_not(text: str) -> None:
+    value = f'{{"id":{text},"imp":[{{"id":"1"}}]}}'.encode()
+    assert readable_id(value) == read_request(value).typed.id

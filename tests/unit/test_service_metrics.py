@@ -1,0 +1,23 @@
+"""What a process can say about itself, without a cluster."""
+
+import asyncio
+import pathlib
+
+import orjson
+
+from consumers.service import Service
+from consumers.settings import load_settings
+from engine.effects import CAMPAIGN_UPDATES
+from tests.builders import advertiser
+from tests.unit.test_broadcast import Written
+
+
+async def test_updates_whose_version_does_not_grow_are_counted_where_operators_look(tmp_path: pathlib.Path) -> None:
+    settings = load_settings({"ADJUDGE_STATE": tmp_path.as_uri()})
+    async with asyncio.TaskGroup() as tasks:
+        service = Service(settings, partitions=1, tasks=tasks)
+        for offset, version in enumerate((2, 3, 3, 1)):
+            written = Written(offset=offset, key=b"advertiser/a1", value=orjson.dumps(advertiser(version=version)))
+            await service.broadcast._apply(CAMPAIGN_UPDATES, [written])
+        service.refresh_gauges()
+        assert b"\nadjudge_stale_versions 2.0\n" in service.metrics.exposition()
