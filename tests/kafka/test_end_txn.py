@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from consumers import transactions
+from consumers.restores import RESTORES_MAX
 from consumers.service import Service
 from consumers.transactions import BATCH_BYTES, COMMIT_S_MAX, DoubtfulError
 from scripts.local_kafka import LocalKafka
@@ -163,6 +164,19 @@ async def test_the_engine_answers_each_request_once_whatever_becomes_of_end_txn(
         found = await results_reach(far, 60)
     assert found == [f"r{number}" for number in range(60)]
     assert await results_reach(far, 60) == found
+
+
+async def test_brokers_that_falter_while_a_shard_is_idle_never_stop_it(far: Cluster, proxy: FrameProxy) -> None:
+    """No request comes in between that would move its position on."""
+    await write_campaign(far)
+    async with running(far.settings(ADJUDGE_TICK_MS="100")) as service:
+        for times in range(1, RESTORES_MAX + 2):
+            proxy.hold_requests(END_TXN)
+            await until(functools.partial(restored_times, service, times))
+            proxy.release(END_TXN)
+            await until(lambda: not service.unready())
+        await far.write("requests", [request_record(number) for number in range(5)])
+        assert await results_reach(far, 5) == [f"r{number}" for number in range(5)]
 
 
 def restored_times(service: Service, times: int) -> bool:
