@@ -20,9 +20,10 @@ from consumers.buffers import Buffer, fitting
 from consumers.journal_reader import JournalReader
 from consumers.metrics import Metrics
 from consumers.pace import Pace
+from consumers.restores import RESTORES_MAX, Restores
 from consumers.settings import Settings
-from consumers.transactions import FencedError, TransactionalProducer, TransactionError
-from engine.effects import TICK, Effects, Input, Record, Reply
+from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
+from engine.effects import REQUESTS, TICK, Effects, Input, Record, Reply
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
@@ -30,7 +31,6 @@ from engine.world import World
 from engine.zones import tzdata_version
 from schemas.errors import SchemaError
 
-RESTORES_MAX: Final = 3  # at the same offset; then the shard stops
 BACKOFF_S: Final = 0.5
 DECISION_IDS_LOGGED: Final = 3
 
@@ -38,7 +38,14 @@ log = structlog.get_logger(__name__)
 
 
 class ShardFailedError(Exception):
-    """A batch that the shard could not decide at all: an error of ours, since requests that fail are answered."""
+    """A batch that the shard could not decide at all: an error of ours, since requests that fail are answered.
+
+    ``of_request``: it held requests, or should have.
+    """
+
+    def __init__(self, problem: str, *, of_request: bool) -> None:
+        super().__init__(problem)
+        self.of_request = of_request
 
 
 class Requests(Protocol):
@@ -114,9 +121,9 @@ class Owner:
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._producer: TransactionalProducer | None = None
-        self._restored_at = -1
-        self._failed_at = -1
-        self._failures = 0
+        self._restores = Restores()
+        self._committed = 0  # the next request, as far as is acknowledged
+        self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
         self._pace = Pace()
         self._log = log.bind(shard=partition)
@@ -155,7 +162,7 @@ class Owner:
             self._log.warning("the shard could not be taken over; trying again", error=repr(error))
             await self._pause(BACKOFF_S)
             return
-        if self._failures >= RESTORES_MAX and shard.position == self._failed_at:
+        if self._restores.are_enough(shard.position):
             await self._stand_still(f"{RESTORES_MAX} restores at request offset {shard.position} did not help")
             return
         try:
@@ -164,20 +171,26 @@ class Owner:
             await self._await_confirmation()
         except IllegalStateError:  # revoked a moment ago; we are about to be told to stop
             await self._pause(BACKOFF_S)
-        except (TransactionError, ShardFailedError, LookupError) as error:
+        except (ShardFailedError, TooLargeError, LookupError) as error:
+            of_request = error.of_request if isinstance(error, ShardFailedError) else shard.position > self._committed
+            self._restores.failed(self._committed, of_request=of_request)
+            self._note_failure(error, attempt=self._restores.count)
+        except TransactionError as error:  # the brokers', and no restore helps with that: they are waited for
             self._note_failure(error)
+            if not self._acknowledged:
+                await self._pause(BACKOFF_S)
 
-    def _note_failure(self, error: Exception) -> None:
-        where = self._restored_at
-        self._failures = self._failures + 1 if where == self._failed_at else 1
-        self._failed_at = where
+    def _note_failure(self, error: Exception, **more: int) -> None:
+        self.phase = "about to be restored"
+        # After a failure inputs go one by one past the two batches in question: one that fails takes no other with it.
+        self._careful_below = self._committed + 2 * self._edges.settings.batch_records
         self._edges.metrics.restores.labels(type(error).__name__).inc()
         self._log.error(
             "the shard is restored from its journal",
-            offset=where,
-            attempt=self._failures,
+            offset=self._committed,
             error=repr(error),
             cause=repr(error.__cause__),
+            **more,
         )
 
     async def _take_over(self) -> Shard:
@@ -228,8 +241,8 @@ class Owner:
 
     async def _decide_until_told(self, shard: Shard) -> None:
         """The main loop. A failure of the commit in flight ends it at once."""
-        self._restored_at = shard.position
-        self._careful_below = shard.position + 2 * self._edges.settings.batch_records if self._failures else 0
+        self._committed = shard.position
+        self._acknowledged = False
         buffer = self._edges.requests.open(self.partition, shard.position)
         self._wake = buffer.wake
         if self.partition == 0:
@@ -260,13 +273,11 @@ class Owner:
     async def _gather(self, shard: Shard, buffer: Buffer) -> list[Input] | None:
         """The next batch; a tick when the shard is idle; None when told to stop."""
         settings = self._edges.settings
-        if shard.position >= self._careful_below:
-            self._failures = 0
-        # After a failure inputs go one by one past the two batches in question: one that fails takes no other with it.
-        records_max = 1 if self._failures else self._pace.records_max(settings.batch_records)
+        careful = shard.position < self._careful_below
+        records_max = 1 if careful else self._pace.records_max(settings.batch_records)
         while not self._stop.is_set():
             if buffer.error is not None:
-                raise ShardFailedError(str(buffer.error))
+                raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
             refused = self._edges.worlds.rejections(dict(shard.rejections_below)) if self.partition == 0 else []
             batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms)
@@ -283,13 +294,14 @@ class Owner:
 
     def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
         world = self._edges.worlds.world
+        of_request = any(given.topic == REQUESTS for given in batch)
         if world is None:
-            raise ShardFailedError("there is no catalog")
+            raise ShardFailedError("there is no catalog", of_request=of_request)
         started = time.perf_counter()
         try:
             effects = shard.handle(batch, world)
         except Exception as error:
-            raise ShardFailedError(f"deciding failed: {error!r}") from error
+            raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
         metrics = self._edges.metrics
         seconds = time.perf_counter() - started
         self._pace.learn(len(batch), seconds)
@@ -304,11 +316,14 @@ class Owner:
     async def _commit(self, shard: Shard, effects: Effects, position: int) -> None:
         """Send and commit one batch, then tell who waits for it."""
         if self._producer is None or effects.entry is None:
-            raise ShardFailedError("there is nothing to commit, or nothing to commit with")
+            raise ShardFailedError("there is nothing to commit, or nothing to commit with", of_request=False)
         started = time.perf_counter()
         offset = await self._producer.send([*effects.records, effects.entry])
         await self._producer.commit()
         shard.committed(sequence=effects.sequence, journal_offset=offset)
+        self._committed = position
+        self._acknowledged = True
+        self._restores.committed(position)
         metrics = self._edges.metrics
         metrics.commit_ms.observe((time.perf_counter() - started) * 1_000)
         metrics.count(effects.stats)

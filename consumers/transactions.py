@@ -6,7 +6,8 @@ A thin layer over aiokafka's producer. What it adds, each for a measured reason 
 - EndTxn is sent once. The client repeats it silently when no answer comes, and the late duplicate then ends the
   NEXT transaction, as this protocol version has no KIP-890 (trap 3). After one attempt without a good answer, or
   a second without any, the producer is given up: initialising the id again fences what is still on its way;
-- every step has a time-out, as pending idempotent batches never expire (trap 4);
+- every step has a time-out, as pending idempotent batches never expire (trap 4); a stall of our own event loop does
+  not use it up (consumers/loop_time.py), as it says nothing of the broker;
 - a producer that failed at anything is never used again (trap 9): it is discarded and the shard restored.
 
 Group offsets are never part of a transaction: they carry no generation, and error 13 ends the sender (traps 2, 9).
@@ -15,15 +16,22 @@ Group offsets are never part of a transaction: they carry no generation, and err
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RecordListTooLargeError,
+)
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionState
 
+from consumers.loop_time import loop_timeout
 from engine.effects import Record
 
 CLIENT_BACKOFF_S: Final = 0.0005  # the client's own is 0.02: between transactions it sleeps that long, every time
@@ -90,9 +98,15 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
         """Whether there is something that an abort could end."""
         return self._txn_manager.state in (TransactionState.IN_TRANSACTION, TransactionState.ABORTABLE_ERROR)
 
+    async def abort(self) -> None:
+        """End the transaction without its records; an error that it had is known."""
+        _look_at([self._txn_manager.wait_for_transaction_end()])  # the client forgets it for a new future
+        await self.abort_transaction()
+
     async def kill(self) -> None:
         """Close without flushing: what is pending belongs to a transaction that is given up."""
         self._closed = True
+        waiters = list(self._waiters())  # before they fail: batches that did are no longer kept
         if not self._txn_manager.is_fatal_error() and self._txn_manager.wait_for_transaction_end() is not None:
             self._txn_manager.fatal_error(KafkaError("the producer was discarded"))
         self._message_accumulator.fail_all(KafkaError("the producer was discarded"))
@@ -106,17 +120,22 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
                 sender.cancel()
             elif not sender.cancelled():
                 sender.exception()  # looked at, so that the event loop does not report it
-        for waiter in self._waiters():
-            if waiter is not None and waiter.done() and not waiter.cancelled():
-                waiter.exception()
+        _look_at([*waiters, *self._waiters()])
 
     def _waiters(self) -> Iterator[asyncio.Future[Any] | None]:
-        """Futures of the client that may hold an error nobody looked at; the event loop would report each."""
+        """Futures of the client that may come to hold an error nobody looks at; the event loop would report each."""
         yield self._txn_manager.wait_for_transaction_end()
         accumulator = self._message_accumulator
         for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):
             yield batch.future
             yield batch._drain_waiter
+
+
+def _look_at(waiters: Iterable[asyncio.Future[Any] | None]) -> None:
+    """The errors that these hold are known, and not to be reported by the event loop."""
+    for waiter in waiters:
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()
 
 
 def _failed(outcome: Any) -> bool:
@@ -175,8 +194,8 @@ class TransactionalProducer:
             return
         if producer.in_transaction():
             with contextlib.suppress(TimeoutError, KafkaError, AssertionError):
-                async with asyncio.timeout(ABORT_S_MAX):
-                    await producer.abort_transaction()
+                async with loop_timeout(ABORT_S_MAX):
+                    await producer.abort()
         await producer.kill()
 
     @contextlib.asynccontextmanager
@@ -185,12 +204,12 @@ class TransactionalProducer:
         if self._producer is None:
             raise DoubtfulError("the producer was discarded; the id must be initialised again")
         try:
-            async with asyncio.timeout(seconds):
+            async with loop_timeout(seconds):
                 yield self._producer
         except (ProducerFenced, InvalidProducerEpoch) as error:
             await self.discard()
             raise FencedError(f"{self.transactional_id} was fenced") from error
-        except MessageSizeTooLargeError as error:
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             await self.discard()
             raise TooLargeError(f"{self.transactional_id}: a record is larger than its topic takes") from error
         except (KafkaError, OSError, TimeoutError, AssertionError) as error:
@@ -205,8 +224,12 @@ class TransactionalProducer:
             for topic, builder in self._builders(producer, records):
                 counts.append(builder.record_count())
                 pending.append(await producer.send_batch(builder, topic, partition=self._partition))
-        finally:
             outcomes: list[Any] = await asyncio.gather(*pending, return_exceptions=True)
+        except BaseException:
+            for delivery in pending:  # not waited for: without a broker they never end
+                delivery.cancel()
+            _look_at(pending)
+            raise
         for failure in sorted(filter(_failed, outcomes), key=_not_fenced):
             raise failure
         return [outcome.offset + count - 1 for outcome, count in zip(outcomes, counts, strict=True)]

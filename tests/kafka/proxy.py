@@ -12,6 +12,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self
 
+PRODUCE = 0
 END_TXN = 26
 
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import functools
+import gc
 import pathlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from consumers import transactions
+from consumers.restores import RESTORES_MAX
 from consumers.service import Service
-from consumers.transactions import COMMIT_S_MAX, DoubtfulError
+from consumers.transactions import BATCH_BYTES, COMMIT_S_MAX, DoubtfulError
 from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster, batch, until
-from tests.kafka.proxy import END_TXN, FrameProxy
+from tests.kafka.proxy import END_TXN, PRODUCE, FrameProxy
 from tests.kafka.running import request_record, results_reach, running, write_campaign
 
 
@@ -28,7 +32,8 @@ def proxied() -> Iterator[tuple[FrameProxy, LocalKafka]]:
 @pytest.fixture
 def proxy(proxied: tuple[FrameProxy, LocalKafka]) -> Iterator[FrameProxy]:
     yield proxied[0]
-    proxied[0].release(END_TXN)
+    for kind in (END_TXN, PRODUCE):
+        proxied[0].release(kind)
 
 
 @pytest.fixture
@@ -104,6 +109,42 @@ async def test_end_txn_is_sent_once_and_the_doubt_is_told_in_time(far: Cluster, 
     assert proxy.held(END_TXN) == 1
 
 
+@pytest.mark.parametrize("turns", range(0, 20, 2))
+async def test_a_stall_of_our_own_event_loop_is_no_doubt(
+    far: Cluster, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the commit has come to: the answer that came meanwhile is read before the time is up."""
+    monkeypatch.setattr(transactions, "COMMIT_S_MAX", 0.2)
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    committing = asyncio.create_task(owner.commit())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(time.sleep, 0.5)
+    await committing
+    assert await far.values("results") == [b"a"]
+
+
+@pytest.mark.parametrize("values", [["a"], ["x" * (BATCH_BYTES - 1_000)] * 4], ids=["one batch", "batches that queue"])
+async def test_a_send_that_nobody_answers_is_a_doubt_in_time_and_leaves_no_error_behind(
+    far: Cluster, proxy: FrameProxy, values: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "SEND_S_MAX", 0.5)
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    owner = far.owner()
+    await owner.start()
+    proxy.hold_requests(PRODUCE)
+    async with asyncio.timeout(5):
+        with pytest.raises(DoubtfulError):
+            await owner.send(batch(*values))
+    assert proxy.held(PRODUCE) == 1
+    gc.collect()  # what nobody looked at is reported when it goes
+    await asyncio.sleep(0)
+    assert reported == []
+
+
 @pytest.mark.parametrize("held", ["requests", "answers"])
 async def test_the_engine_answers_each_request_once_whatever_becomes_of_end_txn(
     far: Cluster, proxy: FrameProxy, held: str
@@ -123,6 +164,19 @@ async def test_the_engine_answers_each_request_once_whatever_becomes_of_end_txn(
         found = await results_reach(far, 60)
     assert found == [f"r{number}" for number in range(60)]
     assert await results_reach(far, 60) == found
+
+
+async def test_brokers_that_falter_while_a_shard_is_idle_never_stop_it(far: Cluster, proxy: FrameProxy) -> None:
+    """No request comes in between that would move its position on."""
+    await write_campaign(far)
+    async with running(far.settings(ADJUDGE_TICK_MS="100")) as service:
+        for times in range(1, RESTORES_MAX + 2):
+            proxy.hold_requests(END_TXN)
+            await until(functools.partial(restored_times, service, times))
+            proxy.release(END_TXN)
+            await until(lambda: not service.unready())
+        await far.write("requests", [request_record(number) for number in range(5)])
+        assert await results_reach(far, 5) == [f"r{number}" for number in range(5)]
 
 
 def restored_times(service: Service, times: int) -> bool:

@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 
 import aiohttp
 import orjson
 import pytest
 from aiokafka.admin import RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
+from consumers import requests_consumer
 from consumers.service import Service
-from engine.effects import Record
+from engine.effects import Effects, Input, Record
 from engine.shard import Shard
+from engine.world import World
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import (
     ENTITIES,
@@ -30,6 +34,16 @@ def numbered(first: int, end: int) -> list[str]:
 
 async def write_requests(cluster: Cluster, first: int, end: int, partition: int = 0) -> None:
     await cluster.write("requests", [request_record(number) for number in range(first, end)], partition)
+
+
+def before_each_batch(monkeypatch: pytest.MonkeyPatch, act: Callable[[Sequence[Input]], None]) -> None:
+    handle = Shard.handle
+
+    def acting(shard: Shard, batch: Sequence[Input], world: World) -> Effects:
+        act(batch)
+        return handle(shard, batch, world)
+
+    monkeypatch.setattr(Shard, "handle", acting)
 
 
 async def journal(cluster: Cluster, partition: int = 0) -> list[dict[str, object]]:
@@ -231,14 +245,12 @@ async def test_three_restores_at_one_offset_stop_the_shard_naming_it(
     await cluster.create()
     await write_campaign(cluster)
     await write_requests(cluster, 0, 10)
-    handle = Shard.handle
 
-    def fail_at_seven(shard: Shard, batch: object, world: object) -> object:
-        if any(given.offset == 7 for given in batch):  # type: ignore[attr-defined]  # a test's own view of Input
+    def fail_at_seven(batch: Sequence[Input]) -> None:
+        if any(given.offset == 7 for given in batch):
             raise RuntimeError("a defect")
-        return handle(shard, batch, world)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(Shard, "handle", fail_at_seven)
+    before_each_batch(monkeypatch, fail_at_seven)
     async with running(cluster.settings(), ready=False) as service:
         await until(lambda: "stopped" in service.shards.phases().get(0, ""))
         assert service.unready() == ["shard 0: stopped: 3 restores at request offset 7 did not help"]
@@ -246,6 +258,33 @@ async def test_three_restores_at_one_offset_stop_the_shard_naming_it(
     monkeypatch.undo()
     async with running(cluster.settings()):
         assert await results_reach(cluster, 10) == numbered(0, 10)
+
+
+async def test_a_result_that_its_topic_refuses_each_time_stops_the_shard(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when ticks are committed in between, as the fetch of the other shard holds up the one that is resumed."""
+    monkeypatch.setattr(requests_consumer, "FETCH_WAIT_MS", 1_000)
+    await cluster.create(shards=2)
+    await write_campaign(cluster)
+    async with running(cluster.settings(ADJUDGE_TICK_MS="100"), ready=False) as service:
+        await write_requests(cluster, 0, 3)
+        await results_reach(cluster, 3)
+        small = ConfigResource(ConfigResourceType.TOPIC, cluster.name("results"), {"max.message.bytes": "100"})
+        await cluster.admin.alter_configs([small])
+        await write_requests(cluster, 3, 10)
+        await until(lambda: "stopped" in service.shards.phases().get(0, ""))
+        assert service.unready() == ["shard 0: stopped: 3 restores at request offset 3 did not help"]
+        assert restored(service, "TooLargeError") >= 3
+    entries = await journal(cluster)
+    last_fence = max(at for at, entry in enumerate(entries) if entry["kind"] == "fence")
+    owned = [entry for entry in entries[:last_fence] if entry["kind"] == "entry"]
+    assert sum(bool(entry["outside"]) for entry in owned) >= 2
+    assert await result_ids(cluster) == numbered(0, 3)
+
+
+def restored(service: Service, cause: str) -> float:
+    return service.metrics.registry.get_sample_value("adjudge_restores_total", {"cause": cause}) or 0
 
 
 async def test_a_fenced_owner_decides_nothing_until_the_group_confirms_it(cluster: Cluster) -> None:
