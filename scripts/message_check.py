@@ -29,6 +29,7 @@ from schemas.entities import (
 )
 from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
+from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
@@ -86,9 +87,12 @@ def name_of(item: Item) -> str:
 def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     with _own_id("id"):
         entity = decode_entity(f"{kind}/{_identity(fields, 'id')}".encode(), item.raw)
-    warnings: tuple[SchemaError, ...] = ()
+    warnings = tuple(
+        SchemaError(unknown.field, f"{unknown.problem}, and is not read", unknown.fix)
+        for unknown in unknown_fields(fields, Entity)
+    )
     if isinstance(entity, LineItem):
-        warnings = _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
+        warnings += _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
     elif isinstance(entity, Advertiser):
         _check_zone(entity.timezone)
     elif isinstance(entity, Campaign):

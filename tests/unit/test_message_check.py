@@ -29,6 +29,13 @@ ADVERTISER = {
     "kind": "advertiser", "id": "a1", "version": 1, "name": "Acme", "status": "active", "currency": "USD",
     "timezone": "UTC", "adomain": ["acme.example"],
 }  # fmt: skip
+CREATIVE = {
+    "kind": "creative", "id": "cr1", "version": 1, "advertiser_id": "a1",
+    "formats": [
+        {"type": "banner", "w": 300, "h": 250, "markup": "<a>"},
+        {"type": "native", "assets": [{"role": "title", "text": "Roses", "ulr": ""}]},
+    ],
+}  # fmt: skip
 POLICY = {"kind": "policy", "name": "feed", "version": 1, "rank": 1}
 
 
@@ -84,6 +91,30 @@ def test_a_request_is_keyed_by_user_else_device_else_session_else_itself() -> No
         keys.append(check_item(item(request)).key)
         request.pop(part, None)
     assert keys == [b"u1", b"d1", b"s1", b"r1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "fix"),
+    [
+        (ADVERTISER | {"nmae": "Acme"}, "nmae", "did you mean name?"),
+        (LINE_ITEM | {"pricing": {"event": "click", "amount_micros": 1, "stratgy": "manual"}}, "pricing.stratgy", "strategy?"),
+        (CAMPAIGN | {"flights": [{"start": None}, {"edn": None}]}, "flights[1].edn", "did you mean end?"),
+        (CAMPAIGN | {"dayparts": [{"from_": "08:00"}]}, "dayparts[0].from_", "did you mean from?"),
+        (CREATIVE, "formats[1].assets[0].ulr", "did you mean url?"),
+        (CAMPAIGN | {"colour": "red"}, "colour", "the fields are kind, id, version, advertiser_id"),
+    ],
+)
+def test_a_field_that_nobody_reads_is_a_warning_with_the_one_that_was_meant(fields: Any, field: str, fix: str) -> None:
+    report = report_on(fields)
+    assert report.errors_found == 0
+    (warning,) = report.warnings
+    assert (warning.field, warning.problem) == (field, "is no known field, and is not read")
+    assert fix in warning.fix
+
+
+def test_of_a_control_it_is_an_error() -> None:
+    assert error_of(POLICY | {"blockd": {"everything": True}}).field == "blockd"
+    assert error_of(POLICY | {"blocked": {"everthing": True}}).fix == "did you mean everything?"
 
 
 def test_an_unknown_path_is_a_warning_and_no_error() -> None:
