@@ -15,11 +15,11 @@ from rich.progress import Progress
 from consumers.settings import Settings
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
-from scripts.command_check import show
+from scripts.command_check import show, show_warnings
 from scripts.console import bar, console, json_option, print_json, settings_options
 from scripts.kafka_access import admin_client, producer
 from scripts.message_check import Checked, Report, check_item
-from scripts.message_files import read_items
+from scripts.message_files import read_items, readable_again
 
 TOPICS = {"campaign-updates": "entity", "controls": "control", "requests": "bid_request"}
 CHUNK_RECORDS = 500
@@ -48,17 +48,21 @@ def load(*, settings: Settings, topic: str, file: pathlib.Path, rate: float | No
     Entities and controls get the key kind/id; requests that of their user, else device, else session, else their own
     id. Keys are placed by Kafka's murmur2.
     """
-    report = _checked(topic, file)
     shown = console(as_json=as_json)
-    if not report.ok:
-        show(shown, report)
-        shown.print("Nothing was published.")
-        if as_json:
-            print_json({"topic": topic, "published": 0, **report.as_json()})
-        sys.exit(1)
-    started = time.monotonic()
-    with bar(shown) as progress:
-        published = uvloop.run(_publish(settings, topic, file, rate=rate, total=report.messages, progress=progress))
+    with readable_again(file) as messages:
+        report = _checked(topic, messages)
+        if not report.ok:
+            show(shown, report)
+            shown.print("Nothing was published.")
+            if as_json:
+                print_json({"topic": topic, "published": 0, **report.as_json()})
+            sys.exit(1)
+        show_warnings(shown, report)
+        started = time.monotonic()
+        with bar(shown) as progress:
+            published = uvloop.run(
+                _publish(settings, topic, messages, rate=rate, total=report.messages, progress=progress)
+            )
     seconds = time.monotonic() - started
     name = topic_name(settings.topic_prefix, topic)
     shown.print(f"Published {published:,} records to {name} in {seconds:.1f} s. Warnings: {report.warnings_found:,}.")

@@ -62,10 +62,12 @@ class Checked:
 def check_item(item: Item) -> Checked:
     """Raises SchemaError when the engine would not accept it."""
     if item.fields is None:
-        raise SchemaError("", item.problem)
+        raise SchemaError(item.field, item.problem)
     kind = item.fields.get("kind")
     if "kind" not in item.fields and "imp" in item.fields:
         return _request(item)
+    if item.repeated and kind in (*KINDS, *CONTROL_KINDS):
+        raise _repeated(item.repeated[0])
     if kind in KINDS:
         return _entity(item, item.fields, str(kind))
     if kind in CONTROL_KINDS:
@@ -74,6 +76,10 @@ def check_item(item: Item) -> Checked:
     if "kind" not in item.fields:
         raise SchemaError("kind", "is required and missing", known)
     raise SchemaError("kind", f"{kind!r} is not known", known)
+
+
+def _repeated(field: str) -> SchemaError:
+    return SchemaError(field, "is given more than once", "the last one would count: keep the one that is meant")
 
 
 def name_of(item: Item) -> str:
@@ -127,7 +133,8 @@ def _request(item: Item) -> Checked:
     typed = request.typed
     ids = (typed.user.id, typed.device.ifa, typed.ext.adjudge.session_id, typed.id)
     key = next((one for one in ids if one), "")
-    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request)
+    warnings = tuple(_repeated(field) for field in item.repeated)
+    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request, warnings=warnings)
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:
@@ -196,7 +203,9 @@ class Report:
         self._error(_note(item.line, name_of(item), problem))
 
     def finish(self) -> None:
-        """Warn of references that lead out of the file; arrival order does not matter to the engine."""
+        """Say that there was nothing; warn of references that lead out of the file, whatever the order of arrival."""
+        if not self.messages and not self.errors_found:
+            self._error(Note(line=1, message="", field="", problem="the file is empty: no message is in it"))
         if not any(kind == "advertiser" for kind, _ in self._entities):
             return  # a partial file: its parents may be there already
         for (kind, identity), (line, entity) in self._entities.items():

@@ -97,7 +97,11 @@ def test_a_request_is_keyed_by_user_else_device_else_session_else_itself() -> No
     ("fields", "field", "fix"),
     [
         (ADVERTISER | {"nmae": "Acme"}, "nmae", "did you mean name?"),
-        (LINE_ITEM | {"pricing": {"event": "click", "amount_micros": 1, "stratgy": "manual"}}, "pricing.stratgy", "strategy?"),
+        (
+            LINE_ITEM | {"pricing": {"event": "click", "amount_micros": 1, "stratgy": "manual"}},
+            "pricing.stratgy",
+            "strategy?",
+        ),
         (CAMPAIGN | {"flights": [{"start": None}, {"edn": None}]}, "flights[1].edn", "did you mean end?"),
         (CAMPAIGN | {"dayparts": [{"from_": "08:00"}]}, "dayparts[0].from_", "did you mean from?"),
         (CREATIVE, "formats[1].assets[0].ulr", "did you mean url?"),
@@ -138,6 +142,27 @@ def test_the_same_key_twice_is_a_warning() -> None:
     report = report_on(POLICY, POLICY | {"version": 2})
     assert [note.line for note in report.warnings] == [2]
     assert "line 1" in report.warnings[0].problem
+
+
+@pytest.mark.parametrize("fields", [LINE_ITEM, POLICY])
+def test_a_key_given_twice_is_an_error_of_entities_and_controls(fields: dict[str, Any]) -> None:
+    """Two readers may take different ones, and of two stops only one is in force."""
+    raw = orjson.dumps(fields)[:-1] + b',"version":2}'
+    with pytest.raises(SchemaError, match="the one that is meant") as raised:
+        check_item(Item(line=1, raw=raw, fields=orjson.loads(raw), repeated=("version",)))
+    assert (raised.value.field, raised.value.problem) == ("version", "is given more than once")
+
+
+def test_a_key_given_twice_is_a_warning_of_requests_which_the_engine_answers() -> None:
+    raw = b'{"id":"r","imp":[{"id":"1"}],"at":1,"at":2}'
+    checked = check_item(Item(line=1, raw=raw, fields=orjson.loads(raw), repeated=("at",)))
+    assert [(odd.field, odd.problem) for odd in checked.warnings] == [("at", "is given more than once")]
+
+
+def test_a_file_without_a_message_says_why_it_is_not_good() -> None:
+    report = report_on()
+    assert not report.ok
+    assert [note.problem for note in report.errors] == ["the file is empty: no message is in it"]
 
 
 def test_a_message_for_another_topic_is_an_error() -> None:
