@@ -1,6 +1,7 @@
 """``adjudge check`` finds what the engine would refuse, with line, field and fix, and nothing else."""
 
 import copy
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,7 +12,7 @@ from engine.catalog import Catalog
 from engine.controls import Controls
 from schemas.errors import SchemaError
 from schemas.topics import BY_NAME
-from scripts.message_check import Checked, Report, check_item
+from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item
 from scripts.sample_catalog import entities
 from scripts.sample_controls import controls
@@ -163,6 +164,43 @@ def test_a_file_without_a_message_says_why_it_is_not_good() -> None:
     report = report_on()
     assert not report.ok
     assert [note.problem for note in report.errors] == ["the file is empty: no message is in it"]
+
+
+def test_a_removal_needs_no_more_than_kind_and_id() -> None:
+    ids = [{"kind": "ad", "id": "ad1"}, LINE_ITEM, LINE_ITEM | {"pricing": "none"}, {"kind": "policy", "name": "feed"}]
+    removals = [check_removal(item(one)) for one in ids]
+    assert [(one.topic, one.key, one.value) for one in removals] == [
+        ("campaign-updates", b"ad/ad1", None),
+        ("campaign-updates", b"line_item/l1", None),
+        ("campaign-updates", b"line_item/l1", None),
+        ("controls", b"policy/feed", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"id": "ad1"}, "kind"),
+        ({"kind": "add", "id": "ad1"}, "kind"),
+        ({"kind": ["ad"], "id": "ad1"}, "kind"),
+        ({"kind": "ad"}, "id"),
+        ({"kind": "ad", "id": 7}, "id"),
+        ({"kind": "ad", "id": "ad 1"}, "id"),
+        ({"kind": "policy", "id": "feed"}, "name"),
+        ({"id": "r", "imp": [{"id": "1"}]}, "kind"),
+    ],
+)
+def test_a_removal_without_a_key_is_refused_by_its_field(fields: Any, field: str) -> None:
+    with pytest.raises(SchemaError) as raised:
+        check_removal(item(fields))
+    assert raised.value.field == field
+
+
+def test_a_removal_of_two_ids_is_refused() -> None:
+    twice = Item(line=1, raw=b"", fields={"kind": "ad", "id": "ad2"}, repeated=("id",))
+    with pytest.raises(SchemaError, match="more than once"):
+        check_removal(twice)
+    assert check_removal(dataclasses.replace(twice, repeated=("status",))).key == b"ad/ad2"
 
 
 def test_a_message_for_another_topic_is_an_error() -> None:
