@@ -19,7 +19,6 @@ USER_VALUE_PPM_MIN = -PPM
 SLOTS_MAX = 4  # imps that take part in an auction; eight come with a later version
 SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
 KEYWORDS_MAX = 200
-CPM_TEXT_CHARS_MAX = 64  # of a decimal CPM as text
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
 ANSWERS_KEPT = 4_096  # pairs of native request and creative: which of its assets answer
 TOKEN_CHARS_MAX = 4_096  # of an impression token that an engagement brings back

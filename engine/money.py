@@ -7,9 +7,9 @@ micros is exactly the price of one impression in nanos: a CPM of 1.00 is 10**6 n
 import decimal
 from typing import Final
 
-from engine.limits import CPM_TEXT_CHARS_MAX, PPB
-from schemas.decimals import JSON_NUMBER
-from schemas.limits import FLOOR_CPM_MICROS_MAX
+from engine.limits import PPB
+from schemas.decimals import JSON_NUMBER, is_bounded
+from schemas.limits import DECIMAL_CHARS_MAX, FLOOR_CPM_MICROS_MAX
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM
@@ -27,14 +27,16 @@ def cpm_text_to_nanos(cpm: str | int | decimal.Decimal) -> int:
     """Nanos per impression of a decimal CPM, rounded up: "0.5" is 500_000, "1e-7" is 1.
 
     Takes the number as its text, an integer, or a Decimal read from the text; a float has lost the text and is
-    refused. Raises ValueError for what is not a number, negative, or above ``FLOOR_CPM_MICROS_MAX``.
+    refused. Raises ValueError for what is not a number, too long, negative, or above ``FLOOR_CPM_MICROS_MAX``.
     """
     number = _number(cpm)
+    if not is_bounded(number):
+        raise ValueError(f"must be written with at most {DECIMAL_CHARS_MAX} characters")
     if not number.is_finite() or number < 0:
         raise ValueError("must be a decimal number of at least 0")
     if number > CPM_MAX:  # comparing is exact; arithmetic on Decimals would round to the context's precision
         raise ValueError(f"must be at most {CPM_MAX}")
-    if number.adjusted() < -CPM_TEXT_CHARS_MAX:
+    if number.adjusted() < -DECIMAL_CHARS_MAX:
         return 0 if number.is_zero() else 1
     numerator, denominator = number.as_integer_ratio()
     return cdiv(numerator * NANOS_PER_CPM, denominator)
@@ -46,8 +48,8 @@ def _number(cpm: object) -> decimal.Decimal:
     if isinstance(cpm, int) and not isinstance(cpm, bool):
         return decimal.Decimal(cpm)
     text = cpm if isinstance(cpm, str) else ""
-    if len(text) > CPM_TEXT_CHARS_MAX or JSON_NUMBER.fullmatch(text) is None:
-        raise ValueError(f"must be an integer or the text of a decimal number, at most {CPM_TEXT_CHARS_MAX} characters")
+    if len(text) > DECIMAL_CHARS_MAX or JSON_NUMBER.fullmatch(text) is None:
+        raise ValueError(f"must be an integer or the text of a decimal number, at most {DECIMAL_CHARS_MAX} characters")
     try:
         return decimal.Decimal(text)
     except decimal.InvalidOperation as error:

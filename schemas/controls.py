@@ -1,6 +1,7 @@
 """What operators write: the controls of ``ads.controls``, key ``kind/name`` (data-model.md, Policy).
 
 A control is anything that can change a decision (D6). Conditions are kept as plain JSON, read by the engine.
+A field that is not known is refused, at any depth: a misspelt ``blocked`` would otherwise lift an emergency stop.
 """
 
 import itertools
@@ -48,14 +49,14 @@ MODEL_RANGES: Final = {
 }
 
 
-class Floor(msgspec.Struct, frozen=True, kw_only=True):
+class Floor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A floor for the requests where ``when`` holds: the greatest that holds counts."""
 
     cpm_micros: FloorCpmMicros
     when: dict[str, object] | None = None
 
 
-class Blocked(msgspec.Struct, frozen=True, kw_only=True):
+class Blocked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The emergency stop: what must not serve, by id, domain, category or label, or all of it."""
 
     advertisers: Names = ()
@@ -67,7 +68,7 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True):
     everything: bool = False
 
 
-class ControlBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class ControlBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What all controls have: a name unique in its kind, and a version that grows with every change."""
 
     kind: ClassVar[str]
@@ -147,6 +148,7 @@ ControlKind = Literal["policy", "seed", "limits", "model"]
 
 CONTROL_KINDS: Final[tuple[ControlKind, ...]] = ("policy", "seed", "limits", "model")
 
+_MODELS: Final = {model.kind: model for model in (Policy, Seed, Limits, ModelControl)}
 _CONTROL: Final[msgspec.json.Decoder[Control]] = msgspec.json.Decoder(Control)
 
 
@@ -173,7 +175,7 @@ def decode_control(key: bytes, value: bytes) -> Control:
     kind, name = parse_control_key(key)
     if len(value) > CONTROL_BYTES_MAX:
         raise SchemaError("", f"is {len(value)} bytes long", f"at most {CONTROL_BYTES_MAX} are accepted")
-    control = decode(_CONTROL, value)
+    control = decode(_CONTROL, value, _MODELS[kind])
     if (control.kind, control.name) != (kind, name):
         raise SchemaError("key", f"names {kind}/{name}, the value {control.kind}/{control.name}", "make them the same")
     if isinstance(control, Policy):

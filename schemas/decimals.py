@@ -1,6 +1,7 @@
-"""Decimal numbers that come as texts: only as JSON writes numbers, whatever else Python would read as a decimal.
+"""Decimal numbers from outside: texts only as JSON writes numbers, whatever else Python would read as a decimal.
 
-Money hangs on them: "0_5" is no 5.00. Where a field is a decimal, the text of a number is as good as the number.
+Money hangs on them: "0_5" is no 5.00. Where a field is a decimal, the text of a number is as good as the number. They
+are exact, and therefore as long as whoever wrote them likes.
 """
 
 import decimal
@@ -13,12 +14,18 @@ import msgspec
 
 from schemas.decoding import alternatives
 from schemas.errors import SchemaError
+from schemas.limits import DECIMAL_CHARS_MAX, DECIMAL_EXPONENT_MAX
 
 JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 SHOWN_CHARS_MAX: Final = 40
 
 # Where decimals stand: in fields of an object, in the elements of a list, or (None) here.
 Plan = dict[str, "Plan"] | tuple["Plan", ...] | None
+
+
+def is_bounded(number: decimal.Decimal) -> bool:
+    """Whether exact arithmetic on the number takes next to no time: the limits of digits and of size hold."""
+    return len(str(number)) <= DECIMAL_CHARS_MAX and abs(number.adjusted()) <= DECIMAL_EXPONENT_MAX
 
 
 def check_decimals(obj: object, model: Any) -> None:

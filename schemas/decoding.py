@@ -1,9 +1,11 @@
 """Decode a message into its struct, or say which field is wrong, why, and what would be accepted."""
 
 import ast
+import difflib
 import re
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,9 +18,12 @@ T = TypeVar("T")
 _PLACE: Final = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<key>key` in `)?(?P<place>.*)`)?$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(.*)`$", re.DOTALL)
 _EXPECTED: Final = re.compile(r"^Expected `(.*?)`(?:, got `(.*)`)?$", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _PATTERN: Final = re.compile(r"^Expected `str` matching regex (.*)$", re.DOTALL)
 _INVALID: Final = re.compile(r"^Invalid (?:enum )?value (.*)$", re.DOTALL)
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[[^\]]*\]")
+
+_NAME_CHARS_SHOWN: Final = 80  # of a field that is not known; no field of ours has so many
 
 _WORDS: Final = {
     "int": "an integer",
@@ -32,12 +37,15 @@ _WORDS: Final = {
 }
 
 
-def decode(decoder: msgspec.json.Decoder[T], value: bytes) -> T:
-    """``decoder.decode(value)``; raises SchemaError, whatever the bytes are."""
+def decode(decoder: msgspec.json.Decoder[T], value: bytes, model: Any = None) -> T:
+    """``decoder.decode(value)``; raises SchemaError, whatever the bytes are.
+
+    ``model``: the type that was expected, when more is known of it than the decoder's.
+    """
     try:
         return decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, ValueError) as error:
-        raise as_schema_error(error, decoder.type) from error
+        raise as_schema_error(error, model or decoder.type) from error
 
 
 def convert(obj: object, model: type[T]) -> T:
@@ -61,6 +69,9 @@ def as_schema_error(error: Exception, model: Any) -> SchemaError:
     field = place.removeprefix("$").removeprefix(".").replace("[...]", ".*")
     if missing := _MISSING.match(problem):
         return SchemaError(f"{field}.{missing[1]}" if field else missing[1], "is required and missing")
+    if unknown := _UNKNOWN.match(problem):
+        names = [name for kind in _kinds_at(model, place) for name in field_names(kind)]
+        return unknown_field(field, unknown[1], names)
     if expected := _EXPECTED.match(problem):
         return SchemaError(field, _not_expected(expected[1], expected[2]))
     if invalid := _INVALID.match(problem):
@@ -70,6 +81,27 @@ def as_schema_error(error: Exception, model: Any) -> SchemaError:
         shape = SHAPES.get(ast.literal_eval(pattern[1]))
         return SchemaError(field, f"is not {shape[0]}" if shape else "is malformed", shape[1] if shape else "")
     return SchemaError(field, _lower_first(problem).replace("`", ""))
+
+
+def unknown_field(place: str, name: str, known: Sequence[str]) -> SchemaError:
+    """That the object at ``place`` has no field of this name, and which of the ``known`` ones may have been meant."""
+    shown = name[:_NAME_CHARS_SHOWN]
+    near = difflib.get_close_matches(shown, known, n=1)
+    fix = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"
+    return SchemaError(f"{place}.{shown}" if place else shown, "is no known field", fix)
+
+
+def field_names(struct: Any) -> list[str]:
+    """The names that the fields of a struct have in messages, its tag first."""
+    tag = _struct_config(struct, "tag_field")
+    return [*([tag] if tag else []), *(field.encode_name for field in msgspec.structs.fields(struct))]
+
+
+def _kinds_at(model: Any, place: str) -> tuple[Any, ...]:
+    here = alternatives(model)
+    for step in _STEP.finditer(place.removeprefix("$")):
+        here = tuple(inner for kind in here for inner in _inside(kind, step[1]))
+    return here
 
 
 def _not_expected(expected: str, got: str | None) -> str:

@@ -15,6 +15,8 @@ RATE_PPB_MAX = 1_000_000 * PPB
 FLOOR_CPM_MICROS_MAX = 9_000_000_000
 LAMBDA_NANOS_MAX = 9_000_000_000
 USER_VALUE_PPM_MAX = 10 * PPM
+DECIMAL_CHARS_MAX = 64  # of a decimal number as text: exact arithmetic on a quarter of a million digits takes seconds
+DECIMAL_EXPONENT_MAX = 999_999  # of its size as a power of ten, either sign
 
 # Messages.
 REQUEST_BYTES_MAX = 262_144

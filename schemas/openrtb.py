@@ -13,10 +13,18 @@ import msgspec
 import orjson
 from msgspec import Meta
 
-from schemas.decimals import check_decimals
+from schemas.decimals import check_decimals, is_bounded
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.limits import FLOOR_CPM_MICROS_MAX, IMPS_MAX, POSITION_MAX, PPM, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
+from schemas.limits import (
+    DECIMAL_CHARS_MAX,
+    FLOOR_CPM_MICROS_MAX,
+    IMPS_MAX,
+    POSITION_MAX,
+    PPM,
+    REQUEST_BYTES_MAX,
+    REQUEST_ID_CHARS_MAX,
+)
 from schemas.native import NativeRequest, read_native
 from schemas.repair import repaired
 from schemas.shapes import Integer
@@ -260,12 +268,20 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
         _check_supported(imp, field)
 
 
+def _check_bounded(number: decimal.Decimal, field: str) -> None:
+    if not is_bounded(number):
+        raise SchemaError(field, "is too long a number", f"at most {DECIMAL_CHARS_MAX} characters are read")
+
+
 def _check_floor(floor: decimal.Decimal, field: str) -> None:
+    _check_bounded(floor, field)
     if not 0 <= floor <= CPM_MAX:
         raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {CPM_MAX}")
 
 
 def _check_supported(imp: Imp, field: str) -> None:
+    if imp.qty is not None:
+        _check_bounded(imp.qty.multiplier, f"{field}.qty.multiplier")
     if imp.qty is not None and imp.qty.multiplier != 1:
         raise UnsupportedError(f"{field}.qty", "asks for more than one impression", "one imp is one impression")
     for kind, pod in (("video", imp.video), ("audio", imp.audio)):

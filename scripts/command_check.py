@@ -9,7 +9,7 @@ from rich.console import Console
 
 from scripts.console import console, json_option, print_json, table
 from scripts.message_check import Note, Report
-from scripts.message_files import read_items
+from scripts.message_files import read_items, readable_again
 
 NOTES_SHOWN = 40
 
@@ -19,6 +19,7 @@ NOTES_SHOWN = 40
 Examples:
   adjudge check campaigns.jsonl
   adjudge check policy.json --json
+  jq .campaigns export.json | adjudge check /dev/stdin
 
 A file holds entities, controls and ad requests as JSON lines, as an array, or as objects over several lines.
 """
@@ -31,8 +32,9 @@ def check(*, file: pathlib.Path, as_json: bool) -> None:
     Warnings (paths that OpenRTB does not know, references that lead out of the file) do not count as errors.
     """
     report = Report()
-    for item in read_items(file):
-        report.add(item)
+    with readable_again(file) as messages:
+        for item in read_items(messages):
+            report.add(item)
     report.finish()
     show(console(as_json=as_json), report)
     if as_json:
@@ -44,9 +46,14 @@ def check(*, file: pathlib.Path, as_json: bool) -> None:
 def show(shown: Console, report: Report) -> None:
     """For people: errors, warnings, and what is good."""
     _show_notes(shown, "Errors", report.errors, report.errors_found)
-    _show_notes(shown, "Warnings", report.warnings, report.warnings_found)
+    show_warnings(shown, report)
     good = ", ".join(f"{count:,} for {topic}" for topic, count in report.counts.items()) or "none in this file"
     shown.print(f"Good messages: {good}. Errors: {report.errors_found:,}. Warnings: {report.warnings_found:,}.")
+
+
+def show_warnings(shown: Console, report: Report) -> None:
+    """For people: what is odd in a file, good or not."""
+    _show_notes(shown, "Warnings", report.warnings, report.warnings_found)
 
 
 def _show_notes(shown: Console, title: str, notes: Sequence[Note], found: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 import uvloop
@@ -15,16 +15,17 @@ from rich.progress import Progress
 from consumers.settings import Settings
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
-from scripts.command_check import show
+from scripts.command_check import show, show_warnings
 from scripts.console import bar, console, json_option, print_json, settings_options
 from scripts.kafka_access import admin_client, producer
-from scripts.message_check import Checked, Report, check_item
-from scripts.message_files import read_items
+from scripts.message_check import Checked, Report, check_item, check_removal
+from scripts.message_files import Item, read_items, readable_again
 
 TOPICS = {"campaign-updates": "entity", "controls": "control", "requests": "bid_request"}
 CHUNK_RECORDS = 500
 CHUNK_S = 0.05
 LINGER_MS = 5
+Check = Callable[[Item], Checked]
 
 
 @click.command(
@@ -33,6 +34,7 @@ Examples:
   adjudge load controls policy.json
   adjudge load campaign-updates campaigns.jsonl
   adjudge load requests requests.jsonl --rate 500
+  adjudge load campaign-updates ended.jsonl --remove
 """
 )
 @click.argument("topic", type=click.Choice(list(TOPICS)))
@@ -40,44 +42,64 @@ Examples:
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), help="Records a second; as fast as possible if absent."
 )
+@click.option(
+    "--remove", is_flag=True, help="Remove the file's entities or controls: kind and id (or name) are enough."
+)
 @settings_options
 @json_option
-def load(*, settings: Settings, topic: str, file: pathlib.Path, rate: float | None, as_json: bool) -> None:
+def load(
+    *, settings: Settings, topic: str, file: pathlib.Path, rate: float | None, remove: bool, as_json: bool
+) -> None:
     """Validate a file, and publish it when all of it is good; nothing is published otherwise.
 
     Entities and controls get the key kind/id; requests that of their user, else device, else session, else their own
-    id. Keys are placed by Kafka's murmur2.
+    id. Keys are placed by Kafka's murmur2. With --remove the keys are written without a value.
     """
-    report = _checked(topic, file)
+    if remove and topic == "requests":
+        raise click.BadParameter("a request that was written stays", param_hint="--remove")
+    check, done = (check_removal, "removed") if remove else (check_item, "published")
     shown = console(as_json=as_json)
-    if not report.ok:
-        show(shown, report)
-        shown.print("Nothing was published.")
-        if as_json:
-            print_json({"topic": topic, "published": 0, **report.as_json()})
-        sys.exit(1)
-    started = time.monotonic()
-    with bar(shown) as progress:
-        published = uvloop.run(_publish(settings, topic, file, rate=rate, total=report.messages, progress=progress))
+    with readable_again(file) as messages:
+        report = _checked(topic, messages, check)
+        if not report.ok:
+            show(shown, report)
+            shown.print(f"Nothing was {done}.")
+            if as_json:
+                print_json({"topic": topic, done: 0, **report.as_json()})
+            sys.exit(1)
+        show_warnings(shown, report)
+        started = time.monotonic()
+        with bar(shown) as progress:
+            chunks = _chunks(messages, check, _chunk_records(rate))
+            written = uvloop.run(_publish(settings, topic, chunks, rate=rate, total=report.messages, progress=progress))
     seconds = time.monotonic() - started
     name = topic_name(settings.topic_prefix, topic)
-    shown.print(f"Published {published:,} records to {name} in {seconds:.1f} s. Warnings: {report.warnings_found:,}.")
+    place = f"from {name}" if remove else f"to {name}"
+    shown.print(
+        f"{done.capitalize()} {written:,} records {place} in {seconds:.1f} s. Warnings: {report.warnings_found:,}."
+    )
     if as_json:
-        print_json({"topic": topic, "published": published, "seconds": round(seconds, 3), **report.as_json()})
+        print_json({"topic": topic, done: written, "seconds": round(seconds, 3), **report.as_json()})
 
 
-def _checked(topic: str, file: pathlib.Path) -> Report:
-    report = Report()
+def _checked(topic: str, file: pathlib.Path, check: Check) -> Report:
+    report = Report(check)
     for item in read_items(file):
         checked = report.add(item)
         if checked is not None and checked.topic != topic:
-            report.misplaced(item, checked.topic, topic)
+            report.misplaced(item, checked.topic, topic, options="" if check is check_item else " --remove")
     report.finish()
     return report
 
 
 async def _publish(
-    settings: Settings, topic: str, file: pathlib.Path, *, rate: float | None, total: int, progress: Progress
+    settings: Settings,
+    topic: str,
+    chunks: Iterator[list[Checked]],
+    *,
+    rate: float | None,
+    total: int,
+    progress: Progress,
 ) -> int:
     """Send all records; every send is awaited, so that what is counted is written."""
     name = topic_name(settings.topic_prefix, topic)
@@ -89,7 +111,7 @@ async def _publish(
     published = 0
     async with producer(settings, linger_ms=LINGER_MS, max_request_size=BY_NAME[topic].bytes_max) as client:
         pace = _Pace(rate)
-        for chunk in _chunks(file, _chunk_records(rate)):
+        for chunk in chunks:
             await pace.wait(published)
             await _send(client, name, TOPICS[topic], chunk)
             published += len(chunk)
@@ -114,10 +136,10 @@ def _chunk_records(rate: float | None) -> int:
     return max(1, min(CHUNK_RECORDS, int(rate * CHUNK_S))) if rate else CHUNK_RECORDS
 
 
-def _chunks(file: pathlib.Path, records: int) -> Iterator[list[Checked]]:
+def _chunks(file: pathlib.Path, check: Check, records: int) -> Iterator[list[Checked]]:
     chunk: list[Checked] = []
     for item in read_items(file):
-        chunk.append(check_item(item))
+        chunk.append(check(item))
         if len(chunk) == records:
             yield chunk
             chunk = []

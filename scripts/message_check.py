@@ -6,7 +6,7 @@ Entities and controls get the checks of ``engine/catalog.py`` and ``engine/contr
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.controls import compile_policy
@@ -14,7 +14,15 @@ from engine.models.default import build
 from engine.schedule import compile_schedule
 from engine.targeting.condition import Condition, parse_condition
 from engine.zones import known_zone
-from schemas.controls import CONTROL_KINDS, Control, ModelControl, Policy, control_key, decode_control
+from schemas.controls import (
+    CONTROL_KINDS,
+    Control,
+    ModelControl,
+    Policy,
+    control_key,
+    decode_control,
+    parse_control_key,
+)
 from schemas.entities import (
     KINDS,
     Ad,
@@ -26,9 +34,11 @@ from schemas.entities import (
     LineItem,
     decode_entity,
     entity_key,
+    parse_entity_key,
 )
 from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
+from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
@@ -49,22 +59,27 @@ class Note:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """One good message: the topic it belongs to, its key there, its bytes, and what is odd about it."""
+    """One good message: the topic it belongs to, its key there, its bytes, and what is odd about it.
+
+    A removal has neither ``value`` nor ``message``.
+    """
 
     topic: str
     key: bytes
-    value: bytes
-    message: Entity | Control | AdRequest
+    value: bytes | None
+    message: Entity | Control | AdRequest | None
     warnings: tuple[SchemaError, ...] = ()
 
 
 def check_item(item: Item) -> Checked:
     """Raises SchemaError when the engine would not accept it."""
     if item.fields is None:
-        raise SchemaError("", item.problem)
+        raise SchemaError(item.field, item.problem)
     kind = item.fields.get("kind")
     if "kind" not in item.fields and "imp" in item.fields:
         return _request(item)
+    if item.repeated and kind in (*KINDS, *CONTROL_KINDS):
+        raise _repeated(item.repeated[0])
     if kind in KINDS:
         return _entity(item, item.fields, str(kind))
     if kind in CONTROL_KINDS:
@@ -73,6 +88,34 @@ def check_item(item: Item) -> Checked:
     if "kind" not in item.fields:
         raise SchemaError("kind", "is required and missing", known)
     raise SchemaError("kind", f"{kind!r} is not known", known)
+
+
+def check_removal(item: Item) -> Checked:
+    """The removal of an entity or control, of which kind and id (or name) are looked at: it may be invalid itself.
+
+    Raises SchemaError when they are not there, or no key could be made of them.
+    """
+    if item.fields is None:
+        raise SchemaError(item.field, item.problem)
+    kind = item.fields.get("kind")
+    of_entity, of_control = kind in KINDS, kind in CONTROL_KINDS
+    if not (of_entity or of_control):
+        known = f"what can be removed is an entity ({', '.join(KINDS)}) or a control ({', '.join(CONTROL_KINDS)})"
+        raise SchemaError("kind", f"{kind!r} is not known" if kind is not None else "is required and missing", known)
+    field = "id" if of_entity else "name"
+    if repeated := [name for name in item.repeated if name in {"kind", field}]:
+        raise _repeated(repeated[0])
+    key = f"{kind}/{_identity(item.fields, field)}".encode()
+    with _own_id(field):
+        if of_entity:
+            parse_entity_key(key)
+        else:
+            parse_control_key(key)
+    return Checked(topic="campaign-updates" if of_entity else "controls", key=key, value=None, message=None)
+
+
+def _repeated(field: str) -> SchemaError:
+    return SchemaError(field, "is given more than once", "the last one would count: keep the one that is meant")
 
 
 def name_of(item: Item) -> str:
@@ -86,9 +129,12 @@ def name_of(item: Item) -> str:
 def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     with _own_id("id"):
         entity = decode_entity(f"{kind}/{_identity(fields, 'id')}".encode(), item.raw)
-    warnings: tuple[SchemaError, ...] = ()
+    warnings = tuple(
+        SchemaError(unknown.field, f"{unknown.problem}, and is not read", unknown.fix)
+        for unknown in unknown_fields(fields, Entity)
+    )
     if isinstance(entity, LineItem):
-        warnings = _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
+        warnings += _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
     elif isinstance(entity, Advertiser):
         _check_zone(entity.timezone)
     elif isinstance(entity, Campaign):
@@ -125,7 +171,8 @@ def _request(item: Item) -> Checked:
     typed = request.typed
     ids = (typed.user.id, typed.device.ifa, typed.ext.adjudge.session_id, typed.id)
     key = next((one for one in ids if one), "")
-    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request)
+    warnings = tuple(_repeated(field) for field in item.repeated)
+    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request, warnings=warnings)
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:
@@ -153,9 +200,10 @@ def _odd(condition: Condition, field: str) -> tuple[SchemaError, ...]:
 
 
 class Report:
-    """What a whole file comes to; ``add`` each item in order, then ask."""
+    """What a whole file comes to; ``add`` each item in order, then ask. ``check``: what is made of an item."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[Item], Checked] = check_item) -> None:
+        self._check = check
         self.counts = collections.Counter[str]()
         self.errors: list[Note] = []
         self.warnings: list[Note] = []
@@ -177,7 +225,7 @@ class Report:
     def add(self, item: Item) -> Checked | None:
         """Check one message and keep what there is to say; None when it is not acceptable."""
         try:
-            checked = check_item(item)
+            checked = self._check(item)
         except SchemaError as error:
             self._error(_note(item.line, name_of(item), error))
             return None
@@ -188,13 +236,16 @@ class Report:
             self._remember(item, checked)
         return checked
 
-    def misplaced(self, item: Item, topic: str, expected: str) -> None:
-        """An acceptable message that does not belong on the topic it is meant for."""
-        problem = SchemaError("kind", f"belongs on {topic}, not on {expected}", f"`adjudge load {topic} FILE`")
+    def misplaced(self, item: Item, topic: str, expected: str, *, options: str = "") -> None:
+        """An acceptable message that does not belong on the topic it is meant for. ``options``: of the right command."""
+        fix = f"`adjudge load {topic} FILE{options}`"
+        problem = SchemaError("kind", f"belongs on {topic}, not on {expected}", fix)
         self._error(_note(item.line, name_of(item), problem))
 
     def finish(self) -> None:
-        """Warn of references that lead out of the file; arrival order does not matter to the engine."""
+        """Say that there was nothing; warn of references that lead out of the file, whatever the order of arrival."""
+        if not self.messages and not self.errors_found:
+            self._error(Note(line=1, message="", field="", problem="the file is empty: no message is in it"))
         if not any(kind == "advertiser" for kind, _ in self._entities):
             return  # a partial file: its parents may be there already
         for (kind, identity), (line, entity) in self._entities.items():

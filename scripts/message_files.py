@@ -4,35 +4,59 @@ JSON lines are read one by one, whatever the size of the file; the other shapes 
 own bytes: a floor's decimal text must reach the decoder as it was written.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Final
 
 import orjson
 
+from scripts.json_faults import repeated_keys, unreadable_numbers
+
 WHOLE_BYTES_MAX: Final = 268_435_456  # of a file that is no JSON lines
-LINE_BYTES_MAX: Final = 16_777_216
+LINE_BYTES_MAX: Final = 16_777_216  # of a line of JSON lines, its end included; no message has so many
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = " \t\r\n"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One message of a file: the line on which it begins, its bytes, and the object, or else ``problem``."""
+    """One message of a file: the line on which it begins, its bytes, and the object, or else ``problem``.
+
+    ``field``: where the problem is, when that can be told. ``repeated``: the fields that are given more than once.
+    """
 
     line: int
     raw: bytes
     fields: dict[str, object] | None
     problem: str = ""
+    field: str = ""
+    repeated: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def readable_again(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The file itself; of what can be read but once, such as a pipe, a copy that is gone in the end. Raises OSError."""
+    if path.is_file():
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(prefix="adjudge-") as copy:
+        with path.open("rb") as once:
+            shutil.copyfileobj(once, copy)
+        copy.flush()
+        yield pathlib.Path(copy.name)
 
 
 def read_items(path: pathlib.Path) -> Iterator[Item]:
     """The messages in order; what cannot be read is an item with a problem. Raises OSError."""
     with path.open("rb") as file:
         first, second = _two_lines(file.readline(LINE_BYTES_MAX), iter(lambda: file.readline(LINE_BYTES_MAX), b""))
-    if first.startswith(b"{") and (second.startswith(b"{") or _is_json(first)):
+    cut_off = len(first) + len(_BOM) >= LINE_BYTES_MAX
+    if first.startswith(b"{") and (cut_off or second.startswith(b"{") or _is_json(first)):
         yield from _lines(path)
     elif path.stat().st_size > WHOLE_BYTES_MAX:
         yield Item(line=1, raw=b"", fields=None, problem=f"more than {WHOLE_BYTES_MAX} bytes need one object a line")
@@ -60,10 +84,15 @@ def _is_json(text: bytes) -> bool:
 
 
 def _lines(path: pathlib.Path) -> Iterator[Item]:
+    number = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            raw = (line.removeprefix(_BOM) if number == 1 else line).strip()
-            if raw:
+        while line := file.readline(LINE_BYTES_MAX + 1):
+            number += 1
+            if len(line) > LINE_BYTES_MAX:
+                yield Item(line=number, raw=b"", fields=None, problem=f"has more than {LINE_BYTES_MAX} bytes")
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(LINE_BYTES_MAX)
+            elif raw := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield _item(number, raw)
 
 
@@ -71,10 +100,12 @@ def _item(line: int, raw: bytes) -> Item:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        return Item(line=line, raw=raw, fields=None, problem=f"is not JSON: {error}")
+        numbers = unreadable_numbers(raw.decode("utf-8", "replace"))
+        field, problem = numbers[0] if numbers else ("", f"is not JSON: {error}")
+        return Item(line=line, raw=raw, fields=None, problem=problem, field=field)
     if not isinstance(value, dict):
         return Item(line=line, raw=raw, fields=None, problem="is not a JSON object")
-    return Item(line=line, raw=raw, fields=value)
+    return Item(line=line, raw=raw, fields=value, repeated=repeated_keys(raw.decode()))
 
 
 def _whole(content: bytes) -> Iterator[Item]:
@@ -85,7 +116,7 @@ def _whole(content: bytes) -> Iterator[Item]:
         line = content.count(b"\n", 0, error.start) + 1
         yield Item(line=line, raw=b"", fields=None, problem="is not UTF-8 text")
         return
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)  # only its end is wanted, however long a number is
     at = _skip(text, 0, _SPACE)
     in_array = text.startswith("[", at)
     at = _skip(text, at + 1, _SPACE) if in_array else at

@@ -133,6 +133,22 @@ async def test_nothing_of_a_file_with_one_error_is_published(cluster: Cluster) -
     assert (record.key, record.value) == (b"seed/default", good.strip())
 
 
+async def test_what_is_removed_is_written_without_a_value(cluster: Cluster) -> None:
+    await cluster.create()
+    file = cluster.folder / "ads.jsonl"
+    ad = {"kind": "ad", "id": "ad1", "version": 1, "line_item_id": "l1", "creative_id": "cr1", "status": "active"}
+    file.write_bytes(orjson.dumps(ad) + b'\n{"kind":"campaign","id":"c1"}\n')
+    removed = await adjudge(cluster, "load", "campaign-updates", str(file), "--remove")
+    assert (removed.status, removed.json["removed"]) == (0, 2)
+    records = await cluster.read("campaign-updates")
+    assert [(record.key, record.value) for record in records] == [(b"ad/ad1", None), (b"campaign/c1", None)]
+    file.write_bytes(b'{"kind":"ad","id":"ad1"}\n{"kind":"policy","name":"feed"}\n')
+    refused = await adjudge(cluster, "load", "campaign-updates", str(file), "--remove")
+    assert (refused.status, refused.json["removed"]) == (1, 0)
+    assert refused.json["errors"][0]["fix"] == "`adjudge load controls FILE --remove`"
+    assert (await adjudge(cluster, "load", "requests", str(file), "--remove")).status == 2
+
+
 async def test_loading_to_a_topic_that_is_not_there_says_what_to_do(cluster: Cluster) -> None:
     file = cluster.folder / "seed.json"
     file.write_text('{"kind":"seed","name":"default","value":"s"}')

@@ -112,6 +112,35 @@ def test_check_exits_with_1_when_a_message_is_wrong(capsys: pytest.CaptureFixtur
     assert "none in this file" in capsys.readouterr().out
 
 
+async def test_check_reads_what_is_piped_into_it() -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", "check", "/dev/stdin", "--json",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await child.communicate(b'{"kind":"seed","name":"default","value":"s"}\n')
+    checked = last_json(out.decode())
+    assert isinstance(checked, dict)
+    assert (child.returncode, checked["messages"], checked["errors"]) == (0, 1, [])
+
+
+def test_check_tells_of_a_number_beyond_all_limits_by_its_line_and_field(
+    capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text('{"kind":"policy","name":"p",\n"floor_cpm_micros":' + "1" * 5_000 + "}")
+    assert cli.run(["check", str(file), "--json"]) == 1
+    checked = last_json(capsys.readouterr().out)
+    assert isinstance(checked, dict)
+    assert [(note["line"], note["field"]) for note in checked["errors"]] == [(1, "floor_cpm_micros")]
+
+
+def test_check_finds_a_key_that_is_given_twice(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "stop.json"
+    file.write_text('{"kind":"policy","name":"p","blocked":{"everything":true},"blocked":{}}')
+    assert cli.run(["check", str(file), "--json"]) == 1
+    assert '"field":"blocked"' in capsys.readouterr().out
+
+
 def test_schemas_are_written_and_then_current(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 1
     assert cli.run(["schemas", "--out", str(tmp_path)]) == 0

@@ -106,6 +106,36 @@ def test_each_mistake_of_another_control_names_its_field(kind: str, change: dict
     assert refusal({**golden(kind), **change}).field == field
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "field", "fix"),
+    [
+        ("policy", {"blockd": {"everything": True}}, "blockd", "did you mean blocked?"),
+        ("policy", {"blocked": {"everthing": True}}, "blocked.everthing", "did you mean everything?"),
+        ("policy", {"floor_cpm_micro": 5}, "floor_cpm_micro", "did you mean floor_cpm_micros?"),
+        ("policy", {"floors": [{"cpm_micros": 1, "wen": {}}]}, "floors[0].wen", "did you mean when?"),
+        ("policy", {"blocked": {"x": 1}}, "blocked.x", "the fields are advertisers, line_items, ads, adomain, cat,"),
+        ("seed", {"weights": {}}, "weights", "the fields are kind, name, version, value"),
+        ("limits", {"misplacd": "refuse"}, "misplacd", "did you mean misplaced?"),
+        ("model_logistic", {"wieghts": {}}, "wieghts", "did you mean weights?"),
+        ("seed", {"v" * 100_000: 1}, "v" * 80, "the fields are kind,"),
+    ],
+)
+def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(
+    kind: str, change: dict[str, Any], field: str, fix: str
+) -> None:
+    """Passed over, a misspelt ``blocked`` lifts the emergency stop that it was to bring."""
+    error = refusal({**golden(kind), **change})
+    assert (error.field, error.problem) == (field, "is no known field")
+    assert error.fix.startswith(fix)
+
+
+def test_conditions_are_plain_json_and_may_name_any_path() -> None:
+    when = {"device.colour": "red", "anything": {"$in": [1]}}
+    policy = decode({"kind": "policy", "name": "p", "when": when, "floors": [{"cpm_micros": 1, "when": when}]})
+    assert isinstance(policy, Policy)
+    assert policy.when == when
+
+
 def test_a_model_may_value_what_people_dislike() -> None:
     model = decode({**golden("model_constant"), "predicts": "user_value", "value": -1_000_000, "values": {}})
     assert isinstance(model, ModelControl)

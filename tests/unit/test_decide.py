@@ -130,6 +130,15 @@ def test_an_invalid_policy_leaves_the_emergency_stop_in_force() -> None:
     assert decided(stage).result.nbr == Nbr.EVERYTHING_BLOCKED
 
 
+@pytest.mark.parametrize("misspelt", [{"blockd": {"everything": True}}, {"blocked": {"everthing": True}}])
+def test_a_misspelt_stop_is_no_policy_and_leaves_the_stop_in_force(misspelt: dict[str, Any]) -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "blocked": {"everything": True}})
+    (rejection,) = stage.control({**POLICY, **misspelt})
+    assert "did you mean" in rejection.problem
+    assert decided(stage).result.nbr == Nbr.EVERYTHING_BLOCKED
+
+
 @pytest.mark.parametrize(
     ("imp", "reason"),
     [

@@ -1,6 +1,7 @@
 """``adjudge check`` finds what the engine would refuse, with line, field and fix, and nothing else."""
 
 import copy
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,7 +12,7 @@ from engine.catalog import Catalog
 from engine.controls import Controls
 from schemas.errors import SchemaError
 from schemas.topics import BY_NAME
-from scripts.message_check import Checked, Report, check_item
+from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item
 from scripts.sample_catalog import entities
 from scripts.sample_controls import controls
@@ -28,6 +29,13 @@ CAMPAIGN = {"kind": "campaign", "id": "c1", "version": 1, "advertiser_id": "a1",
 ADVERTISER = {
     "kind": "advertiser", "id": "a1", "version": 1, "name": "Acme", "status": "active", "currency": "USD",
     "timezone": "UTC", "adomain": ["acme.example"],
+}  # fmt: skip
+CREATIVE = {
+    "kind": "creative", "id": "cr1", "version": 1, "advertiser_id": "a1",
+    "formats": [
+        {"type": "banner", "w": 300, "h": 250, "markup": "<a>"},
+        {"type": "native", "assets": [{"role": "title", "text": "Roses", "ulr": ""}]},
+    ],
 }  # fmt: skip
 POLICY = {"kind": "policy", "name": "feed", "version": 1, "rank": 1}
 
@@ -86,6 +94,34 @@ def test_a_request_is_keyed_by_user_else_device_else_session_else_itself() -> No
     assert keys == [b"u1", b"d1", b"s1", b"r1"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "field", "fix"),
+    [
+        (ADVERTISER | {"nmae": "Acme"}, "nmae", "did you mean name?"),
+        (
+            LINE_ITEM | {"pricing": {"event": "click", "amount_micros": 1, "stratgy": "manual"}},
+            "pricing.stratgy",
+            "strategy?",
+        ),
+        (CAMPAIGN | {"flights": [{"start": None}, {"edn": None}]}, "flights[1].edn", "did you mean end?"),
+        (CAMPAIGN | {"dayparts": [{"from_": "08:00"}]}, "dayparts[0].from_", "did you mean from?"),
+        (CREATIVE, "formats[1].assets[0].ulr", "did you mean url?"),
+        (CAMPAIGN | {"colour": "red"}, "colour", "the fields are kind, id, version, advertiser_id"),
+    ],
+)
+def test_a_field_that_nobody_reads_is_a_warning_with_the_one_that_was_meant(fields: Any, field: str, fix: str) -> None:
+    report = report_on(fields)
+    assert report.errors_found == 0
+    (warning,) = report.warnings
+    assert (warning.field, warning.problem) == (field, "is no known field, and is not read")
+    assert fix in warning.fix
+
+
+def test_of_a_control_it_is_an_error() -> None:
+    assert error_of(POLICY | {"blockd": {"everything": True}}).field == "blockd"
+    assert error_of(POLICY | {"blocked": {"everthing": True}}).fix == "did you mean everything?"
+
+
 def test_an_unknown_path_is_a_warning_and_no_error() -> None:
     report = report_on(LINE_ITEM | {"targeting": {"device.colour": "red"}})
     assert report.errors_found == 0
@@ -113,6 +149,64 @@ def test_a_rank_of_the_default_policy_is_a_warning() -> None:
     assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
     (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings
     assert (warning.message, warning.field) == ("policy/default", "rank")
+
+
+@pytest.mark.parametrize("fields", [LINE_ITEM, POLICY])
+def test_a_key_given_twice_is_an_error_of_entities_and_controls(fields: dict[str, Any]) -> None:
+    """Two readers may take different ones, and of two stops only one is in force."""
+    raw = orjson.dumps(fields)[:-1] + b',"version":2}'
+    with pytest.raises(SchemaError, match="the one that is meant") as raised:
+        check_item(Item(line=1, raw=raw, fields=orjson.loads(raw), repeated=("version",)))
+    assert (raised.value.field, raised.value.problem) == ("version", "is given more than once")
+
+
+def test_a_key_given_twice_is_a_warning_of_requests_which_the_engine_answers() -> None:
+    raw = b'{"id":"r","imp":[{"id":"1"}],"at":1,"at":2}'
+    checked = check_item(Item(line=1, raw=raw, fields=orjson.loads(raw), repeated=("at",)))
+    assert [(odd.field, odd.problem) for odd in checked.warnings] == [("at", "is given more than once")]
+
+
+def test_a_file_without_a_message_says_why_it_is_not_good() -> None:
+    report = report_on()
+    assert not report.ok
+    assert [note.problem for note in report.errors] == ["the file is empty: no message is in it"]
+
+
+def test_a_removal_needs_no_more_than_kind_and_id() -> None:
+    ids = [{"kind": "ad", "id": "ad1"}, LINE_ITEM, LINE_ITEM | {"pricing": "none"}, {"kind": "policy", "name": "feed"}]
+    removals = [check_removal(item(one)) for one in ids]
+    assert [(one.topic, one.key, one.value) for one in removals] == [
+        ("campaign-updates", b"ad/ad1", None),
+        ("campaign-updates", b"line_item/l1", None),
+        ("campaign-updates", b"line_item/l1", None),
+        ("controls", b"policy/feed", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"id": "ad1"}, "kind"),
+        ({"kind": "add", "id": "ad1"}, "kind"),
+        ({"kind": ["ad"], "id": "ad1"}, "kind"),
+        ({"kind": "ad"}, "id"),
+        ({"kind": "ad", "id": 7}, "id"),
+        ({"kind": "ad", "id": "ad 1"}, "id"),
+        ({"kind": "policy", "id": "feed"}, "name"),
+        ({"id": "r", "imp": [{"id": "1"}]}, "kind"),
+    ],
+)
+def test_a_removal_without_a_key_is_refused_by_its_field(fields: Any, field: str) -> None:
+    with pytest.raises(SchemaError) as raised:
+        check_removal(item(fields))
+    assert raised.value.field == field
+
+
+def test_a_removal_of_two_ids_is_refused() -> None:
+    twice = Item(line=1, raw=b"", fields={"kind": "ad", "id": "ad2"}, repeated=("id",))
+    with pytest.raises(SchemaError, match="more than once"):
+        check_removal(twice)
+    assert check_removal(dataclasses.replace(twice, repeated=("status",))).key == b"ad/ad2"
 
 
 def test_a_message_for_another_topic_is_an_error() -> None:

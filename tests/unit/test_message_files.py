@@ -1,5 +1,7 @@
 """A file of messages is read whatever its shape, and what cannot be read is named by its line."""
 
+import concurrent.futures
+import os
 import pathlib
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import message_files
-from scripts.message_files import Item, read_items
+from scripts.message_files import Item, read_items, readable_again
 
 
 def items(tmp_path: pathlib.Path, content: bytes) -> list[Item]:
@@ -65,6 +67,70 @@ def test_what_is_no_json_is_named_by_its_line(tmp_path: pathlib.Path, content: b
     assert last.line == line
     assert problem in last.problem
     assert last.fields is None
+
+
+@pytest.mark.parametrize("digits", [309, 4_301, 250_000])
+@pytest.mark.parametrize("between", [b"", b"\n "])
+def test_a_number_too_large_for_any_reader_is_named_by_its_field(
+    tmp_path: pathlib.Path, digits: int, between: bytes
+) -> None:
+    number = b"9" * digits
+    content = b'{"id":"a","formats":[{},{%b"w":%b}]}\n{"id":"b"}\n' % (between, number)
+    first, *others = items(tmp_path, content)
+    assert (first.line, first.field, first.problem) == (1, "formats[1].w", "is too large a number")
+    assert [other.fields for other in others] == [{"id": "b"}]
+
+
+def test_a_number_that_json_does_not_have_is_named_by_its_field(tmp_path: pathlib.Path) -> None:
+    (item,) = items(tmp_path, b'{"pricing":{"amount_micros":NaN}}')
+    assert (item.field, item.problem) == ("pricing.amount_micros", "NaN is no number of JSON")
+
+
+def test_a_line_longer_than_the_limit_is_refused_and_does_not_hide_the_others(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_files, "LINE_BYTES_MAX", 40)
+    long = b'{"id":"' + b"x" * 100 + b'"}\n'
+    fits = b'{"id":"' + b"x" * 30 + b'"}\n'
+    assert len(fits) == 40
+    assert [(item.line, item.problem) for item in items(tmp_path, fits + long + fits)] == [
+        (1, ""), (2, "has more than 40 bytes"), (3, ""),
+    ]  # fmt: skip
+    assert [item.line for item in items(tmp_path, long + fits) if item.problem] == [1]
+    assert [item.line for item in items(tmp_path, fits + long[:-1]) if item.problem] == [2]
+
+
+@pytest.mark.parametrize(
+    ("content", "repeated"),
+    [
+        (b'{"a":1,"b":2}', ()),
+        (b'{"a":1,"b":2,"a":3}', ("a",)),
+        (b'{"a":1,"\\u0061":1}', ("a",)),
+        (b'{"a":[{},{"b":1,"b":1}],"c":{"d":{"e":1,"f":2,"e":3,"f":4}}}', ("a[1].b", "c.d.e", "c.d.f")),
+        (b'{"a":{"b":1},"c":{"b":1}}', ()),
+    ],
+)
+def test_keys_that_are_given_twice_are_told(tmp_path: pathlib.Path, content: bytes, repeated: tuple[str, ...]) -> None:
+    (item,) = items(tmp_path, content)
+    assert item.repeated == repeated
+    (item,) = items(tmp_path, b"[" + content + b"]")
+    assert item.repeated == repeated
+
+
+def test_what_can_be_read_but_once_is_read_as_often_as_wanted(tmp_path: pathlib.Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        threads.submit(pipe.write_bytes, b'{"id":"a"}\n')
+        with readable_again(pipe) as path:
+            assert [item.fields for item in read_items(path)] == [{"id": "a"}]
+            assert [item.fields for item in read_items(path)] == [{"id": "a"}]
+    assert not path.exists()
+    file = tmp_path / "file"
+    file.write_bytes(b"{}")
+    with readable_again(file) as path:
+        assert path == file
+    assert file.exists()
 
 
 def test_an_empty_file_holds_nothing(tmp_path: pathlib.Path) -> None:

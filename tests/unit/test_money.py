@@ -41,6 +41,16 @@ def test_unreadable_negative_or_too_large_cpm_is_refused(cpm: str | int) -> None
         cpm_text_to_nanos(cpm)
 
 
+@pytest.mark.parametrize(
+    "text", ["0." + "1" * 63, "0." + "1" * 250_000, "1." + "0" * 250_000, "0e1000000", "1e-1000000"]
+)
+def test_a_decimal_is_held_to_the_length_of_a_text(text: str) -> None:
+    for cpm in (text, decimal.Decimal(text)):
+        with pytest.raises(ValueError, match="at most 64 characters"):
+            cpm_text_to_nanos(cpm)
+    assert cpm_text_to_nanos(decimal.Decimal("0." + "1" * 62)) == 111_112
+
+
 @pytest.mark.parametrize("cpm", [0.5, True, None, decimal.Decimal("NaN"), decimal.Decimal("sNaN")])
 def test_what_has_no_exact_text_is_refused(cpm: object) -> None:
     with pytest.raises(ValueError, match="must be"):
