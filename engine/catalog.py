@@ -4,7 +4,6 @@ Its state is a function of the last record of each key alone, so that neither co
 of arrival shows. What a missing parent makes ineligible becomes eligible when the parent comes.
 """
 
-import collections
 import dataclasses
 import itertools
 from collections.abc import Generator, Iterator, Mapping
@@ -60,7 +59,7 @@ class Catalog:
         self._schedules: dict[bytes, Schedule] = {}
         self._rows: dict[str, Row] = {}
         self._base: Segment = build(())
-        self._waiting: dict[str, None] = {}  # ads whose row is to be built again
+        self._waiting: dict[Key, None] = {}  # entities below which, or whose, rows are to be built again
         self._changed: dict[str, None] = {}  # ads whose row is not the base's
         self._merge: Generator[None, None, Segment] | None = None
         self._changed_since_merge: dict[str, None] = {}
@@ -107,7 +106,8 @@ class Catalog:
         Callers that must not stall run ``maintain`` until it returns False first.
         """
         if self._snapshot is None:
-            self._rebuild(len(self._waiting))
+            while self._waiting:
+                self._rebuild(len(self._waiting))
             alive = np.ones(len(self._base), np.bool_)
             gone = [self._base.position[ad] for ad in self._changed if ad in self._base.position]
             alive[gone] = False
@@ -177,7 +177,7 @@ class Catalog:
             self._entities[address] = entity
         for parent in self._parents(entity):
             self._children.setdefault(parent, {})[address] = None
-        self._waiting.update(dict.fromkeys(self._ads_below(address)))
+        self._waiting[address] = None
 
     @staticmethod
     def _parents(entity: Entity | Invalid | None) -> Iterator[Key]:
@@ -192,27 +192,23 @@ class Catalog:
             yield ("line_item", entity.line_item_id)
             yield ("creative", entity.creative_id)
 
-    def _ads_below(self, address: Key) -> Iterator[str]:
-        found: dict[str, None] = {}
-        waiting = collections.deque([address])
-        while waiting:
-            kind, identity = here = waiting.popleft()
+    def _rebuild(self, entities_max: int) -> None:
+        """Build the rows of ads that wait for it, and have those below waiting parents wait: so many entities at most."""
+        for address in tuple(itertools.islice(self._waiting, entities_max)):
+            del self._waiting[address]
+            self._waiting.update(self._children.get(address, {}))
+            kind, identity = address
             if kind == "ad":
-                found[identity] = None
-            waiting.extend(self._children.get(here, ()))
-        return iter(found)
+                self._rebuild_ad(identity)
 
-    def _rebuild(self, rows_max: int) -> None:
-        """Build the rows of the first ``rows_max`` ads that wait for it."""
-        for ad_id in tuple(itertools.islice(self._waiting, rows_max)):
-            del self._waiting[ad_id]
-            self._changed[ad_id] = None
-            self._changed_since_merge[ad_id] = None
-            ad = self._entities.get(("ad", ad_id))
-            if isinstance(ad, Ad):
-                self._rows[ad_id] = self._row(ad)
-            else:
-                self._rows.pop(ad_id, None)  # an invalid ad names no parents: it is no candidate of anything
+    def _rebuild_ad(self, ad_id: str) -> None:
+        self._changed[ad_id] = None
+        self._changed_since_merge[ad_id] = None
+        ad = self._entities.get(("ad", ad_id))
+        if isinstance(ad, Ad):
+            self._rows[ad_id] = self._row(ad)
+        else:
+            self._rows.pop(ad_id, None)  # an invalid ad names no parents: it is no candidate of anything
 
     def _row(self, ad: Ad) -> Row:
         join = self._join(ad)

@@ -7,6 +7,7 @@ import pytest
 
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
+from engine.segment import BUILD_SLICE_ROWS
 from engine.snapshot import Snapshot
 from tests.builders import Stage, ad, advertiser, campaign, creative, line_item, one_ad
 
@@ -141,3 +142,18 @@ def test_two_conditions_that_python_calls_equal_stay_two() -> None:
         entities += [line_item(f"l{number}", targeting={"x": value}), ad(f"ad{number}", f"l{number}")]
     (part,) = Stage(*entities).world().catalog.parts
     assert len({row.condition for row in part.segment.rows}) <= len(part.segment.index) == 3
+
+
+def test_an_update_of_an_advertiser_with_very_many_ads_is_worked_off_in_slices() -> None:
+    stage = Stage(advertiser(), campaign(), creative(), line_item(), *(ad(f"ad{number}") for number in range(1_000)))
+    stage.merge()
+    stage.put(advertiser(status="paused"))
+    assert len(stage.catalog._waiting) == 1  # its ads are looked for later, slice by slice
+    slices = 0
+    while stage.catalog._waiting:
+        before = len(stage.catalog._changed)
+        stage.catalog.maintain()
+        assert len(stage.catalog._changed) - before <= BUILD_SLICE_ROWS
+        slices += 1
+    assert slices >= 1_000 // BUILD_SLICE_ROWS
+    assert set(states(stage.world().catalog).values()) == {Reason.STATUS_INACTIVE}
