@@ -109,6 +109,28 @@ def test_the_same_key_twice_is_a_warning() -> None:
     assert "line 1" in report.warnings[0].problem
 
 
+@pytest.mark.parametrize(
+    ("condition", "named"),
+    [
+        ({"imp.tagid": "top"}, []),
+        ({"$or": [{"imp.banner.pos": 1}, {"imp.ext.place": {"$in": ["a"]}}]}, []),
+        ({"imp.bidfloor": {"$lt": 1}}, ["imp.bidfloor"]),  # the warning of ranges
+        ({"imp.0.tagid": "top"}, ["imp.0.tagid"]),
+        ({"$nor": [{"imp.length": 2}]}, ["imp.length"]),
+        ({"imp": {"$elemMatch": {"tagid": "top"}}}, ["imp"]),
+        ({"device.colour": "red", "imp.0.secure": 1}, ["device.colour", "imp.0.secure"]),
+    ],
+)
+def test_in_a_policy_imp_is_the_first_imp_itself(condition: dict[str, Any], named: list[str]) -> None:
+    for policy in (POLICY | {"when": condition}, POLICY | {"floors": [{"when": condition, "cpm_micros": 1}]}):
+        assert sorted(warning.problem.partition(":")[0] for warning in report_on(policy).warnings) == named
+
+
+def test_in_a_line_item_imp_is_an_array() -> None:
+    assert report_on(LINE_ITEM | {"targeting": {"imp.0.tagid": "top"}}).warnings_found == 0
+    assert report_on(LINE_ITEM | {"targeting": {"imp.tagid": "top"}}).warnings_found == 1
+
+
 def test_a_rank_of_the_default_policy_is_a_warning() -> None:
     assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
     (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings
