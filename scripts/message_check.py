@@ -85,7 +85,7 @@ def name_of(item: Item) -> str:
 def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     with _own_id("id"):
         entity = decode_entity(f"{kind}/{_identity(fields, 'id')}".encode(), item.raw)
-    warnings = warnings_of(entity)
+    warnings = warnings_of(entity, fields)
     if isinstance(entity, Advertiser):
         _check_zone(entity.timezone)
     elif isinstance(entity, Campaign):
@@ -103,7 +103,7 @@ def _check_zone(name: str) -> None:
 def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     with _own_id("name"):
         control = decode_control(f"{kind}/{_identity(fields, 'name')}".encode(), item.raw)
-    warnings = warnings_of(control)
+    warnings = warnings_of(control, fields)
     if isinstance(control, ModelControl):
         build(control)
     return Checked(topic="controls", key=control_key(control), value=item.raw, message=control, warnings=warnings)

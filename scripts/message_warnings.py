@@ -1,18 +1,18 @@
-"""What is odd about a message though the engine accepts it: what leads nowhere, or changes nothing."""
+"""What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.controls import compile_policy
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from schemas.controls import Control, Policy
-from schemas.entities import Entity, LineItem
+from schemas.entities import Ad, Campaign, Entity, LineItem
 from schemas.errors import SchemaError
 
 
-def warnings_of(message: Entity | Control) -> tuple[SchemaError, ...]:
-    """Each with its field. Raises SchemaError for a condition that is none."""
-    return (*_conditions(message), *_rank(message))
+def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
+    """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
+    return (*_conditions(message), *_rank(message), *_kept(message, fields))
 
 
 def _conditions(message: Entity | Control) -> Iterator[SchemaError]:
@@ -42,3 +42,20 @@ def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:
 def _rank(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, Policy) and message.name == "default" and message.rank:
         yield SchemaError("rank", "default is asked last, whatever its rank", "leave it out")
+
+
+def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[SchemaError]:
+    """Fields of later versions (README, What is not decided yet)."""
+    names: tuple[str, ...] = ()
+    match message:
+        case Ad():
+            names = ("weight",) if message.weight != 1 else ()
+        case Campaign():
+            names = tuple(name for name in ("pacing", "objective") if fields.get(name) is not None)
+        case LineItem():
+            names = ("pricing.goal_event",) if message.pricing.goal_event is not None else ()
+        case Policy():
+            names = ("exploration_ppm",) if message.exploration_ppm else ()
+        case _:
+            pass
+    yield from (SchemaError(name, "is kept, and changes no decision yet") for name in names)
