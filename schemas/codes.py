@@ -33,7 +33,7 @@ class Nbr(enum.IntEnum):
     NOTHING_ELIGIBLE = 505  # no ad may serve here and now, at any price
     BELOW_FLOOR = 506  # at least one ad may serve, none reaches a reserve
     EVERYTHING_BLOCKED = 507  # the policy's emergency stop
-    CURRENCY = 508  # no imp whose floor is in a currency of the policy
+    CURRENCY = 508  # the request's cur does not allow the policy's currency
     MISPLACED = 509  # in another partition than its key says, and the limits refuse that
     CONSTRAINED = 510  # a rule of the page keeps out every ad that reaches a reserve, or leaves no slot
     SHED = 511  # refused unread, under overload

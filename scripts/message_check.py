@@ -9,16 +9,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.controls import compile_policy
 from engine.models.default import build
 from engine.schedule import compile_schedule
-from engine.targeting.condition import Condition, parse_condition
 from engine.zones import known_zone
 from schemas.controls import (
     CONTROL_KINDS,
     Control,
     ModelControl,
-    Policy,
     control_key,
     decode_control,
     parse_control_key,
@@ -40,6 +37,7 @@ from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
 from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
+from scripts.message_warnings import warnings_of
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
 
@@ -133,9 +131,8 @@ def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
         SchemaError(unknown.field, f"{unknown.problem}, and is not read", unknown.fix)
         for unknown in unknown_fields(fields, Entity)
     )
-    if isinstance(entity, LineItem):
-        warnings += _odd(parse_condition(entity.targeting, field="targeting"), "targeting")
-    elif isinstance(entity, Advertiser):
+    warnings += warnings_of(entity, fields)
+    if isinstance(entity, Advertiser):
         _check_zone(entity.timezone)
     elif isinstance(entity, Campaign):
         if entity.timezone:
@@ -152,16 +149,8 @@ def _check_zone(name: str) -> None:
 def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     with _own_id("name"):
         control = decode_control(f"{kind}/{_identity(fields, 'name')}".encode(), item.raw)
-    warnings: tuple[SchemaError, ...] = ()
-    if isinstance(control, Policy):
-        compiled = compile_policy(control, 0)
-        conditions = {"when": compiled.when} | {
-            f"floors[{n}].when": when for n, (when, _) in enumerate(compiled.floors)
-        }
-        warnings = tuple(odd for field, when in conditions.items() if when for odd in _odd(when, field))
-        if control.name == "default" and control.rank:
-            warnings += (SchemaError("rank", "default is asked last, whatever its rank", "leave it out"),)
-    elif isinstance(control, ModelControl):
+    warnings = warnings_of(control, fields)
+    if isinstance(control, ModelControl):
         build(control)
     return Checked(topic="controls", key=control_key(control), value=item.raw, message=control, warnings=warnings)
 
@@ -193,10 +182,6 @@ def _own_id(field: str) -> Iterator[None]:
         if error.field == "key":
             raise SchemaError(field, error.problem, error.fix) from error
         raise
-
-
-def _odd(condition: Condition, field: str) -> tuple[SchemaError, ...]:
-    return tuple(SchemaError(field, warning) for warning in condition.warnings)
 
 
 class Report:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import signal
 import sys
 
 import structlog
@@ -11,6 +12,8 @@ import structlog
 from consumers.settings import CONFIG, PREFIX, Settings
 
 GRACE_S = 15.0  # each drains within 10
+# Of children that we asked to end: one that died of it had not come to installing its handlers, and held nothing yet.
+ENDED_WELL = (0, -signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,7 @@ async def supervise(settings: Settings, processes: int, stop: asyncio.Event) -> 
                 log.error("a process ended by itself, so all end", process=number, status=children[number].returncode)
             asked.cancel()
             await _end(children, ends)
-    return 1 if early or any(child.returncode for child in children) else 0
+    return 0 if not early and all(child.returncode in ENDED_WELL for child in children) else 1
 
 
 async def _start(settings: Settings, number: int, closing: contextlib.AsyncExitStack) -> asyncio.subprocess.Process:

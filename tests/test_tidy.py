@@ -71,6 +71,13 @@ def test_files_and_functions_fit_a_few_screens() -> None:
     assert over_all(lambda name: tidiness.sizes(name, sources()[name], tree(name))) == []
 
 
+def test_every_limit_is_one_that_something_is_held_to() -> None:
+    held = "".join(text for name, text in sources().items() if not name.endswith("/limits.py") and name[:5] != "tests")
+    modules = [name for name in sources() if name.endswith("/limits.py")]
+    assert modules == ["schemas/limits.py", "engine/limits.py"]
+    assert [finding for name in modules for finding in tidiness.unused_limits(name, tree(name), held)] == []
+
+
 def test_names_say_what_is_there_and_packages_hold_a_docstring() -> None:
     assert over_all(tidiness.file_name) == []
     assert over_all(lambda name: tidiness.package_file(name, tree(name))) == []
@@ -187,6 +194,11 @@ def test_long_files_and_functions_are_found() -> None:
     assert list(tidiness.sizes("x.py", long_function, ast.parse(long_function)))
     good = "def f():\n" + "    x = 1\n" * (tidiness.FUNCTION_LINES_MAX - 1)
     assert not list(tidiness.sizes("x.py", good, ast.parse(good)))
+
+
+def test_a_limit_that_nothing_is_held_to_is_found() -> None:
+    module = ast.parse("A_MAX = 1\nB_MAX = 2")
+    assert list(tidiness.unused_limits("x.py", module, "if a > A_MAX:")) == ["x.py:2: B_MAX limits nothing"]
 
 
 @pytest.mark.parametrize(

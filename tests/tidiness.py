@@ -163,6 +163,15 @@ def sizes(name: str, text: str, tree: ast.AST) -> Iterator[str]:
                 yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES_MAX}"
 
 
+def unused_limits(name: str, tree: ast.Module, others: str) -> Iterator[str]:
+    """Constants of a module of limits that no other text names: nothing is held to them."""
+    used = set(re.findall(r"\w+", others))
+    for node in tree.body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Name) and target.id not in used:
+                yield f"{name}:{node.lineno}: {target.id} limits nothing"
+
+
 def file_name(name: str) -> Iterator[str]:
     """A name that says nothing, or that hides a module of the standard library."""
     *folders, file = name.split("/")

@@ -145,6 +145,53 @@ def test_the_same_key_twice_is_a_warning() -> None:
     assert "line 1" in report.warnings[0].problem
 
 
+@pytest.mark.parametrize(
+    ("condition", "named"),
+    [
+        ({"imp.tagid": "top"}, []),
+        ({"$or": [{"imp.banner.pos": 1}, {"imp.ext.place": {"$in": ["a"]}}]}, []),
+        ({"imp.bidfloor": {"$lt": 1}}, ["imp.bidfloor"]),  # the warning of ranges
+        ({"imp.0.tagid": "top"}, ["imp.0.tagid"]),
+        ({"$nor": [{"imp.length": 2}]}, ["imp.length"]),
+        ({"imp": {"$elemMatch": {"tagid": "top"}}}, ["imp"]),
+        ({"device.colour": "red", "imp.0.secure": 1}, ["device.colour", "imp.0.secure"]),
+    ],
+)
+def test_in_a_policy_imp_is_the_first_imp_itself(condition: dict[str, Any], named: list[str]) -> None:
+    for policy in (POLICY | {"when": condition}, POLICY | {"floors": [{"when": condition, "cpm_micros": 1}]}):
+        assert sorted(warning.problem.partition(":")[0] for warning in report_on(policy).warnings) == named
+
+
+def test_in_a_line_item_imp_is_an_array() -> None:
+    assert report_on(LINE_ITEM | {"targeting": {"imp.0.tagid": "top"}}).warnings_found == 0
+    assert report_on(LINE_ITEM | {"targeting": {"imp.tagid": "top"}}).warnings_found == 1
+
+
+AD = {"kind": "ad", "id": "ad1", "version": 1, "line_item_id": "l1", "creative_id": "cr1", "status": "active"}
+PRICING: Any = LINE_ITEM["pricing"]
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (AD | {"weight": 1}, []),
+        (AD | {"weight": 0}, ["weight"]),
+        (CAMPAIGN | {"objective": None}, []),
+        (CAMPAIGN | {"objective": "conversions"}, ["objective"]),
+        (CAMPAIGN | {"objective": "conversions", "pacing": "even"}, ["pacing", "objective"]),
+        (LINE_ITEM | {"pricing": PRICING | {"goal_event": None}}, []),
+        (LINE_ITEM | {"pricing": PRICING | {"goal_event": "purchase"}}, ["pricing.goal_event"]),
+        (POLICY | {"exploration_ppm": 0}, []),
+        (POLICY | {"exploration_ppm": 1}, ["exploration_ppm"]),
+    ],
+)
+def test_a_field_that_is_kept_and_changes_no_decision_yet_is_a_warning(message: Any, fields: list[str]) -> None:
+    report = report_on(message)
+    assert report.ok
+    assert [warning.field for warning in report.warnings] == fields
+    assert {warning.problem for warning in report.warnings} <= {"is kept, and changes no decision yet"}
+
+
 def test_a_rank_of_the_default_policy_is_a_warning() -> None:
     assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
     (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings

@@ -1,0 +1,61 @@
+"""What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
+
+from collections.abc import Iterator, Mapping
+
+from engine.controls import compile_policy
+from engine.targeting.condition import Condition, parse_condition
+from engine.targeting.paths import warning_of
+from schemas.controls import Control, Policy
+from schemas.entities import Ad, Campaign, Entity, LineItem
+from schemas.errors import SchemaError
+
+
+def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
+    """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
+    return (*_conditions(message), *_rank(message), *_kept(message, fields))
+
+
+def _conditions(message: Entity | Control) -> Iterator[SchemaError]:
+    if isinstance(message, LineItem):
+        condition = parse_condition(message.targeting, field="targeting")
+        yield from (SchemaError("targeting", warning) for warning in condition.warnings)
+    elif isinstance(message, Policy):
+        compiled = compile_policy(message, 0)
+        floors = {f"floors[{number}].when": when for number, (when, _) in enumerate(compiled.floors)}
+        for field, when in {"when": compiled.when, **floors}.items():
+            yield from _of_a_page(when, field) if when else ()
+
+
+def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:
+    """A policy's conditions are asked about the first imp itself, where a line item's are asked about the array."""
+    paths = [path for path in sorted(condition.paths) if path == "imp" or path.startswith("imp.")]
+    of_the_array = {warning_of(tuple(path.split("."))) for path in paths}
+    yield from (SchemaError(field, warning) for warning in condition.warnings if warning not in of_the_array)
+    for path in paths:
+        _, _, below = path.partition(".")
+        first, _, rest = below.partition(".")
+        if not first or first == "length" or first.isdigit():
+            problem = f"{path}: in a policy imp is the first imp itself, not an array"
+            yield SchemaError(field, problem, f"write imp.{rest}" if rest else "ask for its fields, such as imp.tagid")
+
+
+def _rank(message: Entity | Control) -> Iterator[SchemaError]:
+    if isinstance(message, Policy) and message.name == "default" and message.rank:
+        yield SchemaError("rank", "default is asked last, whatever its rank", "leave it out")
+
+
+def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[SchemaError]:
+    """Fields of later versions (README, What is not decided yet)."""
+    names: tuple[str, ...] = ()
+    match message:
+        case Ad():
+            names = ("weight",) if message.weight != 1 else ()
+        case Campaign():
+            names = tuple(name for name in ("pacing", "objective") if fields.get(name) is not None)
+        case LineItem():
+            names = ("pricing.goal_event",) if message.pricing.goal_event is not None else ()
+        case Policy():
+            names = ("exploration_ppm",) if message.exploration_ppm else ()
+        case _:
+            pass
+    yield from (SchemaError(name, "is kept, and changes no decision yet") for name in names)
