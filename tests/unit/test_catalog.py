@@ -141,3 +141,22 @@ def test_two_conditions_that_python_calls_equal_stay_two() -> None:
         entities += [line_item(f"l{number}", targeting={"x": value}), ad(f"ad{number}", f"l{number}")]
     (part,) = Stage(*entities).world().catalog.parts
     assert len({row.condition for row in part.segment.rows}) <= len(part.segment.index) == 3
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_updates_of_one_entity_leave_nothing_behind_however_many(number: int) -> None:
+    """Far too few ads change for a merge, at which unused conditions and schedules are forgotten."""
+    others = [campaign(f"c{other}") for other in range(number)]
+    stage = Stage(*one_ad(), *others)
+    for version in range(20 * number):
+        hour = f"{version // 60 % 24:02}:{version % 60:02}"
+        stage.put(
+            line_item(version=version, targeting={"user.yob": {"$in": [version]}}),
+            campaign(version=version, dayparts=[{"days": ["mon"], "from": hour, "to": "24:00"}]),
+        )
+        stage.merge()
+    held = len(stage.catalog._conditions) + len(stage.catalog._schedules)
+    assert held <= 2 * (len(one_ad()) + len(others) + 1)
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+    (part,) = stage.world().catalog.parts
+    assert part.segment.rows[0].condition in stage.catalog._conditions.values()
