@@ -5,7 +5,6 @@ campaigns. The topics are read committed: what a writer aborted is not part of t
 """
 
 import asyncio
-import collections
 import dataclasses
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumers.connection import close_in_time
+from consumers.rejections import Rejections
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
@@ -31,7 +31,6 @@ POLL_RECORDS_MAX: Final = 500
 FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MAX: Final = 4_194_304
 BACKOFF_S: Final = 0.2
-REJECTIONS_BYTES_MAX: Final = 67_108_864  # of refused records held for the owner of shard 0
 
 log = structlog.get_logger(__name__)
 
@@ -48,12 +47,9 @@ class Broadcast:
         self._snapshot: Snapshot | None = None
         self._ends: dict[str, int] = {}
         self._positions = dict.fromkeys(self._places, 0)
-        self._rejected: collections.deque[Input] = collections.deque()
-        self._rejected_bytes = 0
-        self._last_rejected: dict[str, int] = {}
+        self._rejections = Rejections()
         self._changed = asyncio.Condition()
         self.world: World | None = None
-        self.rejections_dropped = 0
         self.listener: asyncio.Event | None = None  # set when there are new rejections: the buffer of shard 0
 
     def behind(self) -> dict[str, int]:
@@ -67,11 +63,18 @@ class Broadcast:
         """Campaign updates since the start whose version was not above the one held: applied all the same."""
         return self._catalog.stale_versions
 
+    @property
+    def rejections_dropped(self) -> int:
+        """Refused records that did not fit."""
+        return self._rejections.dropped
+
     def rejections(self, below: Mapping[str, int]) -> list[Input]:
         """Refused records that are held, in the order of each topic; those below the marks are written off already."""
-        if all(last < below.get(name, 0) for name, last in self._last_rejected.items()):
-            return []
-        return [one for one in self._rejected if one.offset >= below.get(one.topic, 0)]
+        return self._rejections.above(below)
+
+    def written_off(self, below: Mapping[str, int]) -> None:
+        """The journal's marks: refused records below them are of no use any more."""
+        self._rejections.forget(below)
 
     async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
         """The world, once it is complete and no older than a journal's offsets (D13)."""
@@ -141,12 +144,12 @@ class Broadcast:
                 started = time.monotonic()
 
     def _hold(self, name: str, record: ConsumerRecord, rejection: Rejection) -> None:
-        """Keep a refused record for the owner of shard 0; beyond the limit the oldest go, counted."""
+        """Keep a refused record for the owner of shard 0."""
         log.warning(
             "a record was refused", topic=name, offset=record.offset, field=rejection.field, problem=rejection.problem
         )
         headers = (("adjudge-field", rejection.field.encode()), ("adjudge-problem", rejection.problem.encode()))
-        self._rejected.append(
+        self._rejections.hold(
             Input(
                 topic=name,
                 offset=record.offset,
@@ -156,11 +159,6 @@ class Broadcast:
                 headers=headers,
             )
         )
-        self._rejected_bytes += len(record.value or b"")
-        self._last_rejected[name] = record.offset
-        while self._rejected_bytes > REJECTIONS_BYTES_MAX and len(self._rejected) > 1:
-            self._rejected_bytes -= len(self._rejected.popleft().value or b"")
-            self.rejections_dropped += 1
         if self.listener is not None:
             self.listener.set()
 

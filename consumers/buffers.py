@@ -11,6 +11,7 @@ from engine.effects import Input
 
 BYTES_MAX: Final = 16_777_216  # waiting bytes of a shard; then its partition is paused
 BATCH_BYTES_MAX: Final = 4_194_304  # of one batch; a larger single input goes alone
+OVERHEAD_BYTES: Final = 100  # of an input beside its own bytes, about
 
 
 class Buffer:
@@ -36,7 +37,7 @@ class Buffer:
     def put(self, inputs: Sequence[Input]) -> None:
         """Take what was fetched. One fetch may go beyond the limit; then nothing more comes until there is room."""
         self._inputs.extend(inputs)
-        self._bytes += sum(map(_size, inputs))
+        self._bytes += sum(map(size_bytes, inputs))
         if not self.paused and (len(self) >= self._records_max or self._bytes >= BYTES_MAX):
             self.paused = True
             self._pause()
@@ -68,7 +69,7 @@ class Buffer:
 
     def _take(self, records_max: int) -> list[Input]:
         batch = [self._inputs.popleft() for _ in range(fitting(self._inputs, records_max))]
-        self._bytes -= sum(map(_size, batch))
+        self._bytes -= sum(map(size_bytes, batch))
         if self.paused and len(self) <= self._records_max // 2 and self._bytes <= BYTES_MAX // 2:
             self.paused = False
             self._resume()
@@ -79,12 +80,16 @@ def fitting(inputs: Iterable[Input], records_max: int) -> int:
     """How many of the first inputs make a batch: at least one where there is one, within both limits."""
     count = size = 0
     for one in itertools.islice(inputs, records_max):
-        size += _size(one)
+        size += size_bytes(one)
         if count and size > BATCH_BYTES_MAX:
             break
         count += 1
     return count
 
 
-def _size(one: Input) -> int:
-    return len(one.value or b"") + len(one.key or b"") + 100
+def size_bytes(one: Input) -> int:
+    """What an input holds, about: its bytes and what stands around them."""
+    size = len(one.value or b"") + len(one.key or b"") + OVERHEAD_BYTES
+    for name, value in one.headers:
+        size += len(name) + len(value or b"")
+    return size

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -76,8 +76,11 @@ class Worlds(Protocol):
     async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
         """The world, once it is no older than these offsets."""
 
-    def rejections(self, below: dict[str, int]) -> list[Input]:
+    def rejections(self, below: Mapping[str, int]) -> list[Input]:
         """Refused broadcast records."""
+
+    def written_off(self, below: Mapping[str, int]) -> None:
+        """Those below these marks stand in the journal."""
 
 
 class ReplyQueue(Protocol):
@@ -109,6 +112,14 @@ class Edges:
     metrics: Metrics
     partitions: int
     turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """Where a shard stands after a batch. ``written_off``: below which offsets refused broadcast records are."""
+
+    position: int
+    written_off: Mapping[str, int]
 
 
 class Owner:
@@ -243,6 +254,8 @@ class Owner:
         """The main loop. A failure of the commit in flight ends it at once."""
         self._committed = shard.position
         self._acknowledged = False
+        if self.partition == 0:
+            self._edges.worlds.written_off(shard.rejections_below)
         buffer = self._edges.requests.open(self.partition, shard.position)
         self._wake = buffer.wake
         if self.partition == 0:
@@ -263,7 +276,8 @@ class Owner:
                         if committing is not None:
                             await committing
                     if effects.entry is not None:
-                        committing = tasks.create_task(self._commit(shard, effects, shard.position))
+                        after = After(position=shard.position, written_off=shard.rejections_below)
+                        committing = tasks.create_task(self._commit(shard, effects, after))
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         finally:
@@ -279,7 +293,7 @@ class Owner:
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
-            refused = self._edges.worlds.rejections(dict(shard.rejections_below)) if self.partition == 0 else []
+            refused = self._edges.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
             batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms)
             if batch:
                 return batch[: fitting(batch, records_max)]
@@ -313,7 +327,7 @@ class Owner:
             )
         return effects
 
-    async def _commit(self, shard: Shard, effects: Effects, position: int) -> None:
+    async def _commit(self, shard: Shard, effects: Effects, after: After) -> None:
         """Send and commit one batch, then tell who waits for it."""
         if self._producer is None or effects.entry is None:
             raise ShardFailedError("there is nothing to commit, or nothing to commit with", of_request=False)
@@ -321,15 +335,20 @@ class Owner:
         offset = await self._producer.send([*effects.records, effects.entry])
         await self._producer.commit()
         shard.committed(sequence=effects.sequence, journal_offset=offset)
-        self._committed = position
-        self._acknowledged = True
-        self._restores.committed(position)
+        self._acknowledge(after)
         metrics = self._edges.metrics
         metrics.commit_ms.observe((time.perf_counter() - started) * 1_000)
         metrics.count(effects.stats)
-        self._edges.requests.decided(self.partition, position)
+        self._edges.requests.decided(self.partition, after.position)
         self._edges.replies.offer(effects.replies)
         self._log.debug("committed", sequence=effects.sequence, decisions=effects.decision_ids[:DECISION_IDS_LOGGED])
+
+    def _acknowledge(self, after: After) -> None:
+        self._committed = after.position
+        self._acknowledged = True
+        self._restores.committed(after.position)
+        if self.partition == 0:
+            self._edges.worlds.written_off(after.written_off)
 
     async def _await_confirmation(self) -> None:
         """Fenced: whether the shard is still ours is for the group to say, at its current generation."""

@@ -125,6 +125,8 @@ class Catalog:
         """One slice of building changed rows and merging them into the base; True while there is more to do."""
         more = bool(self._waiting)
         self._rebuild(BUILD_SLICE_ROWS)
+        if len(self._conditions) + len(self._schedules) > 2 * (len(self._entities) + 1):
+            self._forget_unshared()  # each entity needs one at most: the others are of updates too few for a merge
         if self._merge is None:
             if self._waiting:
                 return True  # a merge takes in all that is there: it begins when a crowd of changes has come to its end

@@ -4,9 +4,11 @@ import asyncio
 import dataclasses
 
 import orjson
+import pytest
 
-from consumers import broadcast
 from consumers.broadcast import Broadcast
+from consumers.buffers import OVERHEAD_BYTES
+from consumers.rejections import REJECTIONS_BYTES_MAX
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
 
 
@@ -18,6 +20,10 @@ class Written:
     key: bytes | None
     value: bytes | None
     timestamp: int = 1_000
+
+
+def nonsense(offset: int, value: bytes = b"{}") -> Written:
+    return Written(offset=offset, key=b"nonsense", value=value)
 
 
 def policy(version: int) -> bytes:
@@ -83,8 +89,7 @@ async def test_a_world_that_was_given_out_never_changes() -> None:
 async def test_refused_records_are_held_in_order_and_given_from_the_mark_on() -> None:
     fed = Fed(campaign_updates=3, controls=1)
     fed.listener = asyncio.Event()
-    bad = [Written(offset=offset, key=b"nonsense", value=b"{}") for offset in range(3)]
-    await fed.read(CAMPAIGN_UPDATES, *bad, position=3)
+    await fed.read(CAMPAIGN_UPDATES, *(nonsense(offset) for offset in range(3)), position=3)
     await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=b"{"), position=1)
     assert fed.listener.is_set()
     assert [(one.topic, one.offset) for one in fed.rejections({})] == [
@@ -95,10 +100,39 @@ async def test_refused_records_are_held_in_order_and_given_from_the_mark_on() ->
     assert dict(fed.rejections({})[0].headers)["adjudge-problem"]
 
 
-async def test_refused_records_beyond_the_limit_give_way_and_are_counted() -> None:
+@pytest.mark.parametrize("part", ["key", "value"])
+async def test_refused_records_beyond_the_limit_give_way_and_are_counted(part: str) -> None:
+    """A null value with a long key counts as much as a long value."""
     fed = Fed(campaign_updates=3, controls=0)
-    big = b"x" * (broadcast.REJECTIONS_BYTES_MAX // 2 + 1)
+    big = b"x" * (REJECTIONS_BYTES_MAX // 2 + 1)
     for offset in range(3):
-        await fed.read(CAMPAIGN_UPDATES, Written(offset=offset, key=b"nonsense", value=big), position=offset + 1)
+        written = Written(offset=offset, key=big, value=None) if part == "key" else nonsense(offset, big)
+        await fed.read(CAMPAIGN_UPDATES, written, position=offset + 1)
     assert [one.offset for one in fed.rejections({})] == [2]
     assert fed.rejections_dropped == 2
+
+
+async def test_many_small_refused_records_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.rejections.REJECTIONS_BYTES_MAX", 10 * OVERHEAD_BYTES)
+    fed = Fed(campaign_updates=20, controls=0)
+    await fed.read(CAMPAIGN_UPDATES, *(nonsense(offset, b"") for offset in range(20)), position=20)
+    assert fed.rejections_dropped >= 11
+
+
+async def test_what_the_journal_says_was_written_off_is_not_held_any_longer() -> None:
+    fed = Fed(campaign_updates=3, controls=1)
+    await fed.read(CAMPAIGN_UPDATES, *(nonsense(offset) for offset in range(3)), position=3)
+    await fed.read(CONTROLS, Written(offset=0, key=b"policy/default", value=b"{"), position=1)
+    fed.written_off({CAMPAIGN_UPDATES: 2})
+    assert [(one.topic, one.offset) for one in fed.rejections({})] == [(CAMPAIGN_UPDATES, 2), (CONTROLS, 0)]
+    fed.written_off({CAMPAIGN_UPDATES: 3, CONTROLS: 1})
+    assert fed.rejections({}) == []
+
+
+async def test_room_is_made_by_what_is_written_off() -> None:
+    fed = Fed(campaign_updates=3, controls=0)
+    big = b"x" * (REJECTIONS_BYTES_MAX // 2 + 1)
+    for offset in range(3):
+        await fed.read(CAMPAIGN_UPDATES, nonsense(offset, big), position=offset + 1)
+        fed.written_off({CAMPAIGN_UPDATES: offset + 1})
+    assert fed.rejections_dropped == 0

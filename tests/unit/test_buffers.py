@@ -44,6 +44,13 @@ async def test_bytes_pause_a_partition_too() -> None:
     assert source.said == ["resume", "pause", "resume"]
 
 
+async def test_headers_are_bytes_too() -> None:
+    source = Source(records_max=1_000)
+    heavy = Input(topic="requests", offset=0, timestamp_ms=0, headers=(("h", b"x" * BYTES_MAX),))
+    source.buffer.put([heavy])
+    assert source.said == ["resume", "pause"]
+
+
 async def test_a_batch_waits_a_little_for_more_but_not_when_it_is_full() -> None:
     source = Source(records_max=100)
     source.buffer.put([request(0)])

@@ -157,3 +157,22 @@ def test_an_update_of_an_advertiser_with_very_many_ads_is_worked_off_in_slices()
         slices += 1
     assert slices >= 1_000 // BUILD_SLICE_ROWS
     assert set(states(stage.world().catalog).values()) == {Reason.STATUS_INACTIVE}
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_updates_of_one_entity_leave_nothing_behind_however_many(number: int) -> None:
+    """Far too few ads change for a merge, at which unused conditions and schedules are forgotten."""
+    others = [campaign(f"c{other}") for other in range(number)]
+    stage = Stage(*one_ad(), *others)
+    for version in range(20 * number):
+        hour = f"{version // 60 % 24:02}:{version % 60:02}"
+        stage.put(
+            line_item(version=version, targeting={"user.yob": {"$in": [version]}}),
+            campaign(version=version, dayparts=[{"days": ["mon"], "from": hour, "to": "24:00"}]),
+        )
+        stage.merge()
+    held = len(stage.catalog._conditions) + len(stage.catalog._schedules)
+    assert held <= 2 * (len(one_ad()) + len(others) + 1)
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+    (part,) = stage.world().catalog.parts
+    assert part.segment.rows[0].condition in stage.catalog._conditions.values()
