@@ -58,9 +58,13 @@ class Audited:
 async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
     """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
     async with TopicReading(arguments, prefix, TOPICS) as reading:
-        shards = reading.partitions["requests"]
-        from_ = {shard: await _complete_from(arguments, prefix, reading, shard) for shard in shards}
-        audits = {shard: ShardAudit(shard, complete_from=from_[shard]) for shard in shards}
+        begins = {shard: reading.begins[reading.place("requests", shard)] for shard in reading.partitions["requests"]}
+        audits = {
+            shard: ShardAudit(
+                shard, complete_from=await _complete_from(arguments, prefix, reading, shard), requests_from=begin
+            )
+            for shard, begin in begins.items()
+        }
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
         bar = progress.add_task("Auditing", total=total) if progress else None
         async for topic, shard, records in reading.batches():
