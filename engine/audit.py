@@ -5,7 +5,7 @@ it wrote; each output says which request it belongs to. An entry is judged once 
 requests: what is held is bounded by how far the topics are apart, and an error is found at one entry only.
 
 What is proved: the sequence is contiguous, digests chain, fences rise; ranges of input are half-open, without gap or
-overlap; each readable request has one result, in order, and each other one a dead letter; each impression belongs to
+overlap, and none is gone that was not decided; each readable request has one result, in order, and each other one a dead letter; each impression belongs to
 a filled slot, each cost to an impression, whose price it charges; ids are unique; counts and sums agree.
 """
 
@@ -99,16 +99,17 @@ class ShardAudit:
     """The fold over one shard. ``add`` every record in the order of its topic, ``close`` each topic at its end.
 
     ``complete_from``: request offset from which every topic still has all its records; entries that begin before
-    are held to the chain only.
+    are held to the chain only. ``requests_from``: the first request offset that is kept, asked before the journal's end.
     """
 
-    def __init__(self, shard: int, *, complete_from: int = 0) -> None:
+    def __init__(self, shard: int, *, complete_from: int = 0, requests_from: int = 0) -> None:
         self.shard: Final = shard
         self.totals: Final = Totals()
         self.chain: Final = Chain(shard)
         self.violations: Final[list[Violation]] = []
         self.violations_found = 0
         self._complete_from = complete_from
+        self._requests_from = requests_from
         self._entries: Final[collections.deque[tuple[int, Entry]]] = collections.deque()
         self._requests: Final[collections.deque[RequestFact]] = collections.deque()
         self._results: Final[collections.deque[ResultFact]] = collections.deque()
@@ -134,7 +135,11 @@ class ShardAudit:
         self._judge_ready()
 
     def finish(self) -> None:
-        """All topics are closed: what is left of dead letters must agree."""
+        """All topics are closed: no request may be gone that was not decided, and what is left of dead letters agrees."""
+        undecided = self._requests_from if self.chain.position is None else self.chain.position
+        if undecided < self._requests_from:
+            problem = f"requests {undecided}..{self._requests_from - 1} were lost before they were decided"
+            self._found(("lost", "requests", undecided, problem))
         for origin, offset in self._foreign.items():
             if origin not in self._rejected:
                 self._found(("dead_letter", "dead-letters", offset, f"no entry wrote off {origin[0]} at {origin[1]}"))

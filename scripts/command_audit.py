@@ -18,9 +18,10 @@ from consumers.settings import Settings
 from engine.audit import TOPICS, ShardAudit, Totals, Violation
 from engine.audit_facts import decision_place
 from schemas.errors import SchemaError
+from schemas.topics import topic_name
 from schemas.wire import decode_message
 from scripts.console import bar, console, json_option, print_json, settings_options
-from scripts.topic_reading import TopicReading
+from scripts.topic_reading import ReadingError, TopicReading
 
 BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
 BACKLOG_LOW: Final = 5_000
@@ -58,9 +59,14 @@ class Audited:
 async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
     """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
     async with TopicReading(arguments, prefix, TOPICS) as reading:
-        shards = reading.partitions["requests"]
-        from_ = {shard: await _complete_from(arguments, prefix, reading, shard) for shard in shards}
-        audits = {shard: ShardAudit(shard, complete_from=from_[shard]) for shard in shards}
+        check_counts(prefix, reading.partitions)
+        begins = {shard: reading.begins[reading.place("requests", shard)] for shard in reading.partitions["requests"]}
+        audits = {
+            shard: ShardAudit(
+                shard, complete_from=await _complete_from(arguments, prefix, reading, shard), requests_from=begin
+            )
+            for shard, begin in begins.items()
+        }
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
         bar = progress.add_task("Auditing", total=total) if progress else None
         async for topic, shard, records in reading.batches():
@@ -72,6 +78,17 @@ async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Pr
         if progress and bar is not None:
             progress.update(bar, completed=total)
     return _together(audits)
+
+
+def check_counts(prefix: str, partitions: Mapping[str, Sequence[int]]) -> None:
+    """``partitions``: by topic. Raises ReadingError when a topic has other ones than requests: it was made or widened so."""
+    shards = partitions["requests"]
+    for topic, found in partitions.items():
+        if list(found) != list(shards):
+            name, requests = topic_name(prefix, topic), topic_name(prefix, "requests")
+            raise ReadingError(
+                f"topic {name} has {len(found)} partitions, {requests} has {len(shards)}: `adjudge topics check` tells more"
+            )
 
 
 def _take(shard_audit: ShardAudit, topic: str, records: Sequence[ConsumerRecord]) -> None:

@@ -174,8 +174,9 @@ async def open_feed(arguments: Mapping[str, Any], prefix: str, *, partitions: in
     )
     async with contextlib.AsyncExitStack() as closing:
         for client in (producer, consumer):
-            await client.start()
             closing.push_async_callback(client.stop)
+        for client in (producer, consumer):
+            await client.start()
         consumer.assign(places)
         for where, end in (await consumer.end_offsets(places)).items():
             consumer.seek(where, end)

@@ -15,8 +15,8 @@ from consumers.topic_check import create_topics
 async def make_topics(settings: Settings, partitions: int) -> None:
     """Create the topics that are not there."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
-    await admin.start()
     try:
+        await admin.start()
         await create_topics(admin, settings.topic_prefix, shards=partitions)
     finally:
         await admin.close()

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, for_code
+from aiokafka.errors import (
+    BrokerResponseError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+)
 
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicsError
@@ -29,7 +35,7 @@ def explain(error: BaseException) -> str:
         return f"Kafka refused: {_plain(error)}"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}"
+        return f"{where}{error.strerror or str(error) or 'no answer came in time'}"
     return f"{type(error).__name__}: {error}. This should not happen; `adjudge --debug ...` shows where."
 
 
@@ -43,5 +49,5 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 def _plain(error: KafkaError) -> str:
     """The client prefixes names of classes and codes; people need the words."""
-    known = for_code(error.errno).description if isinstance(error.errno, int) and error.errno > 0 else ""
+    known = error.description if isinstance(error, BrokerResponseError) else ""
     return str(error.args[0]) if error.args else known or type(error).__name__

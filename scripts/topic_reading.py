@@ -12,8 +12,10 @@ from typing import Any, Final, Self
 import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
 from schemas.topics import TOPICS, logical_name, topic_name
+from scripts.error_texts import KAFKA_HINT
 
 POLL_MS: Final = 250
 FETCH_WAIT_MS: Final = 50
@@ -55,8 +57,11 @@ class TopicReading:
                 self.ends |= await asked.end_offsets([where for where in places if self._named(where, ())[0] == topic])
             for where in places:
                 self._client.seek(where, self.begins[where])
-        except BaseException:
+        except BaseException as error:
             await self._closing.aclose()
+            if isinstance(error, KafkaConnectionError):
+                servers = ",".join(self._arguments["bootstrap_servers"])
+                raise ReadingError(f"cannot reach Kafka at {servers}: {KAFKA_HINT}") from error
             raise
         return self
 
@@ -123,8 +128,8 @@ class TopicReading:
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=max(topic.bytes_max for topic in TOPICS),
         )
-        await made.start()
         self._closing.push_async_callback(made.stop)
+        await made.start()
         return made
 
     async def _find(self) -> None:

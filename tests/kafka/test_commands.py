@@ -98,6 +98,12 @@ async def test_a_count_of_partitions_that_differs_is_named(cluster: Cluster) -> 
     await until(grown)
     (finding,) = (await adjudge(cluster, "topics", "check")).json["findings"]
     assert finding == {"topic": cluster.prefix + "costs", "setting": "partitions", "actual": "3", "wanted": "2"}
+    audited = await adjudge(cluster, "audit")
+    assert audited.status == 1
+    assert audited.json["error"].startswith(
+        f"topic {cluster.prefix}costs has 3 partitions, {cluster.prefix}requests has 2"
+    )
+    assert "adjudge topics check" in audited.json["error"]
 
 
 async def test_a_good_file_is_published_under_the_keys_of_its_messages(cluster: Cluster) -> None:

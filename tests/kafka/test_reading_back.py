@@ -1,6 +1,8 @@
 """``adjudge audit`` and ``adjudge why`` on real topics: what the engine wrote, and what somebody else did to it."""
 
 import orjson
+from aiokafka import TopicPartition
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
 
 from consumers.connection import client_arguments
@@ -40,6 +42,17 @@ async def test_a_result_written_by_somebody_else_is_found_by_its_offset(cluster:
     audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
     assert [(each.rule, each.topic, each.offset) for each in audited.violations] == [
         ("order", "results", forged_offset)
+    ]
+
+
+async def test_requests_that_are_gone_undecided_are_found(cluster: Cluster) -> None:
+    await _decided(cluster, 5)
+    await cluster.write("requests", [request_record(number) for number in range(5, 10)])
+    place = TopicPartition(cluster.name("requests"), 0)
+    await cluster.admin.delete_records({place: RecordsToDelete(before_offset=9)})
+    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    assert [str(each) for each in audited.violations] == [
+        "requests[0]@6: lost: requests 6..8 were lost before they were decided"
     ]
 
 

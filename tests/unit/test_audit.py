@@ -184,8 +184,8 @@ def sound_log() -> Log:
     }
 
 
-def audited(log: Log, order: tuple[str, ...] = TOPICS, complete_from: int = 0) -> ShardAudit:
-    audit = ShardAudit(SHARD, complete_from=complete_from)
+def audited(log: Log, order: tuple[str, ...] = TOPICS, complete_from: int = 0, requests_from: int = 0) -> ShardAudit:
+    audit = ShardAudit(SHARD, complete_from=complete_from, requests_from=requests_from)
     for topic in order:
         for written in log[topic]:
             audit.add(topic, written.offset, value=written.value, headers=written.headers)
@@ -224,6 +224,19 @@ def test_entries_whose_requests_are_no_longer_kept_are_held_to_the_chain_only() 
     audit = audited(log, complete_from=12)
     assert audit.violations == []
     assert audit.totals.results == 3
+
+
+def test_requests_that_retention_removed_before_they_were_decided_are_told() -> None:
+    log = sound_log()
+    log["requests"] = []
+    assert audited(log, complete_from=17, requests_from=17).violations == []
+    (lost,) = audited(log, complete_from=20, requests_from=20).violations
+    assert (lost.rule, lost.topic, lost.offset) == ("lost", "requests", 17)
+    assert lost.problem == "requests 17..19 were lost before they were decided"
+
+
+def test_nothing_of_a_log_that_has_not_begun_is_lost() -> None:
+    assert audited({topic: [] for topic in TOPICS}, complete_from=20, requests_from=20).violations == []
 
 
 TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {

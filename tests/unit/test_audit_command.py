@@ -5,8 +5,17 @@ import json
 import pytest
 
 from engine.audit import Totals, Violation
-from scripts.command_audit import Audited
+from scripts.command_audit import Audited, check_counts
 from scripts.console import print_json
+from scripts.topic_reading import ReadingError
+
+
+def test_topics_of_other_counts_are_no_log_of_shards() -> None:
+    check_counts("ads.", {"requests": [0, 1], "results": [0, 1]})
+    with pytest.raises(
+        ReadingError, match=r"topic ads\.results has 1 partitions, ads\.requests has 2: `adjudge topics"
+    ):
+        check_counts("ads.", {"requests": [0, 1], "journal": [0, 1], "results": [0]})
 
 
 def test_money_is_told_by_currency_and_violations_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:

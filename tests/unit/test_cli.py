@@ -8,13 +8,45 @@ import sys
 
 import click
 import pytest
+from aiokafka import errors
 
 from consumers.settings import load_settings
 from scripts import cli
 from scripts.command_serve import serve
+from scripts.error_texts import KAFKA_HINT, explain
 from scripts.serve_processes import child_environment
 
 HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "schemas")
+
+
+SEED = '{"kind":"seed","name":"default","value":"s"}'
+DEAD = "127.0.0.1:1"
+# How each command that takes --kafka is called.
+WITH_KAFKA = {
+    ("serve",): (),
+    ("topics", "check"): (),
+    ("topics", "create"): ("--partitions", "2"),
+    ("load",): ("controls", "FILE"),
+    ("why",): ("l1",),
+    ("audit",): (),
+}
+
+
+def leaves(name: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    """A command, or the commands of a group, each with the words that call it."""
+    command = cli.cli.commands[name].make_context(name, ["--help"], resilient_parsing=True).command
+    if isinstance(command, click.Group):
+        return [((name, inner), one) for inner, one in command.commands.items()]
+    return [((name,), command)]
+
+
+async def adjudge(*arguments: str) -> tuple[int | None, str, str]:
+    """Status, standard output and standard error of a process of its own."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await child.communicate()
+    return child.returncode, out.decode(), err.decode()
 
 
 def last_json(text: str) -> object:
@@ -37,10 +69,8 @@ def test_every_command_has_examples_and_json(name: str, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "Examples:" in shown
     assert f"adjudge {name}" in shown
-    command = cli.cli.commands[name].make_context(name, ["--help"], resilient_parsing=True).command
-    leaves = list(command.commands.values()) if isinstance(command, click.Group) else [command]
-    for leaf in leaves:
-        assert any("--json" in parameter.opts for parameter in leaf.params), leaf.name
+    for words, leaf in leaves(name):
+        assert any("--json" in parameter.opts for parameter in leaf.params), words
 
 
 def test_a_misspelt_command_is_told_what_it_may_have_meant(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +89,46 @@ def test_an_error_is_one_sentence_for_people_and_one_object_for_programs(
     error = last_json(shown.out)
     assert isinstance(error, dict)
     assert "cannot reach Kafka" in error["error"]
+
+
+def test_every_command_that_takes_a_cluster_is_known_here() -> None:
+    takers = [
+        words
+        for name in cli.COMMANDS
+        for words, leaf in leaves(name)
+        if any("--kafka" in parameter.opts for parameter in leaf.params)
+    ]
+    assert set(takers) == {*WITH_KAFKA, ("settings",)}  # which shows the address, and asks nobody
+
+
+@pytest.mark.parametrize("words", WITH_KAFKA, ids=" ".join)
+async def test_a_cluster_that_nobody_answers_for_is_one_sentence_of_every_command(
+    words: tuple[str, ...], tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "seed.json"
+    file.write_text(SEED)
+    arguments = [str(file) if one == "FILE" else one for one in WITH_KAFKA[words]]
+    status, out, err = await adjudge(*words, *arguments, "--kafka", DEAD, "--json")
+    assert status == 1
+    error = last_json(out)
+    assert isinstance(error, dict)
+    assert list(error) == ["error"]
+    assert error["error"].startswith(f"cannot reach Kafka at {DEAD}")
+    assert error["error"].endswith(KAFKA_HINT)
+    assert err.strip().endswith(f"Error: {error['error']}")
+    assert "Traceback" not in err
+    assert "Unclosed" not in err
+
+
+def test_every_error_of_the_client_has_words() -> None:
+    """The client's errors have no number but those that a broker sent."""
+    known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.KafkaError)]
+    assert len(known) > 60
+    for kind in known:
+        assert explain(kind()).strip(": ")
+        assert "This should not happen" not in explain(kind())
+    assert "as the broker said" in explain(errors.UnknownTopicOrPartitionError("as the broker said"))
+    assert explain(TimeoutError()) == "no answer came in time"
 
 
 def test_a_setting_that_does_not_exist_is_an_error(
@@ -96,7 +166,7 @@ def test_settings_show_value_and_source_and_mask_secrets(
 
 def test_check_exits_with_1_when_a_message_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     good, bad, empty = tmp_path / "good.json", tmp_path / "bad.json", tmp_path / "empty.json"
-    good.write_text('{"kind":"seed","name":"default","value":"s"}')
+    good.write_text(SEED)
     bad.write_text('{"kind":"seed","name":"default"}')
     empty.write_text("[]")
     assert cli.run(["check", str(good), "--json"]) == 0
@@ -117,7 +187,7 @@ async def test_check_reads_what_is_piped_into_it() -> None:
         sys.executable, "-m", "scripts.cli", "check", "/dev/stdin", "--json",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    out, _ = await child.communicate(b'{"kind":"seed","name":"default","value":"s"}\n')
+    out, _ = await child.communicate(SEED.encode())
     checked = last_json(out.decode())
     assert isinstance(checked, dict)
     assert (child.returncode, checked["messages"], checked["errors"]) == (0, 1, [])
