@@ -28,6 +28,7 @@ from schemas.limits import (
     USER_VALUE_PPM_MAX,
     VCG_NODES_SETTING_MAX,
 )
+from schemas.nesting import check_depth
 from schemas.plain import check_plain
 from schemas.shapes import Currency, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
 
@@ -176,6 +177,7 @@ def decode_control(key: bytes, value: bytes) -> Control:
     kind, name = parse_control_key(key)
     if len(value) > CONTROL_BYTES_MAX:
         raise SchemaError("", f"is {len(value)} bytes long", f"at most {CONTROL_BYTES_MAX} are accepted")
+    check_depth(value)
     control = decode(_CONTROL, value, _MODELS[kind])
     if (control.kind, control.name) != (kind, name):
         raise SchemaError("key", f"names {kind}/{name}, the value {control.kind}/{control.name}", "make them the same")

@@ -24,6 +24,7 @@ from schemas.limits import (
     TRACKERS_MAX,
     WEIGHT_MAX,
 )
+from schemas.nesting import check_depth
 from schemas.plain import check_plain
 from schemas.shapes import (
     AmountMicros,
@@ -296,6 +297,7 @@ def decode_entity(key: bytes, value: bytes) -> Entity:
     kind, identity = parse_entity_key(key)
     if len(value) > ENTITY_BYTES_MAX:
         raise SchemaError("", f"is {len(value)} bytes long", f"at most {ENTITY_BYTES_MAX} are accepted")
+    check_depth(value)
     entity = decode(_ENTITY, value)
     if (entity.kind, entity.id) != (kind, identity):
         raise SchemaError("key", f"names {kind}/{identity}, the value {entity.kind}/{entity.id}", "make them the same")

@@ -22,6 +22,7 @@ DECIMAL_EXPONENT_MAX = 999_999  # of its size as a power of ten, either sign
 REQUEST_BYTES_MAX = 262_144
 ENTITY_BYTES_MAX = 1_048_576
 CONTROL_BYTES_MAX = 1_048_576
+JSON_DEPTH_MAX = 128  # levels of objects and lists in a message
 PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine reads fewer
 
 # Requests.

@@ -9,6 +9,7 @@ import msgspec
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
 from schemas.limits import NATIVE_TEXTS_KEPT
+from schemas.nesting import check_depth
 from schemas.repair import repair
 from schemas.shapes import Integer
 
@@ -88,7 +89,9 @@ def read_native(request: str | dict[str, object] | None, field: str) -> NativeRe
 @functools.lru_cache(maxsize=NATIVE_TEXTS_KEPT)
 def _of_text(request: str) -> NativeRequest:
     """A feed asks in few different words: the same ones are read once."""
-    return _of_object(decode(_TEXT, request.encode()))
+    text = request.encode()
+    check_depth(text)
+    return _of_object(decode(_TEXT, text))
 
 
 def _of_object(obj: object) -> NativeRequest:

@@ -26,6 +26,7 @@ from schemas.limits import (
     REQUEST_ID_CHARS_MAX,
 )
 from schemas.native import NativeRequest, read_native
+from schemas.nesting import check_depth
 from schemas.repair import repaired
 from schemas.shapes import Integer
 
@@ -222,6 +223,7 @@ def read_request(value: bytes) -> AdRequest:
     """Read the bytes of a request. Raises SchemaError with the field; TooLargeError and UnsupportedError are two."""
     if len(value) > REQUEST_BYTES_MAX:
         raise TooLargeError("", f"is {len(value)} bytes long", f"at most {REQUEST_BYTES_MAX} are accepted")
+    check_depth(value)
     try:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:

@@ -13,6 +13,7 @@ import orjson
 
 from schemas.errors import SchemaError
 from schemas.limits import REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
+from schemas.nesting import too_deep
 from schemas.openrtb import Key
 from schemas.repair import repaired
 
@@ -33,11 +34,11 @@ def readable_id(value: bytes) -> str | None:
 
     ``read_request(value).typed.id`` is the same for every request that is accepted.
     """
-    if len(value) > REQUEST_BYTES_MAX:
+    if len(value) > REQUEST_BYTES_MAX or too_deep(value):
         return _found(value)
     try:
         named = _NAMED.decode(value)
-    except (msgspec.MsgspecError, RecursionError):
+    except msgspec.MsgspecError:
         return _found(value)
     try:
         return repaired(bytes(named.id), Key)

@@ -1,14 +1,16 @@
 """Ad requests: lenient where traffic is, strict where money is, and always by the field's name."""
 
 import decimal
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.limits import IMPS_MAX, REQUEST_BYTES_MAX
+from schemas.limits import IMPS_MAX, JSON_DEPTH_MAX, REQUEST_BYTES_MAX
 from schemas.openrtb import BidRequest, Imp, position, read_request
+from schemas.request_id import readable_id
 
 
 def request(*imps: dict[str, Any], **fields: Any) -> bytes:
@@ -230,7 +232,35 @@ def test_sizes_are_bounded() -> None:
     read_request(request(pad=padding))
     assert isinstance(refusal(request(pad=padding + "x")), TooLargeError)
     assert refusal(request(*({"id": str(number)} for number in range(IMPS_MAX + 1)))).field == "imp"
-    assert "depth" in refusal(b'{"id":"r","imp":[{"id":"1"}],"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}").problem
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+def deep_in_the_stack(read: Callable[[bytes], Any], value: bytes, frames: int) -> Any:
+    return deep_in_the_stack(read, value, frames - 1) if frames else read(value)
+
+
+@pytest.mark.parametrize("frames", [0, 300])
+@pytest.mark.parametrize("levels", [JSON_DEPTH_MAX, JSON_DEPTH_MAX + 1, 800, 5_000])
+def test_how_deep_a_request_may_be_nested_does_not_depend_on_who_reads_it(levels: int, frames: int) -> None:
+    value = b'{"id":"r","id":"s","x":"[[","imp":[{"id":"1"}],"y":' + nested(levels - 1) + b"}"
+    good = levels <= JSON_DEPTH_MAX
+    assert deep_in_the_stack(readable_id, value, frames) == ("s" if good else "r")
+    if good:
+        assert deep_in_the_stack(read_request, value, frames).typed.id == "s"
+    else:
+        assert "nested too deeply" in deep_in_the_stack(refusal, value, frames).problem
+
+
+def test_a_native_request_in_a_text_is_nested_no_deeper() -> None:
+    for levels, good in ((JSON_DEPTH_MAX - 1, True), (JSON_DEPTH_MAX, False)):
+        value = request({"id": "1", "native": {"request": '{"assets":[],"x":' + nested(levels).decode() + "}"}})
+        if good:
+            read_request(value)
+        else:
+            assert refusal(value).field == "imp[0].native.request"
 
 
 def test_floors_default_to_nothing() -> None:

@@ -16,6 +16,7 @@ from schemas.controls import (
     parse_control_key,
 )
 from schemas.errors import SchemaError
+from schemas.limits import JSON_DEPTH_MAX
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 
@@ -152,3 +153,10 @@ def test_a_key_is_kind_and_name(key: bytes) -> None:
 def test_the_key_and_the_value_name_the_same() -> None:
     with pytest.raises(SchemaError, match="key: names seed/other, the value seed/default"):
         decode_control(b"seed/other", orjson.dumps(golden("seed")))
+
+
+@pytest.mark.parametrize(("levels", "problem"), [(JSON_DEPTH_MAX, "unknown"), (JSON_DEPTH_MAX + 1, "128 levels")])
+def test_how_deep_a_control_may_be_nested_does_not_depend_on_who_reads_it(levels: int, problem: str) -> None:
+    deep = b"[" * (levels - 1) + b"]" * (levels - 1)
+    with pytest.raises(SchemaError, match=problem):
+        decode_control(b"seed/default", b'{"kind":"seed","name":"default","value":"x","unknown":' + deep + b"}")

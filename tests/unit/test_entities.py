@@ -18,7 +18,7 @@ from schemas.entities import (
     parse_entity_key,
 )
 from schemas.errors import SchemaError
-from schemas.limits import AMOUNT_MICROS_MAX, ENTITY_BYTES_MAX, FORMATS_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, ENTITY_BYTES_MAX, FORMATS_MAX, JSON_DEPTH_MAX
 from schemas.unknown import unknown_fields
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
@@ -158,6 +158,17 @@ def test_the_key_and_the_value_name_the_same() -> None:
         decode_entity(b"ad/ad2", orjson.dumps(golden("ad")))
     with pytest.raises(SchemaError, match="key: names deal/ad1, the value ad/ad1"):
         decode_entity(b"deal/ad1", orjson.dumps(golden("ad")))
+
+
+def test_how_deep_an_entity_may_be_nested_does_not_depend_on_who_reads_it() -> None:
+    def deep(levels: int) -> dict[str, Any]:
+        fields: Any = []
+        for _ in range(levels - 2):
+            fields = [fields]
+        return {**golden("ad"), "unknown": fields}
+
+    decode(deep(JSON_DEPTH_MAX))
+    assert "nested too deeply" in refusal(deep(JSON_DEPTH_MAX + 1)).problem
 
 
 def test_sizes_and_amounts_are_bounded() -> None:

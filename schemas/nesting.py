@@ -1,0 +1,32 @@
+"""How deep JSON is nested, told without descending into it.
+
+Decoders give up by how deep the stack of their caller is, so that one record could be read in one place and not in
+another: decided, and then neither replayed nor audited (D6).
+"""
+
+import re
+from typing import Final
+
+from schemas.errors import SchemaError
+from schemas.limits import JSON_DEPTH_MAX
+
+_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # one that never ends goes to the end
+_NO_MARK: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
+
+
+def check_depth(value: bytes) -> None:
+    """Raise SchemaError for a message with more than JSON_DEPTH_MAX levels of objects and lists."""
+    if too_deep(value):
+        raise SchemaError("", "is nested too deeply", f"at most {JSON_DEPTH_MAX} levels are read")
+
+
+def too_deep(value: bytes) -> bool:
+    """Whether there are more levels than are read. Few marks are no more levels: then nothing else is looked at."""
+    if value.count(b"{") + value.count(b"[") <= JSON_DEPTH_MAX:
+        return False
+    depth = 0
+    for mark in _TEXT.sub(b"", value).translate(None, _NO_MARK):
+        depth += 1 if mark in b"{[" else -1
+        if depth > JSON_DEPTH_MAX:
+            return True
+    return False

@@ -1,0 +1,28 @@
+"""How deep a message is nested: brackets in texts do not count, and no text takes long."""
+
+import pytest
+
+from schemas.limits import JSON_DEPTH_MAX, REQUEST_BYTES_MAX
+from schemas.nesting import too_deep
+
+
+@pytest.mark.parametrize(
+    ("value", "deep"),
+    [
+        (b"[" * JSON_DEPTH_MAX, False),
+        (b"[" * (JSON_DEPTH_MAX + 1), True),
+        (b'{"x":' * (JSON_DEPTH_MAX + 1), True),
+        (b"[],{}," * JSON_DEPTH_MAX, False),
+        (b'{"x":"' + b"[" * 2 * JSON_DEPTH_MAX + b'"}', False),
+        (b'{"x":"\\"' + b"[" * 2 * JSON_DEPTH_MAX + b'\\\\"}', False),
+        (b'{"x":"\\\\","y":' + b"[" * JSON_DEPTH_MAX, True),
+        (b'{"x":"never ends' + b"[" * 2 * JSON_DEPTH_MAX, False),
+    ],
+)
+def test_levels_are_those_outside_of_texts(value: bytes, *, deep: bool) -> None:
+    assert too_deep(value) is deep
+
+
+@pytest.mark.timeout(10)
+def test_a_text_that_never_ends_is_looked_at_once() -> None:
+    assert not too_deep(b'{"x":"' + b'[\\"' * (REQUEST_BYTES_MAX // 3))
