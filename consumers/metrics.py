@@ -51,6 +51,12 @@ class Metrics:
         self.rejections_dropped = Gauge(
             "adjudge_rejections_dropped", "refused broadcast records that did not fit", registry=self.registry
         )
+        self.silence_s = Gauge(
+            "adjudge_broadcast_silence_s",
+            "seconds since campaign updates and controls could last be read",
+            ["topic"],
+            registry=self.registry,
+        )
         self.stall_ms = Histogram(
             "adjudge_loop_stall_ms",
             "stretches without a turn of the event loop",
