@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
 from consumers.rejections import Rejections
+from consumers.silence import Silence
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
@@ -35,6 +36,10 @@ BACKOFF_S: Final = 0.2
 log = structlog.get_logger(__name__)
 
 
+class TopicLostError(Exception):
+    """A broadcast topic was made anew or has lost records: what is in force can no longer be trusted."""
+
+
 class Broadcast:
     """Follows both topics and publishes an immutable ``world`` between batches; None until both were read to their ends."""
 
@@ -47,8 +52,11 @@ class Broadcast:
         self._snapshot: Snapshot | None = None
         self._ends: dict[str, int] = {}
         self._positions = dict.fromkeys(self._places, 0)
+        self._polled: dict[str, int | None] = dict.fromkeys(self._places)  # when the broker was last heard
+        self._highwater: dict[str, int | None] = dict.fromkeys(self._places)  # where the topic ended then
         self._rejections = Rejections()
         self._changed = asyncio.Condition()
+        self.silence = Silence(self._places)
         self.world: World | None = None
         self.listener: asyncio.Event | None = None  # set when there are new rejections: the buffer of shard 0
 
@@ -87,8 +95,15 @@ class Broadcast:
                 await self._changed.wait()
             return self.world
 
+    def shortfall(self, *, catalog_offset: int, controls_offset: int) -> str:
+        """Which topic ends before a journal's offset, so that waiting for it is in vain; empty when none does."""
+        wanted = {CAMPAIGN_UPDATES: catalog_offset, CONTROLS: controls_offset}
+        ends = {name: end for name, end in self._highwater.items() if end is not None and end < wanted[name]}
+        said = " and ".join(f"{self._places[name].topic} ends at offset {end}" for name, end in ends.items())
+        return f"{said}: it was made anew or has lost records" if said else ""
+
     async def run(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled. Raises TopicLostError."""
         consumer = AIOKafkaConsumer(
             **self._arguments,
             group_id=None,
@@ -120,10 +135,13 @@ class Broadcast:
         while True:
             try:
                 batches = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+            except OffsetOutOfRangeError as error:
+                raise _lost(place, error.args[0][place]) from error
             except KafkaError as error:
-                log.warning("a broadcast topic cannot be read", topic=name, error=repr(error))
+                self.silence.goes_on(name, repr(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
+            self._listen(consumer, name, batches)
             await self._apply(name, batches.get(place, ()))
             # A trailing marker may not be reported as passed (trap 8): an empty poll one before the end is the end.
             position = await consumer.position(place)
@@ -132,6 +150,16 @@ class Broadcast:
             if name == CAMPAIGN_UPDATES and self._positions[name] >= self._ends[name]:
                 await self._take_snapshot()
             await self._publish()
+
+    def _listen(self, consumer: AIOKafkaConsumer, name: str, batches: Any) -> None:
+        """Whether a broker answered for the topic: a poll that gives nothing looks the same when none does."""
+        polled = consumer.last_poll_timestamp(self._places[name])
+        if batches or polled != self._polled[name]:
+            self.silence.broken(name)
+        else:
+            self.silence.goes_on(name, "no broker answers for it")
+        self._polled[name] = polled
+        self._highwater[name] = consumer.highwater(self._places[name])
 
     async def _apply(self, name: str, records: Any) -> None:
         machine = self._catalog if name == CAMPAIGN_UPDATES else self._controls
@@ -193,6 +221,14 @@ class Broadcast:
         controls = self._controls.view()
         controls = dataclasses.replace(controls, offset=max(controls.offset, self._positions[CONTROLS]))
         return World(catalog=self._snapshot, controls=controls, token_key=self._token_key)
+
+
+def _lost(place: TopicPartition, offset: int) -> TopicLostError:
+    log.error("a broadcast topic is lost", topic=place.topic, offset=offset)
+    return TopicLostError(
+        f"offset {offset} of {place.topic} is not in the log any more: the topic was made anew or has lost records,"
+        " so that what is in force can no longer be trusted"
+    )
 
 
 def _mark(world: World) -> tuple[int, int, tuple[int, ...]]:

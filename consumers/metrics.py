@@ -56,6 +56,12 @@ class Metrics:
             "campaign updates whose version was not above the one held",
             registry=self.registry,
         )
+        self.silence_s = Gauge(
+            "adjudge_broadcast_silence_s",
+            "seconds since campaign updates and controls could last be read",
+            ["topic"],
+            registry=self.registry,
+        )
         self.stall_ms = Histogram(
             "adjudge_loop_stall_ms",
             "stretches without a turn of the event loop",

@@ -32,6 +32,7 @@ from engine.zones import tzdata_version
 from schemas.errors import SchemaError
 
 BACKOFF_S: Final = 0.5
+WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,9 @@ class Worlds(Protocol):
 
     async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
         """The world, once it is no older than these offsets."""
+
+    def shortfall(self, *, catalog_offset: int, controls_offset: int) -> str:
+        """Which topic ends before its offset; empty when none does."""
 
     def rejections(self, below: Mapping[str, int]) -> list[Input]:
         """Refused broadcast records."""
@@ -219,10 +223,25 @@ class Owner:
             fold = Fold(self.partition, partitions=self._edges.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
         shard = fold.finish()
-        self.phase = f"waiting for catalog offset {shard.catalog_offset} and controls offset {shard.controls_offset}"
-        await self._edges.worlds.reached(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
+        await self._await_world(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
         self._log.info("took the shard over", offset=shard.position, sequence=shard.sequence, fence=end)
         return shard
+
+    async def _await_world(self, *, catalog_offset: int, controls_offset: int) -> None:
+        """Wait until the world has reached the journal's offsets; a topic that ends before them is named."""
+        worlds = self._edges.worlds
+        waiting = f"waiting for catalog offset {catalog_offset} and controls offset {controls_offset}"
+        self.phase = waiting
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WORLD_S):
+                    await worlds.reached(catalog_offset=catalog_offset, controls_offset=controls_offset)
+                    return
+            short = worlds.shortfall(catalog_offset=catalog_offset, controls_offset=controls_offset)
+            phase = f"{waiting}: {short}" if short else waiting
+            if short and phase != self.phase:
+                self._log.error("a topic ends before what the journal has seen", waiting=waiting, problem=short)
+            self.phase = phase
 
     async def _genesis(self, journal: JournalReader) -> list[Record]:
         if not await journal.is_unborn():

@@ -61,6 +61,7 @@ class Service:
             f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
             for topic, behind in self.broadcast.behind().items()
         ]
+        reasons += self.broadcast.silence.reasons()
         if not self.requests.joined:
             reasons.append("the group has not assigned shards yet")
         return reasons + [
@@ -78,6 +79,8 @@ class Service:
             self.metrics.controls_offset.set(self.broadcast.world.controls.offset)
         self.metrics.rejections_dropped.set(self.broadcast.rejections_dropped)
         self.metrics.stale_versions.set(self.broadcast.stale_versions)
+        for topic, seconds in self.broadcast.silence.seconds().items():
+            self.metrics.silence_s.labels(topic).set(seconds)
 
 
 async def check_cluster(settings: Settings) -> int:
@@ -110,7 +113,7 @@ async def run_service(
     """Decide requests until ``stop`` is set; then finish what is begun, within 10 s, and return.
 
     ``started`` is called once with the service. Raises TopicsError, SettingsError, KafkaError or
-    OSError when it cannot start.
+    OSError when it cannot start, TopicLostError when what is in force can no longer be trusted.
     """
     partitions = await check_cluster(settings)
     await asyncio.to_thread(warm_up)

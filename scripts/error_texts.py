@@ -10,6 +10,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
 )
 
+from consumers.broadcast import TopicLostError
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicsError
 from schemas.errors import SchemaError
@@ -17,7 +18,7 @@ from scripts.local_kafka import LocalKafkaError
 
 KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
 _FINDINGS_SHOWN = 3
-_OURS = (SettingsError, SchemaError, LocalKafkaError)
+_OURS = (SettingsError, SchemaError, LocalKafkaError, TopicLostError)
 _UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
 
 
