@@ -20,6 +20,7 @@ PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
 NOT_SETTINGS: Final = frozenset((CONFIG, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
+PORT_MAX: Final = 65_535
 
 
 class SettingsError(ValueError):
@@ -66,6 +67,19 @@ def _topics(text: str) -> tuple[str, ...]:
     return names
 
 
+def _addresses(hint: str, *, port_min: int, several: bool) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for one in text.split(",") if several else [text]:
+            matched = re.fullmatch(r"[^\s,:]+:([0-9]{1,5})", one)
+            if matched is None:
+                raise ValueError(hint)
+            if not port_min <= int(matched[1]) <= PORT_MAX:
+                raise ValueError(f"{hint}; a port is from {port_min} to {PORT_MAX}")
+        return text
+
+    return parse
+
+
 def _setting(default: Any, parse: Callable[[str], Any], explanation: str, *, secret: bool = False) -> Any:
     metadata = {"parse": parse, "help": explanation, "secret": secret}
     if callable(default):
@@ -73,8 +87,8 @@ def _setting(default: Any, parse: Callable[[str], Any], explanation: str, *, sec
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_SERVERS = _text(r"[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*", "host:port, with commas between several")
-_ADDRESS = _text(r"[^\s,:]+:[0-9]{1,5}", "host:port; port 0 takes a free one")
+_SERVERS = _addresses("host:port, with commas between several", port_min=1, several=True)
+_ADDRESS = _addresses("host:port; port 0 takes a free one", port_min=0, several=False)
 _NAME = _text(r"[A-Za-z0-9._-]{1,100}", "1 to 100 letters, digits, dots, dashes and underscores")
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
 _ANY = _text(r"[^\x00]{1,4096}", "text")

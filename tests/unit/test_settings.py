@@ -32,6 +32,11 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
     ("name", "text", "hint"),
     [
         ("ADJUDGE_KAFKA", "broker", "host:port"),
+        ("ADJUDGE_KAFKA", "a:9092,b", "host:port"),
+        ("ADJUDGE_KAFKA", "broker:0", "a port is from 1 to 65535"),
+        ("ADJUDGE_KAFKA", "a:9092,b:65536", "a port is from 1 to 65535"),
+        ("ADJUDGE_HTTP", "127.0.0.1:99999", "a port is from 0 to 65535"),
+        ("ADJUDGE_HTTP", "127.0.0.1:80,127.0.0.1:81", "host:port"),
         ("ADJUDGE_BATCH_RECORDS", "0", "whole number from 1 to 2000"),
         ("ADJUDGE_BATCH_RECORDS", "many", "whole number"),
         ("ADJUDGE_STATE", "s3://bucket", "file:///"),
