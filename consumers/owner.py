@@ -134,6 +134,7 @@ class Owner:
         self.phase = "waiting"
         self._edges = edges
         self._stop = asyncio.Event()
+        self._halted = ""  # why it must not decide any more
         self._wake = asyncio.Event()
         self._producer: TransactionalProducer | None = None
         self._restores = Restores()
@@ -153,11 +154,21 @@ class Owner:
         self._stop.set()
         self._wake.set()
 
+    def halt(self, reason: str) -> None:
+        """Finish the batches that are begun, then stand still until told to stop."""
+        self._halted = reason
+        self._wake.set()
+
+    def _ending(self) -> bool:
+        return self._stop.is_set() or bool(self._halted)
+
     async def run(self) -> None:
         """Own the shard until told to stop, or until it cannot go on."""
         try:
-            while not self._stop.is_set():
+            while not self._ending():
                 await self._own()
+            if self._halted:
+                await self._stand_still(self._halted)
         except (JournalError, SchemaError) as error:
             await self._stand_still(f"its journal cannot be read back: {error}")
         finally:
@@ -232,7 +243,7 @@ class Owner:
         worlds = self._edges.worlds
         waiting = f"waiting for catalog offset {catalog_offset} and controls offset {controls_offset}"
         self.phase = waiting
-        while True:
+        while not self._ending():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(WORLD_S):
                     await worlds.reached(catalog_offset=catalog_offset, controls_offset=controls_offset)
@@ -271,6 +282,8 @@ class Owner:
 
     async def _decide_until_told(self, shard: Shard) -> None:
         """The main loop. A failure of the commit in flight ends it at once."""
+        if self._ending():
+            return
         self._committed = shard.position
         self._acknowledged = False
         if self.partition == 0:
@@ -279,8 +292,6 @@ class Owner:
         self._wake = buffer.wake
         if self.partition == 0:
             self._edges.worlds.listener = buffer.wake
-        if self._stop.is_set():
-            return
         self.phase = "deciding"
         self._edges.metrics.shard_deciding.labels(self.partition).set(1)
         try:
@@ -308,7 +319,7 @@ class Owner:
         settings = self._edges.settings
         careful = shard.position < self._careful_below
         records_max = 1 if careful else self._pace.records_max(settings.batch_records)
-        while not self._stop.is_set():
+        while not self._ending():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
@@ -316,7 +327,7 @@ class Owner:
             batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms)
             if batch:
                 return batch[: fitting(batch, records_max)]
-            if self._stop.is_set():
+            if self._ending():
                 break
             try:
                 async with asyncio.timeout(settings.tick_ms / 1000):
@@ -376,7 +387,7 @@ class Owner:
         self._log.warning("another process fenced the shard")
         self._edges.requests.close(self.partition)
         await self._discard()
-        while not self._stop.is_set() and not await self._edges.requests.confirmed(self.partition):
+        while not self._ending() and not await self._edges.requests.confirmed(self.partition):
             await self._pause(BACKOFF_S)
 
     async def _stand_still(self, reason: str) -> None:
@@ -389,7 +400,7 @@ class Owner:
             await self._wake.wait()
 
     async def _pause(self, seconds: float) -> None:
-        if self._stop.is_set():
+        if self._ending():
             return
         self._wake.clear()
         with contextlib.suppress(TimeoutError):

@@ -25,8 +25,10 @@ FETCH_WAIT_MS: Final = 100  # a resumed partition waits so long for the fetch th
 FETCH_BYTES_MAX: Final = 4_194_304
 PARTITION_FETCH_BYTES_MAX: Final = 1_048_576
 BACKOFF_S: Final = 0.2
-LAG_COMMIT_S: Final = 5.0
+LAG_S: Final = 5.0  # between two reports of where shards are, and two looks at what nobody fetches
+METADATA_AGE_MS: Final = 30_000  # after so long a widened topic is noticed, here and by the group
 CONFIRM_S_MAX: Final = 5.0
+LOOK_S_MAX: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,9 @@ class Shards(Protocol):
 
     def take(self, partitions: frozenset[int]) -> None:
         """Begin to take these shards over; returns at once."""
+
+    def refuse(self, count: int) -> None:
+        """The topic has another number of partitions than the log speaks of: stop every shard, and those to come."""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -54,17 +59,21 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._consumer.hold(assigned)
+        self._consumer.check_count(self._shards)
         self._shards.take(frozenset(where.partition for where in assigned))
 
 
 class RequestsConsumer:
-    """Fetches for all shards of the process into their buffers."""
+    """Fetches for all shards of the process into their buffers. ``partitions``: of the topic when it was checked."""
 
-    def __init__(self, settings: Settings, topic: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Settings, topic: str, arguments: Mapping[str, Any], *, partitions: int) -> None:
         self._topic = topic
+        self._partitions = partitions
         self._settings = settings
         self._buffers: dict[int, Buffer] = {}
         self._positions: dict[int, int] = {}
+        self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
+        self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
         self.joined = False
         self._arguments = arguments
         self._consumer: AIOKafkaConsumer = None  # while ``run`` runs; owners exist only meanwhile
@@ -77,7 +86,7 @@ class RequestsConsumer:
             self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._fetch())
-                tasks.create_task(self._report_positions())
+                tasks.create_task(self._report(shards))
         finally:
             await close_in_time(self._consumer)
 
@@ -91,6 +100,7 @@ class RequestsConsumer:
             isolation_level="read_committed",
             session_timeout_ms=self._settings.session_timeout_ms,
             heartbeat_interval_ms=max(100, self._settings.session_timeout_ms // 5),
+            metadata_max_age_ms=METADATA_AGE_MS,
             rebalance_timeout_ms=max(self._settings.session_timeout_ms, 10_000),
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES_MAX,
@@ -133,7 +143,8 @@ class RequestsConsumer:
 
     def drop_all(self) -> None:
         """The partitions are revoked: what is buffered belongs to nobody here."""
-        self._buffers.clear()
+        for held in (self._buffers, self._ends, self._reported):
+            held.clear()
         self.joined = False
 
     def open(self, partition: int, offset: int) -> Buffer:
@@ -164,12 +175,20 @@ class RequestsConsumer:
         self._positions[partition] = offset
 
     def lag(self, partition: int) -> int | None:
-        """Requests of the shard that are written and not decided, as the last fetch told; None before it."""
+        """Requests of the shard that are written and not decided, as was last heard; None before it."""
         where = TopicPartition(self._topic, partition)
-        if where not in self._consumer.assignment():
+        position = self._positions.get(partition, self._reported.get(partition))
+        if where not in self._consumer.assignment() or position is None:
             return None
-        end = self._consumer.highwater(where)
-        return None if end is None else max(0, end - self._positions.get(partition, 0))
+        ends = [end for end in (self._consumer.highwater(where), self._ends.get(partition)) if end is not None]
+        return max(0, max(ends) - position) if ends else None
+
+    def check_count(self, shards: Shards) -> None:
+        """Partitions never change for the life of a log (D2): keys would go to other shards than before."""
+        known = self._consumer.partitions_for_topic(self._topic) or set(range(self._partitions))
+        count = max(len(known), *(where.partition + 1 for where in self._consumer.assignment()), 0)
+        if count != self._partitions:
+            shards.refuse(count)
 
     async def first_offset(self, partition: int) -> int:
         """First request that is kept."""
@@ -191,11 +210,29 @@ class RequestsConsumer:
             return False
         return where in self._consumer.assignment()
 
-    async def _report_positions(self) -> None:
+    async def _report(self, shards: Shards) -> None:
+        """Now and then: tell the group where shards are, and look at what no fetch would show."""
         while True:
-            await asyncio.sleep(LAG_COMMIT_S)
+            await asyncio.sleep(LAG_S)
             for partition in sorted(self._buffers):
                 await self.confirmed(partition)
+            await self._look_at_paused()
+            self.check_count(shards)
+
+    async def _look_at_paused(self) -> None:
+        """Where partitions end that are not fetched: those of stopped shards, and those whose buffer is full."""
+        paused = sorted(self._consumer.paused())
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                for where, end in (await self._consumer.end_offsets(paused) if paused else {}).items():
+                    self._ends[where.partition] = end
+                for where in paused:
+                    if where.partition not in self._positions and where in self._consumer.assignment():
+                        told = await self._consumer.committed(where)
+                        first = await self.first_offset(where.partition)
+                        self._reported[where.partition] = first if told is None else max(first, told)
+        except (KafkaError, TimeoutError, ValueError) as error:
+            log.debug("ends of paused partitions are not known", error=repr(error))
 
     def _if_assigned(self, act: Any, where: TopicPartition) -> None:
         if where in self._consumer.assignment():

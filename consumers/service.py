@@ -38,7 +38,7 @@ class Service:
         topics = {topic.name: topic_name(settings.topic_prefix, topic.name) for topic in TOPICS}
         self.metrics = Metrics()
         self.broadcast = Broadcast(topics, arguments, token_key=load_token_key(settings))
-        self.requests = RequestsConsumer(settings, topics["requests"], arguments)
+        self.requests = RequestsConsumer(settings, topics["requests"], arguments, partitions=partitions)
         self.replies = Replies(settings.reply_topics, arguments, self.metrics)
         edges = Edges(
             settings=settings,
@@ -64,12 +64,15 @@ class Service:
         reasons += self.broadcast.silence.reasons()
         if not self.requests.joined:
             reasons.append("the group has not assigned shards yet")
+        elif self.shards.refusal and not self.shards.phases():
+            reasons.append(f"no shard may decide here: {self.shards.refusal}")
         return reasons + [
             f"shard {shard}: {phase}" for shard, phase in self.shards.phases().items() if phase != "deciding"
         ]
 
     def refresh_gauges(self) -> None:
         """Bring the gauges that nobody pushes up to date."""
+        self.metrics.lag.clear()
         for shard in self.shards.phases():
             lag = self.requests.lag(shard)
             if lag is not None:

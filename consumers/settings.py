@@ -20,6 +20,7 @@ PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
 NOT_SETTINGS: Final = frozenset((CONFIG, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
+PORT_MAX: Final = 65_535
 
 
 class SettingsError(ValueError):
@@ -66,15 +67,30 @@ def _topics(text: str) -> tuple[str, ...]:
     return names
 
 
-def _setting(default: Any, parse: Callable[[str], Any], explanation: str, *, secret: bool = False) -> Any:
-    metadata = {"parse": parse, "help": explanation, "secret": secret}
+def _addresses(hint: str, *, port_min: int, several: bool) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for one in text.split(",") if several else [text]:
+            matched = re.fullmatch(r"[^\s,:]+:([0-9]{1,5})", one)
+            if matched is None:
+                raise ValueError(hint)
+            if not port_min <= int(matched[1]) <= PORT_MAX:
+                raise ValueError(f"{hint}; a port is from {port_min} to {PORT_MAX}")
+        return text
+
+    return parse
+
+
+def _setting(
+    default: Any, parse: Callable[[str], Any], explanation: str, *, secret: bool = False, file: bool = False
+) -> Any:
+    metadata = {"parse": parse, "help": explanation, "secret": secret, "file": file}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_SERVERS = _text(r"[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*", "host:port, with commas between several")
-_ADDRESS = _text(r"[^\s,:]+:[0-9]{1,5}", "host:port; port 0 takes a free one")
+_SERVERS = _addresses("host:port, with commas between several", port_min=1, several=True)
+_ADDRESS = _addresses("host:port; port 0 takes a free one", port_min=0, several=False)
 _NAME = _text(r"[A-Za-z0-9._-]{1,100}", "1 to 100 letters, digits, dots, dashes and underscores")
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
 _ANY = _text(r"[^\x00]{1,4096}", "text")
@@ -103,7 +119,7 @@ class Settings:
     )
     http: str = _setting("127.0.0.1:8080", _ADDRESS, "where /livez, /readyz and /metrics listen")
     token_key: str = _setting(
-        "", _FILE, "file of the key that signs impression tokens; made in the state store when not set"
+        "", _FILE, "file of the key that signs impression tokens; made in the state store when not set", file=True
     )
     reply_topics: tuple[str, ...] = _setting((), _topics, "topics to which replies may go")
     kafka_security_protocol: str = _setting(
@@ -113,10 +129,10 @@ class Settings:
     kafka_sasl_username: str = _setting("", _ANY, "SASL user")
     kafka_sasl_password: str = _setting("", _ANY, "SASL password", secret=True)
     kafka_ssl_cafile: str = _setting(
-        "", _FILE, "certificates that brokers' are checked against; the system's when not set"
+        "", _FILE, "certificates that brokers' are checked against; the system's when not set", file=True
     )
-    kafka_ssl_certfile: str = _setting("", _FILE, "client certificate")
-    kafka_ssl_keyfile: str = _setting("", _FILE, "key of the client certificate")
+    kafka_ssl_certfile: str = _setting("", _FILE, "client certificate", file=True)
+    kafka_ssl_keyfile: str = _setting("", _FILE, "key of the client certificate", file=True)
     kafka_ssl_password: str = _setting("", _ANY, "password of that key", secret=True)
     session_timeout_ms: int = _setting(
         10_000, _whole(1_000, 300_000), "after so long without a heartbeat another process takes over"
@@ -157,18 +173,21 @@ def load_settings(
 ) -> Settings:
     """Read the file (argument, else ``ADJUDGE_CONFIG``), the environment and the command line's ``overrides``.
 
-    Raises SettingsError for an unknown name, an unreadable file, or a value out of its limits.
+    Paths become absolute: those of the file are taken from its folder, the others from the working directory, which a
+    child process does not share. Raises SettingsError for an unknown name, an unreadable file, or a value out of its
+    limits.
     """
     path = file or environment.get(CONFIG)
+    here = pathlib.Path.cwd()
     texts = _from_file(path) if path else {}
     for variable in sorted(environment):
         if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
             name = variable.removeprefix(PREFIX).lower()
             _known(name, f"environment variable {variable}", lambda known: PREFIX + known.upper())
-            texts[name] = (environment[variable], f"environment variable {variable}")
+            texts[name] = (_placed(name, environment[variable], here), f"environment variable {variable}")
     for name, text in (overrides or {}).items():
         _known(name, f"command line setting {name}", str)
-        texts[name] = (text, "command line")
+        texts[name] = (_placed(name, text, here), "command line")
     values = {name: _parsed(name, text, source) for name, (text, source) in texts.items()}
     settings = Settings(**values, sources={name: source for name, (_, source) in texts.items()})
     _check_together(settings)
@@ -183,13 +202,20 @@ def _from_file(path: str) -> dict[str, tuple[str, str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
     texts = {}
+    folder = pathlib.Path(path).absolute().parent
     for name, value in table.items():
         _known(name, f"key {name} of {path}", str)
         listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
         if isinstance(value, bool) or not (listed or isinstance(value, (str, int))):
             raise SettingsError(f"{name} in {path} must be text, a whole number or a list of texts")
-        texts[name] = (",".join(value) if listed else str(value), f"file {path}")
+        texts[name] = (_placed(name, ",".join(value) if listed else str(value), folder), f"file {path}")
     return texts
+
+
+def _placed(name: str, text: str, folder: pathlib.Path) -> str:
+    """A path of a file as an absolute one; other values, and those that are refused later, as they are."""
+    usable = _FIELDS[name].metadata["file"] and text and "\0" not in text
+    return str(folder / text) if usable else text
 
 
 def _known(name: str, what: str, spelt: Callable[[str], str]) -> None:

@@ -49,6 +49,7 @@ class OwnedShards:
         self._tasks = tasks
         self._owners: dict[int, tuple[Owner, asyncio.Task[None]]] = {}
         self._closed = False
+        self.refusal = ""  # why no shard may decide, whatever the group says
 
     def take(self, partitions: frozenset[int]) -> None:
         """Begin to take these shards over."""
@@ -57,8 +58,22 @@ class OwnedShards:
         log.info("the group assigned shards", shards=sorted(partitions))
         for partition in sorted(partitions):
             owner = Owner(partition, self._edges)
+            if self.refusal:
+                owner.halt(self.refusal)
             task = self._tasks.create_task(owner.run(), name=f"shard {partition}")
             self._owners[partition] = (owner, task)
+
+    def refuse(self, count: int) -> None:
+        """Stop every shard, and those that are assigned later: there are ``count`` partitions of requests."""
+        refusal = (
+            f"its journal does not fit: it speaks of {self._edges.partitions} partitions of requests; there are {count}"
+        )
+        if refusal == self.refusal:
+            return
+        self.refusal = refusal
+        log.error("the topic of requests has another number of partitions", was=self._edges.partitions, now=count)
+        for owner, _ in self._owners.values():
+            owner.halt(refusal)
 
     async def release_all(self) -> None:
         """Let each owner finish its batches, within bounds, and forget it."""

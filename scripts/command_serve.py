@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from consumers.logs import configure_logging
 from consumers.service import run_service, tune_garbage_collection
-from consumers.settings import Settings
+from consumers.settings import PORT_MAX, Settings
 from scripts.console import json_option, print_json, settings_options
 from scripts.kafka_access import unreachable
 from scripts.serve_processes import supervise
@@ -39,6 +39,7 @@ def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, a
     ends by itself all end, with exit status 1, for whoever runs them to start them again.
     """
     _check_roles(role)
+    _check_ports(settings, processes)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     try:
         status = uvloop.run(_serve(settings, processes, with_parent=with_parent))
@@ -57,6 +58,16 @@ def _check_roles(text: str) -> None:
     if "ledger" in roles:
         raise click.BadParameter(
             "the role ledger (budgets) comes with a later version; run with --role decide", param_hint="--role"
+        )
+
+
+def _check_ports(settings: Settings, processes: int) -> None:
+    first = int(settings.http.rpartition(":")[2])
+    if first and first + processes - 1 > PORT_MAX:
+        raise click.BadParameter(
+            f"they listen on consecutive ports from {first} (http, from {settings.source('http')}) on, of which"
+            f" {PORT_MAX} is the last; with port 0 each takes a free one",
+            param_hint="--processes",
         )
 
 

@@ -229,6 +229,13 @@ def test_a_role_that_is_not_there_is_refused(role: str, said: str, capsys: pytes
     assert said in capsys.readouterr().err
 
 
+def test_processes_whose_ports_would_go_beyond_the_last_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "3"]) == 2
+    assert "consecutive ports from 65534" in capsys.readouterr().err
+    assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "2", "--kafka", "127.0.0.1:1"]) == 1
+    capsys.readouterr()
+
+
 def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
     assert {parameter.name for parameter in serve.params} >= {"config", "kafka", "prefix", "http", "processes", "role"}
 

@@ -3,6 +3,7 @@ import pathlib
 import pytest
 
 from consumers.settings import MASK, SettingsError, load_settings
+from scripts.serve_processes import child_environment
 
 
 def test_each_value_knows_where_it_comes_from(tmp_path: pathlib.Path) -> None:
@@ -32,6 +33,13 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
     ("name", "text", "hint"),
     [
         ("ADJUDGE_KAFKA", "broker", "host:port"),
+        ("ADJUDGE_KAFKA", "a:9092,b", "host:port"),
+        ("ADJUDGE_KAFKA", "broker:0", "a port is from 1 to 65535"),
+        ("ADJUDGE_KAFKA", "a:9092,b:65536", "a port is from 1 to 65535"),
+        ("ADJUDGE_HTTP", "127.0.0.1:99999", "a port is from 0 to 65535"),
+        ("ADJUDGE_HTTP", "127.0.0.1:80,127.0.0.1:81", "host:port"),
+        ("ADJUDGE_TOKEN_KEY", "", "a path"),
+        ("ADJUDGE_TOKEN_KEY", "a\0b", "a path"),
         ("ADJUDGE_BATCH_RECORDS", "0", "whole number from 1 to 2000"),
         ("ADJUDGE_BATCH_RECORDS", "many", "whole number"),
         ("ADJUDGE_STATE", "s3://bucket", "file:///"),
@@ -44,6 +52,24 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
 def test_a_value_out_of_its_limits_is_refused_with_what_would_do(name: str, text: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=hint):
         load_settings({name: text})
+
+
+def test_files_are_found_wherever_a_child_process_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the settings file from its folder, the others from the working directory."""
+    (tmp_path / "etc").mkdir()
+    file = tmp_path / "etc" / "adjudge.toml"
+    file.write_text('kafka_ssl_cafile = "ca.pem"\nkafka_ssl_certfile = "/tls/cert.pem"\ntoken_key = "../keys/token"\n')
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(
+        {"ADJUDGE_CONFIG": "etc/adjudge.toml", "ADJUDGE_KAFKA_SSL_KEYFILE": "key.pem"}, overrides={"group": "g.pem"}
+    )
+    assert settings.kafka_ssl_cafile == str(tmp_path / "etc" / "ca.pem")
+    assert settings.kafka_ssl_certfile == "/tls/cert.pem"
+    assert settings.token_key == str(tmp_path / "etc" / ".." / "keys" / "token")
+    assert settings.kafka_ssl_keyfile == str(tmp_path / "key.pem")
+    assert settings.group == "g.pem"
+    monkeypatch.chdir("/")
+    assert load_settings(child_environment(settings, 1)).kafka_ssl_keyfile == str(tmp_path / "key.pem")
 
 
 @pytest.mark.parametrize("text", ["group = 1.5\n", "group = true\n", "group =", 'group = ["a", 1]\n'])
