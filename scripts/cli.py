@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "why": "Say why a line item does not serve.",
     "audit": "Prove from the topics that results and money agree.",
     "bench": "Measure, each time beside a raw client loop.",
-    "schemas": "Write the JSON Schema of every message.",
+    "schemas": "Write the JSON Schemas and the AsyncAPI document.",
     "settings": "Show the settings in force and their sources.",
 }
 EXIT_PROBLEM: Final = 1

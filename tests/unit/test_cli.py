@@ -116,10 +116,11 @@ def test_schemas_are_written_and_then_current(capsys: pytest.CaptureFixture[str]
     assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 1
     assert cli.run(["schemas", "--out", str(tmp_path)]) == 0
     assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 0
-    (tmp_path / "cost.json").write_text("{}")
+    (tmp_path / "schemas" / "cost.json").write_text("{}")
+    (tmp_path / "asyncapi.json").unlink()
     capsys.readouterr()
     assert cli.run(["schemas", "--out", str(tmp_path), "--check", "--json"]) == 1
-    assert '"changed":["cost.json"]' in capsys.readouterr().out
+    assert '"changed":["schemas/cost.json","asyncapi.json"]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
