@@ -55,12 +55,27 @@ async def topics(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Setting
         )
     if not absent:
         fix = "kafka-configs.sh --alter --entity-type topics; the number of partitions needs a new ADJUDGE_TOPIC_PREFIX"
-        found += [problem("topics", str(each), fix) for each in await check_topics(admin, prefix)]
+        found += [problem("topics", str(each), fix) for each in await check_topics(_Asked(admin, brokers), prefix)]
     unknown = [name for name in settings.reply_topics if name not in brokers.partitions]
     if unknown:
         text = f"reply topics that are not there: {', '.join(unknown)}"
         found.append(warning("topics", text, "make them, or correct ADJUDGE_REPLY_TOPICS"))
     return found or [ok("topics", f"{len(needed)} as the engine needs them, {_shards(brokers, settings)} shards")]
+
+
+class _Asked:
+    """The admin client, but for topics that are known already: its own question makes those that are absent, where
+    a cluster has ``auto.create.topics.enable``.
+    """
+
+    def __init__(self, admin: AIOKafkaAdminClient, brokers: Brokers) -> None:
+        self.describe_configs = admin.describe_configs
+        self._partitions = brokers.partitions
+
+    async def describe_topics(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """In the shape of the admin client, without those that are absent."""
+        there = [name for name in names if name in self._partitions]
+        return [{"topic": name, "error_code": 0, "partitions": [None] * self._partitions[name]} for name in there]
 
 
 def _shards(brokers: Brokers, settings: Settings) -> int:

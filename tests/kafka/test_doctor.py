@@ -34,9 +34,17 @@ def is_problem(found: Finding, *parts: str) -> None:
     assert all(part in f"{found.text} -> {found.fix}" for part in parts), found
 
 
+async def committed(cluster: Cluster, *, partition: int, offset: int) -> bool:
+    """Whether the group's offset says that the requests below are decided."""
+    told = await cluster.admin.list_consumer_group_offsets(cluster.settings().group)
+    return any(each.partition == partition and at.offset >= offset for each, at in told.items())
+
+
 async def test_where_all_is_well_there_is_no_problem_and_it_is_told_soon(cluster: Cluster) -> None:
     await cluster.create(shards=2)
+    await cluster.write("requests", [request_record(number) for number in range(3)], partition=1)
     async with running(cluster.settings()) as service:
+        await until(lambda: committed(cluster, partition=1, offset=3))
         began = time.monotonic()
         found = await doctor(cluster, ADJUDGE_HTTP=service.address)
         assert time.monotonic() - began < 5
@@ -184,5 +192,6 @@ async def test_security_that_the_server_does_not_speak_is_told_by_its_step(
         ADJUDGE_KAFKA_SASL_USERNAME="u",
         ADJUDGE_KAFKA_SASL_PASSWORD=protocol,
     )
-    is_problem(found[f"kafka {kafka.bootstrap}"], f"{step}: ")
+    mend = {"TLS": "does it speak TLS there?", "SASL": "ADJUDGE_KAFKA_SASL_"}[step]
+    is_problem(found[f"kafka {kafka.bootstrap}"], f"{step}: ", mend)
     assert "not looked at" in found["cluster"].text
