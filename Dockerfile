@@ -9,6 +9,7 @@ RUN useradd --system --uid 10001 --no-create-home adjudge \
     && install -d -o adjudge /var/lib/adjudge /var/cache/adjudge
 COPY --from=environment /environment /environment
 WORKDIR /app
+COPY --from=environment /requirements.lock .
 COPY schemas schemas
 COPY engine engine
 COPY consumers consumers

@@ -38,7 +38,7 @@ class DeadLetter:
         """As Kafka headers; texts are cut after TEXT_BYTES_MAX."""
         given = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
         return tuple(
-            (_header(name), str(value).encode("utf-8", "replace")[:TEXT_BYTES_MAX])
+            (header_name(name), str(value).encode("utf-8", "replace")[:TEXT_BYTES_MAX])
             for name, value in given
             if value is not None and value != ""
         )
@@ -48,8 +48,13 @@ def parse_dead_letter(headers: Headers) -> DeadLetter:
     """What the headers of a dead letter say. Raises SchemaError when reason or origin are not there."""
     named = {name: value.decode("utf-8", "replace") for name, value in headers}
     known = (item.name for item in dataclasses.fields(DeadLetter))
-    return convert({name: named[_header(name)] for name in known if _header(name) in named}, DeadLetter)
+    return convert({name: named[header_name(name)] for name in known if header_name(name) in named}, DeadLetter)
 
 
-def _header(name: str) -> str:
+def header_name(name: str) -> str:
+    """Name of the header of a field.
+
+    >>> header_name("timestamp_ms")
+    'adjudge-timestamp-ms'
+    """
     return f"adjudge-{name.replace('_', '-')}"

@@ -33,17 +33,17 @@ def json_schema(message: Message) -> dict[str, Any]:
         "$id": f"urn:adjudge:{message.name}:{message.version}",
         "title": message.name,
         "x-adjudge": {"topic": message.topic, "version": message.version},
-        **_plainer(msgspec.json.schema(message.model, schema_hook=_anything)),
+        **plainer(msgspec.json.schema(message.model, schema_hook=anything)),
     }
 
 
-def _plainer(node: Any) -> Any:
+def plainer(node: Any) -> Any:
     """Descriptions as one line each; decimals as what is read: a number, or the text of one."""
     if isinstance(node, list):
-        return [_plainer(inner) for inner in node]
+        return [plainer(inner) for inner in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: _plainer(inner) for key, inner in node.items()}
+    plain = {key: plainer(inner) for key, inner in node.items()}
     if isinstance(plain.get("description"), str):
         plain["description"] = " ".join(plain["description"].replace("``", "`").split())
     if plain.get("format") == "decimal":
@@ -51,7 +51,7 @@ def _plainer(node: Any) -> Any:
     return plain
 
 
-def _anything(kind: type) -> dict[str, Any]:
+def anything(kind: type) -> dict[str, Any]:
     """Plain JSON that somebody else reads: conditions, extensions, state."""
     if kind is not object:
         raise TypeError(f"{kind} has no JSON Schema")

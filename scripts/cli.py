@@ -19,10 +19,11 @@ COMMANDS: Final = {
     "topics": "Compare the cluster's topics with ours, or create them.",
     "check": "Validate a file of campaigns, controls or requests.",
     "load": "Validate a file, then publish it to a topic.",
+    "doctor": "Say what is wrong with machine, Kafka, topics, clock.",
     "why": "Say why a line item does not serve.",
     "audit": "Prove from the topics that results and money agree.",
     "bench": "Measure, each time beside a raw client loop.",
-    "schemas": "Write the JSON Schema of every message.",
+    "schemas": "Write the JSON Schemas and the AsyncAPI document.",
     "settings": "Show the settings in force and their sources.",
 }
 EXIT_PROBLEM: Final = 1

@@ -31,9 +31,9 @@ def explain(error: BaseException) -> str:
     if isinstance(error, _OURS):
         return str(error)
     if isinstance(error, _UNREACHABLE):
-        return f"cannot reach Kafka ({_plain(error)}): {KAFKA_HINT}"
+        return f"cannot reach Kafka ({plain(error)}): {KAFKA_HINT}"
     if isinstance(error, KafkaError):
-        return f"Kafka refused: {_plain(error)}"
+        return f"Kafka refused: {plain(error)}"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or str(error) or 'no answer came in time'}"
@@ -48,7 +48,7 @@ def _findings(findings: Sequence[Finding]) -> str:
     return "; ".join([*missing, *others[:_FINDINGS_SHOWN]]) + f"{more}. `adjudge topics check` shows all."
 
 
-def _plain(error: KafkaError) -> str:
-    """The client prefixes names of classes and codes; people need the words."""
+def plain(error: KafkaError) -> str:
+    """In words alone: the client prefixes names of classes and codes."""
     known = error.description if isinstance(error, BrokerResponseError) else ""
     return str(error.args[0]) if error.args else known or type(error).__name__

@@ -98,7 +98,7 @@ def test_every_command_that_takes_a_cluster_is_known_here() -> None:
         for words, leaf in leaves(name)
         if any("--kafka" in parameter.opts for parameter in leaf.params)
     ]
-    assert set(takers) == {*WITH_KAFKA, ("settings",)}  # which shows the address, and asks nobody
+    assert set(takers) == {*WITH_KAFKA, ("settings",), ("doctor",)}  # the one asks nobody, the other tells each server
 
 
 @pytest.mark.parametrize("words", WITH_KAFKA, ids=" ".join)
@@ -215,10 +215,11 @@ def test_schemas_are_written_and_then_current(capsys: pytest.CaptureFixture[str]
     assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 1
     assert cli.run(["schemas", "--out", str(tmp_path)]) == 0
     assert cli.run(["schemas", "--out", str(tmp_path), "--check"]) == 0
-    (tmp_path / "cost.json").write_text("{}")
+    (tmp_path / "schemas" / "cost.json").write_text("{}")
+    (tmp_path / "asyncapi.json").unlink()
     capsys.readouterr()
     assert cli.run(["schemas", "--out", str(tmp_path), "--check", "--json"]) == 1
-    assert '"changed":["cost.json"]' in capsys.readouterr().out
+    assert '"changed":["schemas/cost.json","asyncapi.json"]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""What ``adjudge doctor`` says: one finding a check, ok or not, and how to mend it."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Literal
+
+from scripts.error_texts import explain
+
+State = Literal["ok", "warning", "problem"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """``check``: what was looked at; ``text``: what is so; ``fix``: what to do, empty when all is well."""
+
+    check: str
+    state: State
+    text: str
+    fix: str = ""
+
+
+def ok(check: str, text: str) -> Finding:
+    """All is well."""
+    return Finding(check=check, state="ok", text=text)
+
+
+def warning(check: str, text: str, fix: str) -> Finding:
+    """It works, and may not for long, or not as one expects."""
+    return Finding(check=check, state="warning", text=text, fix=fix)
+
+
+def problem(check: str, text: str, fix: str) -> Finding:
+    """It does not work."""
+    return Finding(check=check, state="problem", text=text, fix=fix)
+
+
+async def bounded(check: str, seconds: float, look: Awaitable[Sequence[Finding]], *, fix: str) -> list[Finding]:
+    """What a check finds; one that takes too long or fails is a problem, and never ends the others."""
+    try:
+        async with asyncio.timeout(seconds):
+            (found,) = await asyncio.gather(look, return_exceptions=True)
+    except TimeoutError:
+        return [problem(check, f"no answer within {seconds:g} s", fix)]
+    return [problem(check, explain(found), fix)] if isinstance(found, BaseException) else list(found)
+
+
+async def in_thread(checks: Iterable[Callable[[], Finding]]) -> list[Finding]:
+    """Findings of checks that look at files and processes."""
+    return list(await asyncio.gather(*(asyncio.to_thread(check) for check in checks)))

@@ -1,0 +1,137 @@
+"""Settings, for ``adjudge doctor``: those that do nothing, the token key, and who has the HTTP port."""
+
+import errno
+import ipaddress
+import pathlib
+import socket
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import aiohttp
+
+from consumers.settings import CONFIG, PREFIX, Settings
+from consumers.token_key import KEY_BYTES_MAX, KEY_BYTES_MIN, state_folder
+from scripts.doctor_finding import Finding, ok, problem, warning
+from scripts.doctor_machine import writable
+
+HTTP_S_MAX: Final = 2.0
+
+
+def idle_settings(settings: Settings, environment: Mapping[str, str], config: str | None) -> list[Finding]:
+    """Settings that are told and do nothing, each with its reason."""
+    idle = [*_without_effect(settings), *_overridden(settings, environment, config)]
+    if not idle:
+        return [ok("settings", f"{len(settings.sources)} told, each does something")]
+    return [warning("settings", text, "take it away, or tell what it needs") for text in idle]
+
+
+def _without_effect(settings: Settings) -> Iterator[str]:
+    protocol = settings.kafka_security_protocol
+    for name, source in settings.sources.items():
+        secured = {"kafka_sasl_": protocol.startswith("SASL"), "kafka_ssl_": protocol.endswith("SSL")}
+        if not all(used for start, used in secured.items() if name.startswith(start)):
+            yield f"{name} ({source}) does nothing with kafka_security_protocol {protocol}"
+        elif name == "kafka_ssl_password" and not settings.kafka_ssl_keyfile:
+            yield f"{name} ({source}) does nothing without kafka_ssl_keyfile"
+        elif name == "state" and settings.token_key:
+            yield f"{name} ({source}) does nothing beside token_key: only the key would be kept there"
+
+
+def _overridden(settings: Settings, environment: Mapping[str, str], config: str | None) -> Iterator[str]:
+    """What a stronger source says otherwise: the file below the environment, both below the command line."""
+    told = environment.get(CONFIG)
+    if config and told and config != told:
+        yield f"{CONFIG}={told} does nothing beside --config {config}"
+    path = config or told
+    file = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8")) if path else {}
+    for name in file:
+        if not settings.source(name).startswith("file"):
+            yield f"{name} of {path} does nothing: {settings.source(name)} says {_shown(settings, name)}"
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and settings.source(name) == "command line":
+            yield f"{variable} does nothing: the command line says {_shown(settings, name)}"
+
+
+def _shown(settings: Settings, name: str) -> str:
+    return str(settings.shown()[name][0])
+
+
+def token_key(settings: Settings) -> Finding:
+    """Whether there is a key that nobody else can read; the key itself is not made here."""
+    check = "token key"
+    path = pathlib.Path(settings.token_key) if settings.token_key else state_folder(settings) / "token.key"
+    if not path.exists():
+        return _absent(path, told=bool(settings.token_key))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    try:
+        size = len(path.read_bytes())
+    except OSError as error:
+        return problem(check, f"{path} cannot be read: {error.strerror}", f"let who runs Adjudge read it: {path}")
+    if not KEY_BYTES_MIN <= size <= KEY_BYTES_MAX:
+        made = f"openssl rand -out {path} 32"
+        return problem(check, f"{path} has {size} bytes, not {KEY_BYTES_MIN} to {KEY_BYTES_MAX}", f"make it: {made}")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return warning(check, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+    return ok(check, f"{path}, {size} bytes, mode {mode:o}")
+
+
+def _absent(path: pathlib.Path, *, told: bool) -> Finding:
+    if told:
+        fix = f"make it: openssl rand -out {path} 32 && chmod 600 {path}; the same for all processes"
+        return problem("token key", f"{path} (ADJUDGE_TOKEN_KEY) is not there", fix)
+    if not writable(path.parent):
+        return problem("token key", f"{path} cannot be made", "set ADJUDGE_STATE to a folder that can be written")
+    return ok("token key", f"the first start makes {path}; several machines need the same one: ADJUDGE_TOKEN_KEY")
+
+
+async def http_port(settings: Settings) -> list[Finding]:
+    """Whether the port is free, or who answers there."""
+    host, _, port = settings.http.rpartition(":")
+    if port == "0":
+        return [ok("http", "takes a free port")]
+    try:
+        _bind(host, int(port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return [await _who_answers(settings.http, f"http://{_reachable(host)}:{port}/readyz")]
+        fix = "set ADJUDGE_HTTP to an address of this machine, and a port that it may take"
+        return [problem("http", f"{settings.http} cannot be listened at: {error.strerror}", fix)]
+    return [ok("http", f"{settings.http} is free")]
+
+
+def _bind(host: str, port: int) -> None:
+    """Take the port for a moment, without listening. Raises OSError."""
+    family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(where)
+
+
+def _reachable(host: str) -> str:
+    """Where one reaches what listens at ``host``: loopback, for any address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host if not address.is_unspecified else "127.0.0.1" if address.version == 4 else "::1"
+
+
+async def _who_answers(address: str, url: str) -> Finding:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HTTP_S_MAX)) as session,
+            session.get(url) as answer,
+        ):
+            said: Any = await answer.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        said = None
+    if not isinstance(said, dict) or "ready" not in said:
+        return problem("http", f"another program answers at {address}", "stop it, or set ADJUDGE_HTTP to another")
+    if said["ready"]:
+        return ok("http", f"an engine answers at {address}, and is ready")
+    reasons = "; ".join(map(str, said.get("reasons", ())))
+    fix = "wait until it has read on; `stopped` needs you: docs/operations.md, A shard is stopped"
+    return problem("http", f"the engine at {address} is not ready: {reasons}", fix)

