@@ -38,15 +38,40 @@ async def close_in_time(client: Any) -> None:
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    cafile = settings.kafka_ssl_cafile
     try:
-        context = create_ssl_context(
-            cafile=settings.kafka_ssl_cafile or None,
-            certfile=settings.kafka_ssl_certfile or None,
-            keyfile=settings.kafka_ssl_keyfile or None,
-            password=settings.kafka_ssl_password or None,
-        )
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"the kafka_ssl files cannot be used: {error}") from error
+        context = create_ssl_context(cafile=cafile or None)
+    except OSError as error:
+        raise SettingsError(f"kafka_ssl_cafile {cafile} cannot be used: {_why(error)}") from error
     if not isinstance(context, ssl.SSLContext):
         raise SettingsError("the kafka_ssl files give no SSL context")
+    if settings.kafka_ssl_certfile:
+        _load_client_certificate(context, settings)
     return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    """Raises SettingsError that names the file in question: OpenSSL says "PEM lib" of each of them."""
+    certfile, keyfile = settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile or settings.kafka_ssl_certfile
+    key = "kafka_ssl_keyfile" if settings.kafka_ssl_keyfile else "the key in kafka_ssl_certfile"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=certfile)
+    except OSError as error:
+        raise SettingsError(f"kafka_ssl_certfile {certfile} cannot be used: {_why(error)}") from error
+    try:
+        # A password that is empty rather than none: with none OpenSSL would ask whoever sits at the terminal.
+        context.load_cert_chain(certfile, keyfile, password=settings.kafka_ssl_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            problem = f"it does not belong to the certificate in {certfile}"
+        else:
+            problem = "it is no key in PEM, or kafka_ssl_password is not its password"
+        raise SettingsError(f"{key} {keyfile} cannot be used: {problem}") from error
+    except OSError as error:
+        raise SettingsError(f"{key} {keyfile} cannot be used: {_why(error)}") from error
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it holds no certificate in PEM"
+    return error.strerror or str(error)

@@ -14,6 +14,8 @@ from consumers.settings import MASK
 
 TELLING: Final = ("password", "secret", "token", "api_key", "authorization")
 _CLIENT_LOGGERS: Final = ("aiokafka", "kafka")
+_WIRE_LOGGER: Final = "aiokafka.conn"  # at debug it writes out each request, that with the password included
+_HTTP_LOGGER: Final = "aiohttp.server"
 
 
 def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -22,6 +24,12 @@ def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
         if any(telling in key.lower() for telling in TELLING):
             event[key] = MASK
     return event
+
+
+def is_an_error_of_ours(record: logging.LogRecord) -> bool:
+    """False for HTTP that cannot be read: whoever sent it is answered with 400, and could fill the log with it."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__module__ != "aiohttp.http_exceptions"
 
 
 def configure_logging(*, log_format: str, level: str) -> None:
@@ -51,6 +59,8 @@ def configure_logging(*, log_format: str, level: str) -> None:
     for name in _CLIENT_LOGGERS:
         # The client reports what we handle; its errors are still worth a line.
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
+    logging.getLogger(_WIRE_LOGGER).setLevel(logging.INFO if level == "debug" else logging.ERROR)
+    logging.getLogger(_HTTP_LOGGER).addFilter(is_an_error_of_ours)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

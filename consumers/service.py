@@ -16,6 +16,7 @@ from consumers.connection import client_arguments
 from consumers.metrics import Metrics
 from consumers.owner import Edges
 from consumers.probes import make_app, serve_http
+from consumers.reaching import start
 from consumers.replies import Replies
 from consumers.requests_consumer import RequestsConsumer
 from consumers.settings import Settings
@@ -87,10 +88,11 @@ class Service:
 
 
 async def check_cluster(settings: Settings) -> int:
-    """Partitions of the requests topic. Raises TopicsError when the topics do not do, KafkaError without a cluster."""
-    admin = AIOKafkaAdminClient(**client_arguments(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    """Partitions of the requests topic. Raises TopicsError when the topics do not do, UnreachableError without a cluster."""
+    arguments = client_arguments(settings)
+    admin = AIOKafkaAdminClient(**arguments, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await admin.start()
+        await start(admin, arguments)
         findings = await check_topics(admin, settings.topic_prefix)
         if findings:
             raise TopicsError(findings)

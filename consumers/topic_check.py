@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from schemas.topics import (
     REPLAY_WINDOW_MS_DEFAULT,
@@ -25,7 +25,7 @@ from schemas.topics import (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", or "exists"."""
+    """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", "exists" or "authorization"."""
 
     topic: str
     setting: str
@@ -35,6 +35,10 @@ class Finding:
     def __str__(self) -> str:
         if self.setting == "exists":
             return f"topic {self.topic} does not exist: `adjudge topics create` makes it"
+        if self.setting == "authorization":
+            return (
+                f"topic {self.topic}: this user may not look at it, if it is there: it needs the right to describe it"
+            )
         return f"topic {self.topic}: {self.setting} is {self.actual}, must be {self.wanted}"
 
 
@@ -50,7 +54,7 @@ async def check_topics(
     admin: AIOKafkaAdminClient, prefix: str, *, replay_window_ms: int = REPLAY_WINDOW_MS_DEFAULT
 ) -> list[Finding]:
     """Compare every topic with the table, in its order. Topics for replies may be absent: a setting names those in use."""
-    counts = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    counts, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
     there = [topic for topic in TOPICS if topic_name(prefix, topic.name) in counts]
     configs = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
     shards = counts.get(topic_name(prefix, "requests"), 0)
@@ -60,6 +64,8 @@ async def check_topics(
         if topic in there:
             findings += _count_findings(topic, name, counts[name], shards)
             findings += _config_findings(topic, name, configs[name], replay_window_ms)
+        elif name in refused:
+            findings.append(Finding(topic=name, setting="authorization", actual="refused", wanted="allowed"))
         elif topic.partitions != "any":
             findings.append(Finding(topic=name, setting="exists", actual="absent", wanted="present"))
     return findings
@@ -88,7 +94,7 @@ async def create_topics(
     Raises KafkaError when the cluster refuses one.
     """
     replication = replication_for(len((await admin.describe_cluster())["brokers"]))
-    existing = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    existing, _ = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
     absent = [topic for topic in TOPICS if topic_name(prefix, topic.name) not in existing]
     new = [
         NewTopic(
@@ -113,13 +119,12 @@ async def create_topics(
     return [one.name for one in new]
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    """Partition count of each of the topics that is there."""
-    return {
-        described["topic"]: len(described["partitions"])
-        for described in await admin.describe_topics(names)
-        if not described["error_code"]
-    }
+async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> tuple[dict[str, int], frozenset[str]]:
+    """Partition count of each of the topics that is there; and those of which this user is told nothing."""
+    described = await admin.describe_topics(names)
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+    refused = [topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
+    return counts, frozenset(refused)
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str | None]]:

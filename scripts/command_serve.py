@@ -6,9 +6,9 @@ import sys
 
 import click
 import uvloop
-from aiokafka.errors import KafkaConnectionError
 
 from consumers.logs import configure_logging
+from consumers.reaching import UnreachableError
 from consumers.service import run_service, tune_garbage_collection
 from consumers.settings import PORT_MAX, Settings
 from scripts.console import json_option, print_json, settings_options
@@ -43,8 +43,8 @@ def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, a
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     try:
         status = uvloop.run(_serve(settings, processes, with_parent=with_parent))
-    except KafkaConnectionError as error:
-        raise unreachable(settings) from error
+    except UnreachableError as error:
+        raise unreachable(settings, error) from error
     if as_json:
         print_json({"ok": status == 0, "processes": processes, "status": status})
     sys.exit(status)

@@ -101,7 +101,9 @@ def _advice(findings: Sequence[Finding]) -> str:
     advice = []
     if "exists" in settings:
         advice.append("`adjudge topics create` makes the missing topics.")
-    if settings - {"exists", "partitions"}:
+    if "authorization" in settings:
+        advice.append("This user needs the right to describe topics and their settings: DESCRIBE and DESCRIBE_CONFIGS.")
+    if settings - {"exists", "partitions", "authorization"}:
         advice.append("`kafka-configs.sh --alter --entity-type topics` changes settings of a topic.")
     if "partitions" in settings:
         advice.append("The number of partitions cannot be lowered: take another ADJUDGE_TOPIC_PREFIX.")

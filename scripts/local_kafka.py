@@ -34,7 +34,18 @@ STOP_GRACE_S = 10.0  # for a data folder that is kept; a temporary one needs no 
 PORT_ATTEMPTS_MAX = 3  # a free port may be taken between our look and Kafka's
 LOGS_KEPT = 20
 _TAIL_LINES = 12
-_REASONS = ("failed to bind", "Address already in use", "Caused by:", "Exception", "ERROR", "Error:")
+# What tells why Kafka ended, the best first. Lines below level error speak of exceptions too, as it goes down.
+_REASONS = (
+    "failed to bind",
+    "Address already in use",
+    "Failed to acquire lock",
+    "Caused by:",
+    "Exception",
+    " FATAL ",
+    " ERROR ",
+    "Error:",
+)
+_UNRELATED = (" INFO ", " WARN ", " DEBUG ")
 
 _BROKER = {
     "process.roles": "broker,controller",
@@ -230,10 +241,16 @@ class LocalKafka:
         with self.log_path.open("rb") as file:
             file.seek(self._log_from)
             lines = file.read().decode(errors="replace").splitlines()
-        telling = [line.strip() for mark in _REASONS for line in reversed(lines) if mark in line]
-        reason = f": {telling[0]}" if telling else ""
+        reason = reason_in(lines)
         tail = "\n".join(lines[-_TAIL_LINES:])
-        return LocalKafkaError(f"{what}{reason}\nLog: {self.log_path}; its end:\n{tail}")
+        said = f"{what}: {reason}" if reason else what
+        return LocalKafkaError(f"{said}\nLog: {self.log_path}; its end:\n{tail}")
+
+
+def reason_in(lines: Sequence[str]) -> str:
+    """The line of a log that best tells why Kafka did not start; empty when none does."""
+    related = [line.strip() for line in reversed(lines) if not any(level in line for level in _UNRELATED)]
+    return next((line for mark in _REASONS for line in related if mark in f"{line} "), "")
 
 
 def _cluster_id(chosen: uuid.UUID) -> str:

@@ -128,8 +128,9 @@ def test_a_port_in_use_is_the_stated_reason() -> None:
             LocalKafka(port=port).start()
 
 
+@pytest.mark.parametrize("which", ["port", "controller_port"])
 def test_a_port_that_another_takes_at_the_last_moment_is_the_stated_reason(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+    which: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     """What our own look misses, Kafka's log tells; with ports of our choice others are then tried."""
     monkeypatch.setattr("scripts.local_kafka._port_is_free", lambda _: True)
@@ -137,7 +138,7 @@ def test_a_port_that_another_takes_at_the_last_moment_is_the_stated_reason(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(LocalKafkaError, match=r"did not start: .*failed to bind.*Address already in use") as raised:
-            LocalKafka(port=taken.getsockname()[1], data=tmp_path).start()
+            LocalKafka(**{which: taken.getsockname()[1]}, data=tmp_path).start()
     assert str(tmp_path / "kafka.log") in str(raised.value)
 
 

