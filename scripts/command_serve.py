@@ -1,7 +1,6 @@
 """``adjudge serve``: decide ad requests, in this process or in several that share the group."""
 
 import asyncio
-import signal
 import sys
 
 import click
@@ -14,6 +13,7 @@ from consumers.settings import PORT_MAX, Settings
 from scripts.console import json_option, print_json, settings_options
 from scripts.kafka_access import unreachable
 from scripts.serve_processes import supervise
+from scripts.stop_signals import stop_on_signals
 
 ROLES = ("decide", "ledger")
 
@@ -72,23 +72,14 @@ def _check_ports(settings: Settings, processes: int) -> None:
 
 
 async def _serve(settings: Settings, processes: int, *, with_parent: bool) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stop, number)
+    stop = stop_on_signals()
     if processes > 1:
         return await supervise(settings, processes, stop)
     if with_parent:
-        loop.add_reader(sys.stdin.fileno(), _stop_without_parent, stop)
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_without_parent, stop)
     tune_garbage_collection()
     await run_service(settings, stop)
     return 0
-
-
-def _stop(stop: asyncio.Event, number: int) -> None:
-    """The first signal asks to finish; a second of its kind ends the process at once."""
-    stop.set()
-    asyncio.get_running_loop().remove_signal_handler(number)
 
 
 def _stop_without_parent(stop: asyncio.Event) -> None:

@@ -10,14 +10,13 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.settings import Settings
-from consumers.topic_check import Finding, check_topics, create_topics
+from consumers.topic_check import Finding, check_topics
 from schemas.topics import REPLAY_WINDOW_MS_DEFAULT, TOPICS, topic_name
 from scripts.console import console, json_option, print_json, settings_options, table
 from scripts.kafka_access import admin_client
+from scripts.shard_count import SEEN_POLL_S, SEEN_S_MAX, SHARDS_DEFAULT, create_shards
 
 DAY_MS = 86_400_000
-SEEN_S_MAX = 10.0  # a created topic reaches every broker's metadata within this
-SEEN_POLL_S = 0.1
 
 
 @click.group(
@@ -41,17 +40,18 @@ def check_command(*, settings: Settings, as_json: bool) -> None:
 
 
 @topics.command("create")
-@click.option("--partitions", type=click.IntRange(1, 10_000), default=4, show_default=True, help="Shards.")
+@click.option("--partitions", type=click.IntRange(1, 10_000), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]")
 @click.option(
     "--replay-days", type=click.IntRange(REPLAY_WINDOW_MS_DEFAULT // DAY_MS), show_default=True,
     default=REPLAY_WINDOW_MS_DEFAULT // DAY_MS, help="How long everything that a replay reads is kept.",
 )  # fmt: skip
 @settings_options
 @json_option
-def create_command(*, settings: Settings, partitions: int, replay_days: int, as_json: bool) -> None:
+def create_command(*, settings: Settings, partitions: int | None, replay_days: int, as_json: bool) -> None:
     """Create the topics that are missing; those that exist stay as they are, and are checked.
 
-    The number of partitions is fixed for the life of the log: it is the number of shards.
+    The number of partitions is fixed for the life of the log: it is the number of shards. Asking for another one than
+    the topics have is an error.
     """
     created, findings = uvloop.run(_create(settings, partitions, replay_days * DAY_MS))
     _report(findings, created=created, settings=settings, as_json=as_json)
@@ -62,9 +62,9 @@ async def _check(settings: Settings) -> list[Finding]:
         return await check_topics(admin, settings.topic_prefix)
 
 
-async def _create(settings: Settings, shards: int, replay_window_ms: int) -> tuple[list[str], list[Finding]]:
+async def _create(settings: Settings, partitions: int | None, replay_window_ms: int) -> tuple[list[str], list[Finding]]:
     async with admin_client(settings) as admin:
-        created = await create_topics(admin, settings.topic_prefix, shards=shards, replay_window_ms=replay_window_ms)
+        created, _ = await create_shards(admin, settings.topic_prefix, partitions, replay_window_ms=replay_window_ms)
         return created, await _check_when_seen(admin, settings.topic_prefix, created)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import os
 import pathlib
-import signal
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -25,40 +24,45 @@ from scripts.feed_simulation import Sent, traffic
 from scripts.local_kafka import LocalKafka
 from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
+from scripts.shard_count import SHARDS_DEFAULT
+from scripts.stop_signals import stop_on_signals
 
 KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
 ROUND: Final = 10_000  # requests of one seed; the next round takes the next
+SAMPLE: Final = {"controls": controls, "campaign-updates": entities}  # topic to what is loaded, by seed
 REPORT_S: Final = 10.0
 READY_POLL_S: Final = 0.1
 
 
 async def run(
     shown: Console,
+    stop: asyncio.Event,
     *,
     kafka_port: int,
     http_port: int,
-    partitions: int,
+    partitions: int | None,
     seed: int,
     rate: int,
     empty: bool,
     data: pathlib.Path | None,
 ) -> Results:
-    """Start Kafka, topics, sample and engine; return when told to stop, with what the sample traffic got back."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    """Start Kafka, topics, sample and engine; return when ``stop`` is set, with what the sample traffic got back."""
     async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
         told = {"kafka": kafka.bootstrap, "http": f"127.0.0.1:{http_port}"}
         if data is not None:
             told["state"] = (data / "state").as_uri()
         settings = load_settings(os.environ, overrides=told)
         configure_logging(log_format=settings.log_format, level=settings.log_level)
-        await make_topics(settings, partitions)
-        async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=partitions) as feed:
-            if not empty:
-                await feed.load("controls", records(controls(seed)))
-                await feed.load("campaign-updates", records(entities(seed)))
+        shards = None if stop.is_set() else await make_topics(settings, partitions)
+        if shards is None or stop.is_set():
+            return Results()
+        async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=shards) as feed:
+            for topic, sample in SAMPLE.items():
+                if not empty and not stop.is_set():
+                    await feed.load(topic, records(sample(seed)))
+            if stop.is_set():
+                return feed.results
             async with asyncio.TaskGroup() as tasks:
                 started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
                 engine = tasks.create_task(run_service(settings, stop, started=started.set_result))
@@ -67,6 +71,10 @@ async def run(
                 working.cancel()
                 await engine
             return feed.results
+
+
+async def _until_asked_to_stop(shown: Console, **options: Any) -> Results:
+    return await run(shown, stop_on_signals(), **options)
 
 
 async def _work(
@@ -136,7 +144,7 @@ Examples:
 )
 @click.option("--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True)
 @click.option("--http-port", type=click.IntRange(1, 65_535), default=HTTP_PORT, show_default=True)
-@click.option("--partitions", type=click.IntRange(1, 64), default=4, show_default=True, help="Shards.")
+@click.option("--partitions", type=click.IntRange(1, 64), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]")
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the sample campaigns and traffic."
 )
@@ -151,7 +159,7 @@ Examples:
 def up(*, data: pathlib.Path | None, as_json: bool, **options: Any) -> None:
     """Run a whole system here with sample campaigns, all roles in one process, until Ctrl-C."""
     shown = console(as_json=as_json)
-    results = uvloop.run(run(shown, data=data.absolute() if data else None, **options))
+    results = uvloop.run(_until_asked_to_stop(shown, data=data.absolute() if data else None, **options))
     shown.print("Adjudge is down.")
     if as_json:
         print_json({"ok": True, "answered": results.answered, "slots": results.slots, "filled": results.filled})

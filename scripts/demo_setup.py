@@ -9,15 +9,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
-from consumers.topic_check import create_topics
+from scripts.shard_count import create_shards
 
 
-async def make_topics(settings: Settings, partitions: int) -> None:
-    """Create the topics that are not there."""
+async def make_topics(settings: Settings, partitions: int | None) -> int:
+    """Create the topics that are not there, and return the number of shards. Raises ShardCountError."""
     admin = AIOKafkaAdminClient(**client_arguments(settings))
     try:
         await admin.start()
-        await create_topics(admin, settings.topic_prefix, shards=partitions)
+        _, shards = await create_shards(admin, settings.topic_prefix, partitions)
+        return shards
     finally:
         await admin.close()
 

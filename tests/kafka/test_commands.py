@@ -15,7 +15,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from consumers.topic_check import check_topics
 from engine.partitioning import partition_of
+from scripts.demo_setup import make_topics
 from scripts.local_kafka import LocalKafka
+from scripts.shard_count import ShardCountError
 from tests.kafka.cluster import Cluster, until
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -53,9 +55,33 @@ async def test_topics_are_created_once_and_then_as_the_engine_needs_them(cluster
     assert {finding["setting"] for finding in before.json["findings"]} == {"exists"}
     created = await adjudge(cluster, "topics", "create", "--partitions", str(SHARDS))
     assert (created.status, created.json["findings"], len(created.json["created"])) == (0, [], 12)
-    again = await adjudge(cluster, "topics", "create", "--partitions", "7")
-    assert (again.status, again.json["created"]) == (0, [])
+    for same in ((), ("--partitions", str(SHARDS))):
+        again = await adjudge(cluster, "topics", "create", *same)
+        assert (again.status, again.json["created"]) == (0, [])
     assert (await adjudge(cluster, "topics", "check")).json == {"ok": True, "findings": []}
+
+
+async def test_asking_for_another_number_of_shards_than_the_log_has_is_an_error(cluster: Cluster) -> None:
+    await cluster.create(SHARDS)
+    wider = await adjudge(cluster, "topics", "create", "--partitions", "7")
+    assert wider.status == 1
+    assert f"topic {cluster.prefix}requests has {SHARDS} partitions, not 7" in wider.json["error"]
+    assert "--partitions" in wider.json["error"]
+    with pytest.raises(ShardCountError, match="has 3 partitions, not 5"):
+        await make_topics(cluster.settings(), 5)
+    assert await make_topics(cluster.settings(), None) == SHARDS
+
+
+async def test_topics_that_are_missing_get_as_many_partitions_as_the_others(cluster: Cluster) -> None:
+    await cluster.create(SHARDS)
+    await cluster.admin.delete_topics([cluster.name("costs")])
+
+    async def gone() -> bool:
+        return any(finding.setting == "exists" for finding in await check_topics(cluster.admin, cluster.prefix))
+
+    await until(gone)
+    created = await adjudge(cluster, "topics", "create")
+    assert (created.status, created.json["created"], created.json["findings"]) == (0, [cluster.name("costs")], [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""``adjudge up``: it ends when asked to, whichever step it is at."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+import pytest
+from rich.console import Console
+
+from scripts import command_up
+from scripts.demo_results import Results
+from scripts.stop_signals import stop_on_signals
+
+STEPS = ["kafka", "topics", "feed", "load controls", "load campaign-updates", "engine"]
+
+
+class Rehearsal:
+    """Every step of ``adjudge up`` in words alone; ``stop`` is set during one of them."""
+
+    bootstrap = "127.0.0.1:1"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stopped_at: str) -> None:
+        self.stop = asyncio.Event()
+        self.steps: list[str] = []
+        self.results = Results()
+        self._stopped_at = stopped_at
+        monkeypatch.setattr(command_up, "LocalKafka", lambda **_: self)
+        monkeypatch.setattr(command_up, "make_topics", self._make_topics)
+        monkeypatch.setattr(command_up, "open_feed", self._open_feed)
+        monkeypatch.setattr(command_up, "run_service", self._run_service)
+        monkeypatch.setattr(command_up, "configure_logging", lambda **_: None)
+
+    def step(self, name: str) -> None:
+        self.steps.append(name)
+        if name == self._stopped_at:
+            self.stop.set()
+
+    async def __aenter__(self) -> Self:
+        self.step("kafka")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.steps.append("kafka ended")
+
+    async def _make_topics(self, _: object, partitions: int | None) -> int:
+        assert partitions is None
+        self.step("topics")
+        return 7
+
+    @contextlib.asynccontextmanager
+    async def _open_feed(self, *_: object, partitions: int) -> AsyncIterator[Self]:
+        assert partitions == 7, "as many as the topics have"
+        self.step("feed")
+        yield self
+
+    async def load(self, topic: str, _: object) -> None:
+        self.step(f"load {topic}")
+
+    async def _run_service(self, _: object, stop: asyncio.Event, **__: Any) -> None:
+        self.step("engine")
+        await stop.wait()
+
+
+@pytest.mark.parametrize("stopped_at", STEPS)
+async def test_whoever_asks_to_stop_gets_no_further_step(stopped_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = Rehearsal(monkeypatch, stopped_at)
+    await command_up.run(
+        Console(quiet=True), rehearsal.stop,
+        kafka_port=1, http_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
+    )  # fmt: skip
+    assert rehearsal.steps == [*STEPS[: STEPS.index(stopped_at) + 1], "kafka ended"]
+
+
+async def test_a_first_signal_asks_to_stop_and_a_second_is_not_waited_for() -> None:
+    stop = stop_on_signals()
+    loop = asyncio.get_running_loop()
+    signal.raise_signal(signal.SIGINT)
+    await stop.wait()
+    assert not loop.remove_signal_handler(signal.SIGINT)
+    assert loop.remove_signal_handler(signal.SIGTERM)
