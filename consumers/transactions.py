@@ -75,7 +75,11 @@ class _OneEndSender(Sender):  # type: ignore[misc]  # aiokafka has no types
     """Sends EndTxn once: without a good answer to the first attempt the transaction manager is done for."""
 
     async def _do_txn_commit(self, commit_result: object) -> None:
-        await super()._do_txn_commit(commit_result)
+        try:
+            await super()._do_txn_commit(commit_result)
+        except AssertionError:
+            if not self._txn_manager.is_fatal_error():
+                raise  # otherwise the answer came after the producer was given up, and there is nothing left to end
         if self._txn_manager.needs_transaction_commit() is not None:
             self._txn_manager.fatal_error(KafkaError("EndTxn was not acknowledged at the first attempt"))
 
