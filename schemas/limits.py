@@ -26,6 +26,11 @@ PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine r
 
 # Requests.
 IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions
+IMP_SIZES_MAX = 100  # of a banner; each is compared with every creative
+IMP_VALUES_MAX = 100  # of a list of numbers or media types of an imp
+IMP_ASSETS_MAX = 100  # of a native request; each is compared with every creative
+IMP_DEALS_MAX = 1_000
+DEAL_NAMES_MAX = 1_000  # seats, or domains, of a deal of an imp
 REQUEST_ID_CHARS_MAX = 256
 POSITION_MAX = 1_000_000  # feed positions count from 0
 
