@@ -5,7 +5,7 @@ former one of its key in force: a typing error must not lift an emergency stop.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from engine.limits import PPB, PPM
@@ -17,6 +17,7 @@ from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
 from schemas.controls import Control, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
 from schemas.errors import SchemaError
+from schemas.limits import POLICIES_MAX
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ class Controls:
     def _put(self, control: Control, offset: int) -> None:
         match control:
             case Policy():
+                check_room(control.name, self._policies)
                 self._policies[control.name] = compile_policy(control, offset)
             case ModelControl():
                 self._models[control.name] = build(control)
@@ -143,6 +145,12 @@ class Controls:
 def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
     """Where a policy stands among those that are asked; what stood behind ``default`` would never be."""
     return held.policy.name == "default", -held.policy.rank, held.policy.name
+
+
+def check_room(name: str, held: Collection[str]) -> None:
+    """Raise SchemaError when a policy of this name is one more than there may be; ``default`` always finds room."""
+    if name != "default" and name not in held and len(held) >= POLICIES_MAX:
+        raise SchemaError("name", f"is that of one policy more than {POLICIES_MAX}", "remove one first, or replace it")
 
 
 def compile_policy(policy: Policy, offset: int) -> PolicyInForce:

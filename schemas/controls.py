@@ -20,7 +20,10 @@ from schemas.limits import (
     MODEL_VALUES_MAX,
     MODEL_WEIGHT_MAX,
     POLICY_FLOORS_MAX,
+    POLICY_PATTERNS_MAX,
     POLICY_RATES_MAX,
+    POLICY_TERMS_MAX,
+    POLICY_VALUES_MAX,
     POSITION_EFFECTS_MAX,
     POSITION_GAP_MAX,
     PPB,
@@ -29,7 +32,7 @@ from schemas.limits import (
     VCG_NODES_SETTING_MAX,
 )
 from schemas.nesting import check_depth
-from schemas.plain import check_plain
+from schemas.plain import check_amounts, check_plain
 from schemas.shapes import Currency, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
 
 Auction = Literal["first_price", "gsp", "vcg"]
@@ -191,6 +194,13 @@ def decode_control(key: bytes, value: bytes) -> Control:
 def _check_policy(policy: Policy) -> None:
     if policy.name == "default" and policy.when is not None:
         raise SchemaError("when", "the policy default decides what no other does", "leave out when, or take a name")
+    check_amounts(
+        {"when": policy.when or {}}
+        | {f"floors[{number}].when": floor.when or {} for number, floor in enumerate(policy.floors)},
+        terms=POLICY_TERMS_MAX,
+        values=POLICY_VALUES_MAX,
+        patterns=POLICY_PATTERNS_MAX,
+    )
     check_plain(policy.when, "when")
     for number, floor in enumerate(policy.floors):
         check_plain(floor.when, f"floors[{number}].when")

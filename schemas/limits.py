@@ -28,6 +28,11 @@ PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine r
 # Requests.
 IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions
 NATIVE_TEXTS_KEPT = 1_024  # native requests as text that are read once; a feed asks in few different words
+IMP_SIZES_MAX = 100  # of a banner; each is compared with every creative
+IMP_VALUES_MAX = 100  # of a list of numbers or media types of an imp
+IMP_ASSETS_MAX = 100  # of a native request; each is compared with every creative
+IMP_DEALS_MAX = 1_000
+DEAL_NAMES_MAX = 1_000  # seats, or domains, of a deal of an imp
 REQUEST_ID_CHARS_MAX = 256
 POSITION_MAX = 1_000_000  # feed positions count from 0
 
@@ -54,10 +59,14 @@ WINDOW_S_MAX = 366 * 86_400
 # Controls.
 EXCLUSION_LABELS_MAX = 62  # of a policy: one bit each in an int64
 POSITION_EFFECTS_MAX = 64
-POLICY_FLOORS_MAX = 1_000
+POLICIES_MAX = 64  # at a time, and the one named default; a request may have to ask them all
+POLICY_FLOORS_MAX = 200
+POLICY_TERMS_MAX = 5_000  # paths, operators and groups in all conditions of a policy; about 4 us each to read
+POLICY_VALUES_MAX = 50_000  # values in all conditions of a policy
+POLICY_PATTERNS_MAX = 20  # regular expressions in all conditions of a policy
 POLICY_RATES_MAX = 200
 BLOCKED_MAX = 100_000
 POSITION_GAP_MAX = 1_000
 MODEL_VALUES_MAX = 100_000
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits: 1,000 logits decide everything
-VCG_NODES_SETTING_MAX = 10_000_000  # the most that a control may ask for
+VCG_NODES_SETTING_MAX = 100_000  # the most that a control may ask for: about 1.2 s of a request that needs them all

@@ -2,16 +2,17 @@
 
 import decimal
 import functools
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
-from schemas.limits import NATIVE_TEXTS_KEPT
+from schemas.limits import IMP_ASSETS_MAX, NATIVE_TEXTS_KEPT
 from schemas.nesting import check_depth
 from schemas.repair import repair
-from schemas.shapes import Integer
+from schemas.shapes import ImpIntegers, ImpTexts, Integer
 
 
 class NativeTitle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,16 +29,16 @@ class NativeImage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     h: Integer | None = None
     wmin: Integer | None = None
     hmin: Integer | None = None
-    mimes: tuple[str, ...] = ()
+    mimes: ImpTexts = ()
 
 
 class NativeVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.5."""
 
-    mimes: tuple[str, ...] = ()
+    mimes: ImpTexts = ()
     minduration: Integer | None = None
     maxduration: Integer | None = None
-    protocols: tuple[Integer, ...] = ()
+    protocols: ImpIntegers = ()
 
 
 class NativeData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,7 +63,7 @@ class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.1: the markup request."""
 
     ver: str = "1.2"
-    assets: tuple[NativeAsset, ...] = ()
+    assets: Annotated[tuple[NativeAsset, ...], Meta(max_length=IMP_ASSETS_MAX)] = ()
     plcmtcnt: Integer = 1
 
 

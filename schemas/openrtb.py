@@ -17,8 +17,11 @@ from schemas.decimals import check_decimals, is_bounded
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import (
+    DEAL_NAMES_MAX,
     DECIMAL_CHARS_MAX,
     FLOOR_CPM_MICROS_MAX,
+    IMP_DEALS_MAX,
+    IMP_SIZES_MAX,
     IMPS_MAX,
     POSITION_MAX,
     PPM,
@@ -28,9 +31,10 @@ from schemas.limits import (
 from schemas.native import NativeRequest, read_native
 from schemas.nesting import check_depth
 from schemas.repair import repaired
-from schemas.shapes import Integer
+from schemas.shapes import ImpIntegers, ImpTexts, Integer
 
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // 1_000_000
+Names = Annotated[tuple[str, ...], Meta(max_length=DEAL_NAMES_MAX)]
 Key = Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_CHARS_MAX)]
 
 
@@ -51,14 +55,14 @@ class Size(Part, frozen=True, kw_only=True):
 class Banner(Part, frozen=True, kw_only=True):
     """3.2.6: ``format`` has the allowed sizes; ``w`` and ``h`` stand for one more."""
 
-    format: tuple[Size, ...] = ()
+    format: Annotated[tuple[Size, ...], Meta(max_length=IMP_SIZES_MAX)] = ()
     w: Integer | None = None
     h: Integer | None = None
     pos: Integer | None = None
-    btype: tuple[Integer, ...] = ()
-    battr: tuple[Integer, ...] = ()
-    mimes: tuple[str, ...] = ()
-    api: tuple[Integer, ...] = ()
+    btype: ImpIntegers = ()
+    battr: ImpIntegers = ()
+    mimes: ImpTexts = ()
+    api: ImpIntegers = ()
 
 
 class Pod(Part, frozen=True, kw_only=True):
@@ -68,7 +72,7 @@ class Pod(Part, frozen=True, kw_only=True):
     podseq: Integer | None = None
     poddur: Integer | None = None
     maxseq: Integer | None = None
-    rqddurs: tuple[Integer, ...] = ()
+    rqddurs: ImpIntegers = ()
 
 
 class Audio(Pod, frozen=True, kw_only=True):
@@ -78,14 +82,14 @@ class Audio(Pod, frozen=True, kw_only=True):
 class Video(Pod, frozen=True, kw_only=True):
     """3.2.7: decided by a later version."""
 
-    mimes: tuple[str, ...] = ()
+    mimes: ImpTexts = ()
     w: Integer | None = None
     h: Integer | None = None
     minduration: Integer | None = None
     maxduration: Integer | None = None
-    protocols: tuple[Integer, ...] = ()
-    battr: tuple[Integer, ...] = ()
-    api: tuple[Integer, ...] = ()
+    protocols: ImpIntegers = ()
+    battr: ImpIntegers = ()
+    api: ImpIntegers = ()
 
 
 class Native(Part, frozen=True, kw_only=True):
@@ -93,8 +97,8 @@ class Native(Part, frozen=True, kw_only=True):
 
     request: str | dict[str, object] | None = None
     ver: str | None = None
-    api: tuple[Integer, ...] = ()
-    battr: tuple[Integer, ...] = ()
+    api: ImpIntegers = ()
+    battr: ImpIntegers = ()
 
 
 class RequestDeal(Part, frozen=True, kw_only=True):
@@ -104,15 +108,15 @@ class RequestDeal(Part, frozen=True, kw_only=True):
     bidfloor: decimal.Decimal = decimal.Decimal(0)
     bidfloorcur: str = "USD"
     at: Integer | None = None
-    wseat: tuple[str, ...] = ()
-    wadomain: tuple[str, ...] = ()
+    wseat: Names = ()
+    wadomain: Names = ()
 
 
 class Pmp(Part, frozen=True, kw_only=True):
     """3.2.11: the deals of an imp."""
 
     private_auction: Integer = 0
-    deals: tuple[RequestDeal, ...] = ()
+    deals: Annotated[tuple[RequestDeal, ...], Meta(max_length=IMP_DEALS_MAX)] = ()
 
 
 class Qty(Part, frozen=True, kw_only=True):

@@ -1,9 +1,39 @@
 """Plain JSON that is kept for the engine to read: conditions. Checked only for what no reader could hold."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from schemas.errors import SchemaError
 from schemas.limits import PLAIN_DEPTH_MAX
 
 INT64 = range(-(2**63), 2**63)
+
+
+PATTERN_OPERATORS: Final = ("$regex", "$regexi", "$notRegex", "$notRegexi")
+
+
+def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, patterns: int) -> None:
+    """``conditions``: by their field. Raise SchemaError at the first with which they have, together, more than so many
+    terms (keys), values, or regular expressions.
+    """
+    left = {"terms": terms, "values": values, "regular expressions": patterns}
+    most = dict(left)
+    for field, condition in conditions.items():
+        waiting = [condition]
+        while waiting and min(left.values()) >= 0:
+            here = waiting.pop()
+            if isinstance(here, dict):
+                left["terms"] -= len(here)
+                left["regular expressions"] -= sum(key in here for key in PATTERN_OPERATORS)
+                waiting.extend(here.values())
+            elif isinstance(here, list):
+                waiting.extend(here)
+            else:
+                left["values"] -= 1
+        for what, rest in left.items():
+            if rest < 0:
+                problem = f"with it, the conditions of the policy have more than {most[what]} {what}"
+                raise SchemaError(field, problem, "write fewer, or several policies")
 
 
 def check_plain(obj: object, field: str, depth: int = 1) -> None:

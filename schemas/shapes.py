@@ -14,6 +14,7 @@ from schemas.limits import (
     CATEGORIES_MAX,
     DOMAINS_MAX,
     FLOOR_CPM_MICROS_MAX,
+    IMP_VALUES_MAX,
     LABELS_MAX,
     NAME_CHARS_MAX,
     PPM,
@@ -77,6 +78,8 @@ Share = Annotated[int, Meta(ge=0, le=PPM)]  # ppm, at most all of it
 WindowS = Annotated[int, Meta(ge=1, le=WINDOW_S_MAX)]
 Pixels = Annotated[int, Meta(ge=1, le=100_000)]
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # any that traffic sends
+ImpIntegers = Annotated[tuple[Integer, ...], Meta(max_length=IMP_VALUES_MAX)]
+ImpTexts = Annotated[tuple[str, ...], Meta(max_length=IMP_VALUES_MAX)]
 Offset = Annotated[int, Meta(ge=0)]
 
 PricingEvent = Literal["impression", "viewable", "click", "video_complete", "conversion"]

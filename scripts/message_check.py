@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from engine.controls import check_room
 from engine.models.default import build
 from engine.schedule import compile_schedule
 from engine.zones import known_zone
@@ -194,6 +195,7 @@ class Report:
         self.warnings: list[Note] = []
         self.errors_found = 0
         self.warnings_found = 0
+        self._policies: dict[str, int] = {}  # name to line
         self._seen: dict[tuple[str, bytes], int] = {}
         self._entities: dict[Address, tuple[int, Entity]] = {}
 
@@ -211,6 +213,9 @@ class Report:
         """Check one message and keep what there is to say; None when it is not acceptable."""
         try:
             checked = self._check(item)
+            if isinstance(checked.message, Policy):
+                check_room(checked.message.name, self._policies)
+                self._policies[checked.message.name] = item.line
         except SchemaError as error:
             self._error(_note(item.line, name_of(item), error))
             return None

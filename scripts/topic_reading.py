@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
 
+from consumers.reaching import UnreachableError, start
 from schemas.topics import TOPICS, logical_name, topic_name
 from scripts.error_texts import KAFKA_HINT
 
@@ -59,9 +59,10 @@ class TopicReading:
                 self._client.seek(where, self.begins[where])
         except BaseException as error:
             await self._closing.aclose()
-            if isinstance(error, KafkaConnectionError):
+            if isinstance(error, UnreachableError):
                 servers = ",".join(self._arguments["bootstrap_servers"])
-                raise ReadingError(f"cannot reach Kafka at {servers}: {KAFKA_HINT}") from error
+                reason = str(error) if error.answered else f"{error}: {KAFKA_HINT}"
+                raise ReadingError(f"cannot reach Kafka at {servers}: {reason}") from error
             raise
         return self
 
@@ -129,7 +130,7 @@ class TopicReading:
             max_partition_fetch_bytes=max(topic.bytes_max for topic in TOPICS),
         )
         self._closing.push_async_callback(made.stop)
-        await made.start()
+        await start(made, self._arguments)
         return made
 
     async def _find(self) -> None:

@@ -165,6 +165,19 @@ async def test_nothing_of_a_file_with_one_error_is_published(cluster: Cluster) -
     assert (record.key, record.value) == (b"seed/default", good.strip())
 
 
+async def test_what_is_piped_into_load_is_published(cluster: Cluster) -> None:
+    await cluster.create()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", "load", "controls", "/dev/stdin", "--json",
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": "", "HOME": str(cluster.folder)} | cluster.environment(),
+    )  # fmt: skip
+    out, err = await child.communicate(b'{"kind":"seed","name":"default","value":"s"}')
+    loaded = Ran(child.returncode or 0, out.decode(), err.decode())
+    assert (loaded.status, loaded.json["published"]) == (0, 1)
+    assert [record.key for record in await cluster.read("controls")] == [b"seed/default"]
+
+
 async def test_what_is_removed_is_written_without_a_value(cluster: Cluster) -> None:
     await cluster.create()
     file = cluster.folder / "ads.jsonl"

@@ -279,7 +279,7 @@ class CatalogMaker(Dice):
         if self.percent(50):
             made.append({"kind": "seed", "name": "default", "value": self.chance.choice(("x", "y"))})
         if self.percent(15):
-            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 10_000_000))})
+            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000))})
         for predicts in ("viewable", "click", "conversion", "quality", "user_value"):
             if self.percent(40):
                 made += [self.model(f"m{number}", predicts) for number in range(self.chance.choice((1, 1, 2)))]

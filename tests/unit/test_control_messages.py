@@ -1,6 +1,7 @@
 """Controls: policies, seeds, limits and models are checked before they can decide anything."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -91,6 +92,7 @@ def test_each_mistake_of_a_policy_names_its_field_and_the_fix(change: dict[str, 
     [
         ("seed", {"value": ""}, "value"),
         ("limits", {"vcg_nodes_max": -1}, "vcg_nodes_max"),
+        ("limits", {"vcg_nodes_max": 100_001}, "vcg_nodes_max"),
         ("limits", {"misplaced": "drop"}, "misplaced"),
         ("model_constant", {"value": None}, "value"),
         ("model_constant", {"value": 99_999}, "value"),
@@ -128,6 +130,44 @@ def test_a_field_that_is_not_known_is_refused_with_the_one_that_was_meant(
     error = refusal({**golden(kind), **change})
     assert (error.field, error.problem) == (field, "is no known field")
     assert error.fix.startswith(fix)
+
+
+def floors(count: int, when: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": "policy", "name": "p", "floors": [{"cpm_micros": 1, "when": when(n)} for n in range(count)]}
+
+
+@pytest.mark.parametrize(
+    ("fits", "beyond", "field", "said"),
+    [
+        (floors(200, lambda n: {"a": n}), floors(201, lambda n: {"a": n}), "floors", "length <= 200"),
+        (
+            floors(100, lambda _: {"$or": [{"a": n} for n in range(49)]}),
+            floors(100, lambda _: {"$or": [{"a": n} for n in range(50)]}),
+            "floors[98].when",
+            "more than 5000 terms",
+        ),
+        (
+            floors(10, lambda _: {"a": {"$in": list(range(5_000))}}),
+            floors(11, lambda _: {"a": {"$in": list(range(5_000))}}),
+            "floors[10].when",
+            "more than 50000 values",
+        ),
+        (
+            floors(10, lambda n: {"a": {"$regex": f"x{n}", "$notRegexi": "y"}}),
+            floors(11, lambda n: {"a": {"$regexi": f"x{n}", "$notRegex": "y"}}),
+            "floors[10].when",
+            "more than 20 regular expressions",
+        ),
+    ],
+)
+def test_all_conditions_of_a_policy_together_have_an_end(
+    fits: dict[str, Any], beyond: dict[str, Any], field: str, said: str
+) -> None:
+    """A thousand floors of two patterns each held up a process for 0.4 s as they came, and for seconds a request."""
+    assert isinstance(decode(fits), Policy)
+    error = refusal(beyond)
+    assert error.field == field
+    assert said in error.problem
 
 
 def test_conditions_are_plain_json_and_may_name_any_path() -> None:

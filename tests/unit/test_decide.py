@@ -9,6 +9,7 @@ from engine.decide import decide
 from engine.decision import Decision
 from engine.tokens import verify
 from schemas.codes import Nbr
+from schemas.limits import POLICIES_MAX
 from tests.builders import (
     NOW_MS,
     Stage,
@@ -127,6 +128,17 @@ def test_an_invalid_policy_leaves_the_emergency_stop_in_force() -> None:
     stage.control({**POLICY, "blocked": {"everything": True}})
     (rejection,) = stage.control({**POLICY, "ads_max": "many"})
     assert rejection.field == "ads_max"
+    assert decided(stage).result.nbr == Nbr.EVERYTHING_BLOCKED
+
+
+def test_policies_have_an_end_and_the_emergency_stop_finds_room_behind_it() -> None:
+    stage = Stage(*one_ad())
+    for number in range(POLICIES_MAX):
+        assert stage.control({"kind": "policy", "name": f"p{number}", "when": {"site.domain": "other.example"}}) == ()
+    (rejection,) = stage.control({"kind": "policy", "name": "late", "when": {}})
+    assert (rejection.field, "one policy more than 64" in rejection.problem) == ("name", True)
+    assert stage.control({"kind": "policy", "name": "p0", "when": {"site.domain": "another.example"}}) == ()
+    assert stage.control({"kind": "policy", "name": "default", "blocked": {"everything": True}}) == ()
     assert decided(stage).result.nbr == Nbr.EVERYTHING_BLOCKED
 
 

@@ -11,6 +11,7 @@ import pytest
 from engine.catalog import Catalog
 from engine.controls import Controls
 from schemas.errors import SchemaError
+from schemas.limits import POLICIES_MAX
 from schemas.topics import BY_NAME
 from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item
@@ -196,6 +197,14 @@ def test_a_rank_of_the_default_policy_is_a_warning() -> None:
     assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
     (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings
     assert (warning.message, warning.field) == ("policy/default", "rank")
+
+
+def test_more_policies_than_there_may_be_are_an_error_of_the_first_too_many() -> None:
+    policies = [POLICY | {"name": f"p{number}"} for number in range(POLICIES_MAX)]
+    default = {"kind": "policy", "name": "default"}
+    assert report_on(*policies, default, *policies).ok
+    report = report_on(*policies, POLICY, default)
+    assert [(note.line, note.message, note.field) for note in report.errors] == [(65, "policy/feed", "name")]
 
 
 @pytest.mark.parametrize("fields", [LINE_ITEM, POLICY])
