@@ -17,6 +17,7 @@ from schemas.controls import (
     CONTROL_KINDS,
     Control,
     ModelControl,
+    Policy,
     control_key,
     decode_control,
     parse_control_key,
