@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, for_code
 
+from consumers.feed_errors import FeedError
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicsError
 from schemas.errors import SchemaError
@@ -11,7 +12,7 @@ from scripts.local_kafka import LocalKafkaError
 
 KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
 _FINDINGS_SHOWN = 3
-_OURS = (SettingsError, SchemaError, LocalKafkaError)
+_OURS = (SettingsError, SchemaError, LocalKafkaError, FeedError)
 _UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
 
 

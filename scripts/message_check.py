@@ -29,6 +29,7 @@ from schemas.entities import (
 )
 from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
+from schemas.request_key import request_key
 from scripts.message_files import Item
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
@@ -120,10 +121,7 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 def _request(item: Item) -> Checked:
     request = read_request(item.raw)
-    typed = request.typed
-    ids = (typed.user.id, typed.device.ifa, typed.ext.adjudge.session_id, typed.id)
-    key = next((one for one in ids if one), "")
-    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request)
+    return Checked(topic="requests", key=request_key(request.typed), value=item.raw, message=request)
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:

@@ -176,7 +176,7 @@ def test_the_settings_are_all_there_with_their_defaults() -> None:
     assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown]
     for row, (name, (value, _)) in zip(told, shown.items(), strict=True):
         if name not in of_the_machine:
-            assert row[1] == (str(value) if value not in ("", ()) else "none"), name
+            assert row[1] == (str(value) if value not in ("", (), None) else "none"), name
 
 
 def test_the_settings_of_the_readme_are_some_of_them() -> None:
