@@ -115,6 +115,7 @@ class Settings:
     reply_partition: int | None = _setting(
         None, _partition, "partition of the reply topic that a feed client reads; one at random when not set"
     )
+    gateway_http: str = _setting("127.0.0.1:8180", _ADDRESS, "where the gateway listens")
     kafka_security_protocol: str = _setting(
         "PLAINTEXT", _one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "how brokers are reached"
     )

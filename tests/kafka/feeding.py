@@ -23,4 +23,4 @@ def engine_settings(cluster: Cluster, **more: str) -> Settings:
 
 
 def feed_settings(cluster: Cluster, **more: str) -> Settings:
-    return cluster.settings(**more)
+    return cluster.settings(ADJUDGE_GATEWAY_HTTP="127.0.0.1:0", **more)
