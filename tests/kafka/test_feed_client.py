@@ -41,6 +41,14 @@ async def test_a_request_gets_its_committed_result(cluster: Cluster) -> None:
     assert (feed.in_flight, sample(feed, "in_flight"), sample(feed, "unmatched_replies_total")) == (0, 0, 0)
 
 
+async def test_it_reads_nothing_that_was_there_before_it(cluster: Cluster) -> None:
+    await cluster.create()
+    await cluster.write("replies", [(b"r1", b'{"id":"r1","bidid":"e-0-0"}')] * 10)
+    async with running(engine_settings(cluster)), FeedClient(feed_settings(cluster)) as feed:
+        assert (await feed.decide(ad_request("r1"), timeout=10)).response.id == "r1"
+        assert sample(feed, "unmatched_replies_total") == 0
+
+
 @pytest.mark.parametrize("partition", [0, 2])
 async def test_it_reads_the_partition_of_the_settings(cluster: Cluster, partition: int) -> None:
     await cluster.create(shards=3)

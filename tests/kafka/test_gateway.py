@@ -110,11 +110,32 @@ async def test_what_cannot_be_asked_is_refused_with_its_reason_and_not_written(c
             assert answered == status, (data[:20], headers, text)
             assert said in text.decode().replace('": ', '":'), text
             assert answer_headers["x-openrtb-version"] == "2.6"
-        answered, text, _ = await caller.post(_in_pieces(b" " * (REQUEST_BYTES_MAX + 1)))  # no Content-Length
+        answered, _, _ = await caller.post(_too_much_and_never_an_end())  # no Content-Length
         assert answered == 413
+        assert (
+            await _told_length(caller.served.address, REQUEST_BYTES_MAX + 1) == b"HTTP/1.1 413 Request Entity Too Large"
+        )
         async with caller.http.get(PATH) as answer:
             assert answer.status == 405
         assert await cluster.log_end("requests") == 0
+
+
+async def _too_much_and_never_an_end() -> AsyncIterator[bytes]:
+    yield b" " * (REQUEST_BYTES_MAX + 1)
+    await asyncio.sleep(20)
+
+
+async def _told_length(address: str, length: int) -> bytes:
+    """The first line of the answer to a call whose body, of this length, is never sent."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"POST {PATH} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {length}\r\n\r\n".encode()
+    )
+    line = (await reader.readline()).strip()
+    writer.close()
+    return line
 
 
 async def test_a_result_that_does_not_come_within_tmax_is_a_204(cluster: Cluster) -> None:
