@@ -2,13 +2,19 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from aiohttp import web
 
-from consumers.metrics import Metrics
+
+class Exposed(Protocol):
+    """Metrics of a process, or of a part of it."""
+
+    def exposition(self) -> bytes:
+        """All of it, as /metrics serves it."""
 
 
-def make_app(metrics: Metrics, reasons: Callable[[], list[str]], refresh: Callable[[], None]) -> web.Application:
+def make_app(metrics: Exposed, reasons: Callable[[], list[str]], refresh: Callable[[], None]) -> web.Application:
     """``reasons``: why the process is not ready, none when it is. ``refresh`` brings gauges up to date."""
 
     async def livez(_: web.Request) -> web.Response:
@@ -33,7 +39,7 @@ def make_app(metrics: Metrics, reasons: Callable[[], list[str]], refresh: Callab
 async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
     """Listen at ``host:port`` (port 0: a free one); gives the address that was taken. Raises OSError when it is in use."""
     host, _, port = address.rpartition(":")
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, auto_decompress=False)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, int(port))

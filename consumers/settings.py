@@ -45,6 +45,12 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _partition(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,5}", text) is None:
+        raise ValueError("the number of a partition, from 0")
+    return int(text)
+
+
 def _one_of(*names: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in names:
@@ -122,6 +128,10 @@ class Settings:
         "", _FILE, "file of the key that signs impression tokens; made in the state store when not set", file=True
     )
     reply_topics: tuple[str, ...] = _setting((), _topics, "topics to which replies may go")
+    reply_partition: int | None = _setting(
+        None, _partition, "partition of the reply topic that a feed client reads; one at random when not set"
+    )
+    gateway_http: str = _setting("127.0.0.1:8180", _ADDRESS, "where the gateway listens")
     kafka_security_protocol: str = _setting(
         "PLAINTEXT", _one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "how brokers are reached"
     )

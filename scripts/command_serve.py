@@ -1,4 +1,4 @@
-"""``adjudge serve``: decide ad requests, in this process or in several that share the group."""
+"""``adjudge serve``: decide ad requests, or answer them by HTTP, in this process or in several."""
 
 import asyncio
 import sys
@@ -8,14 +8,15 @@ import uvloop
 
 from consumers.logs import configure_logging
 from consumers.reaching import UnreachableError
-from consumers.service import run_service, tune_garbage_collection
+from consumers.roles import ROLES, run_roles
+from consumers.service import tune_garbage_collection
 from consumers.settings import PORT_MAX, Settings
 from scripts.console import json_option, print_json, settings_options
 from scripts.kafka_access import unreachable
 from scripts.serve_processes import supervise
 from scripts.stop_signals import stop_on_signals
 
-ROLES = ("decide", "ledger")
+LATER_ROLES = ("ledger",)
 
 
 @click.command(
@@ -24,25 +25,30 @@ Examples:
   adjudge serve
   adjudge serve --kafka kafka.example:9092 --processes 4 --http 0.0.0.0:8080
   ADJUDGE_LOG_FORMAT=json adjudge serve --role decide
+  adjudge serve --role gateway --gateway-http 0.0.0.0:8180
+  adjudge serve --role decide,gateway
 """
 )
 @click.option("--role", default="decide", show_default=True, metavar="ROLES", help="What to run, with commas between.")
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes of the group.")
 @click.option("--http", metavar="HOST:PORT", help="Where /livez, /readyz and /metrics listen (ADJUDGE_HTTP).")
+@click.option("--gateway-http", metavar="HOST:PORT", help="Where the gateway listens (ADJUDGE_GATEWAY_HTTP).")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input closes.")
 @settings_options
 @json_option
 def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, as_json: bool) -> None:
     """Decide ad requests until SIGTERM or Ctrl-C, then finish what is begun within 10 seconds.
 
+    The role gateway answers POST /openrtb2/auction with the committed result of the request.
+
     With several processes each takes some of the shards, and they listen on consecutive HTTP ports; when one of them
     ends by itself all end, with exit status 1, for whoever runs them to start them again.
     """
-    _check_roles(role)
+    roles = _roles(role)
     _check_ports(settings, processes)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     try:
-        status = uvloop.run(_serve(settings, processes, with_parent=with_parent))
+        status = uvloop.run(_serve(settings, roles, processes, with_parent=with_parent))
     except UnreachableError as error:
         raise unreachable(settings, error) from error
     if as_json:
@@ -50,15 +56,17 @@ def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, a
     sys.exit(status)
 
 
-def _check_roles(text: str) -> None:
-    roles = [role.strip() for role in text.split(",")]
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(dict.fromkeys(role.strip() for role in text.split(",")))
     for role in roles:
+        if role in LATER_ROLES:
+            raise click.BadParameter(
+                f"the role {role} (budgets) comes with a later version; run with --role {','.join(ROLES)}",
+                param_hint="--role",
+            )
         if role not in ROLES:
             raise click.BadParameter(f"{role!r} is no role; the roles are {', '.join(ROLES)}", param_hint="--role")
-    if "ledger" in roles:
-        raise click.BadParameter(
-            "the role ledger (budgets) comes with a later version; run with --role decide", param_hint="--role"
-        )
+    return roles
 
 
 def _check_ports(settings: Settings, processes: int) -> None:
@@ -71,14 +79,14 @@ def _check_ports(settings: Settings, processes: int) -> None:
         )
 
 
-async def _serve(settings: Settings, processes: int, *, with_parent: bool) -> int:
+async def _serve(settings: Settings, roles: tuple[str, ...], processes: int, *, with_parent: bool) -> int:
     stop = stop_on_signals()
     if processes > 1:
-        return await supervise(settings, processes, stop)
+        return await supervise(settings, processes, stop, roles=",".join(roles))
     if with_parent:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_without_parent, stop)
     tune_garbage_collection()
-    await run_service(settings, stop)
+    await run_roles(settings, roles, stop)
     return 0
 
 

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.connection import client_arguments
+from consumers.gateway import PATH, Gateway
 from consumers.logs import configure_logging
-from consumers.service import Service, run_service
+from consumers.roles import ROLES, run_roles
+from consumers.service import Service
 from consumers.settings import Settings, load_settings
 from scripts.console import console, json_option, print_json
 from scripts.demo_feed import Feed, FeedError, open_feed
@@ -29,6 +31,7 @@ from scripts.stop_signals import stop_on_signals
 
 KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
+GATEWAY_PORT: Final = 8_180
 ROUND: Final = 10_000  # requests of one seed; the next round takes the next
 SAMPLE: Final = {"controls": controls, "campaign-updates": entities}  # topic to what is loaded, by seed
 REPORT_S: Final = 10.0
@@ -41,6 +44,7 @@ async def run(
     *,
     kafka_port: int,
     http_port: int,
+    gateway_port: int,
     partitions: int | None,
     seed: int,
     rate: int,
@@ -49,7 +53,11 @@ async def run(
 ) -> Results:
     """Start Kafka, topics, sample and engine; return when ``stop`` is set, with what the sample traffic got back."""
     async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
-        told = {"kafka": kafka.bootstrap, "http": f"127.0.0.1:{http_port}"}
+        told = {
+            "kafka": kafka.bootstrap,
+            "http": f"127.0.0.1:{http_port}",
+            "gateway_http": f"127.0.0.1:{gateway_port}",
+        }
         if data is not None:
             told["state"] = (data / "state").as_uri()
         settings = load_settings(os.environ, overrides=told)
@@ -64,8 +72,16 @@ async def run(
             if stop.is_set():
                 return feed.results
             async with asyncio.TaskGroup() as tasks:
-                started: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
-                engine = tasks.create_task(run_service(settings, stop, started=started.set_result))
+                started = _Started()
+                engine = tasks.create_task(
+                    run_roles(
+                        settings,
+                        ROLES,
+                        stop,
+                        started=started.engine.set_result,
+                        gateway_started=started.gateway.set_result,
+                    )
+                )
                 working = tasks.create_task(_work(shown, settings, feed, started, seed=seed, rate=rate))
                 await stop.wait()
                 working.cancel()
@@ -77,16 +93,22 @@ async def _until_asked_to_stop(shown: Console, **options: Any) -> Results:
     return await run(shown, stop_on_signals(), **options)
 
 
-async def _work(
-    shown: Console, settings: Settings, feed: Feed, started: "asyncio.Future[Service]", *, seed: int, rate: int
-) -> None:
+class _Started:
+    """The roles, once they listen."""
+
+    def __init__(self) -> None:
+        self.engine: asyncio.Future[Service] = asyncio.get_running_loop().create_future()
+        self.gateway: asyncio.Future[Gateway] = asyncio.get_running_loop().create_future()
+
+
+async def _work(shown: Console, settings: Settings, feed: Feed, started: _Started, *, seed: int, rate: int) -> None:
     """Once every shard decides, say what runs where, and send traffic if wanted."""
-    service = await started
+    service, gateway = await started.engine, await started.gateway
     while True:
         if not service.unready():
             break
         await asyncio.sleep(READY_POLL_S)
-    _show(shown, settings, service.address, rate)
+    _show(shown, settings, service.address, gateway.address, rate)
     if rate:
         await _send(shown, feed, seed, rate)
 
@@ -117,7 +139,7 @@ def _endless(seed: int) -> Iterator[Sent]:
         yield from traffic(number, ROUND)
 
 
-def _show(shown: Console, settings: Settings, address: str, rate: int) -> None:
+def _show(shown: Console, settings: Settings, address: str, gateway: str, rate: int) -> None:
     """What runs where, and what to try."""
     table = Table(title="Adjudge is up", show_header=False, caption="Ctrl-C ends it")
     table.add_row("Kafka", settings.kafka)
@@ -126,6 +148,7 @@ def _show(shown: Console, settings: Settings, address: str, rate: int) -> None:
     )
     for page in ("readyz", "livez", "metrics"):
         table.add_row(page, f"http://{address}/{page}")
+    table.add_row("auction", f"POST http://{gateway}{PATH}")
     table.add_row("state", settings.state)
     table.add_row("sample traffic", f"{rate} requests/s" if rate else "none: --traffic 100 sends some")
     if settings.kafka != Settings().kafka:
@@ -139,11 +162,12 @@ Examples:
   adjudge up
   adjudge up --traffic 200
   adjudge up --empty                 for campaigns of your own
-  adjudge up --data ./adjudge-data --kafka-port 29092 --http-port 9090
+  adjudge up --data ./adjudge-data --kafka-port 29092 --http-port 9090 --gateway-port 9180
 """
 )
 @click.option("--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True)
 @click.option("--http-port", type=click.IntRange(1, 65_535), default=HTTP_PORT, show_default=True)
+@click.option("--gateway-port", type=click.IntRange(1, 65_535), default=GATEWAY_PORT, show_default=True)
 @click.option("--partitions", type=click.IntRange(1, 64), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]")
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the sample campaigns and traffic."

@@ -22,14 +22,15 @@ def json_option(command: Command) -> Command:
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--kafka`` and ``--prefix``, and a command's own ``--http``; it gets ``settings``.
+    """``--config``, ``--kafka`` and ``--prefix``, and a command's own addresses; it gets ``settings``.
 
     Raises SettingsError.
     """
 
     @functools.wraps(command)
     def with_settings(*, config: str | None, kafka: str | None, prefix: str | None, **others: Any) -> Any:
-        told = {"kafka": kafka, "topic_prefix": prefix, "http": others.pop("http", None)}
+        own = {name: others.pop(name, None) for name in ("http", "gateway_http")}
+        told = {"kafka": kafka, "topic_prefix": prefix, **own}
         overrides = {name: text for name, text in told.items() if text is not None}
         return command(settings=load_settings(os.environ, file=config, overrides=overrides), **others)
 

@@ -11,6 +11,7 @@ from aiokafka.errors import (
 )
 
 from consumers.broadcast import TopicLostError
+from consumers.feed_errors import FeedError
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicsError
 from schemas.errors import SchemaError
@@ -18,7 +19,7 @@ from scripts.local_kafka import LocalKafkaError
 
 KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
 _FINDINGS_SHOWN = 3
-_OURS = (SettingsError, SchemaError, LocalKafkaError, TopicLostError)
+_OURS = (SettingsError, SchemaError, LocalKafkaError, TopicLostError, FeedError)
 _UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
 
 

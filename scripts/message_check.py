@@ -37,6 +37,7 @@ from schemas.entities import (
 )
 from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
+from schemas.request_key import request_key
 from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
 from scripts.message_warnings import warnings_of
@@ -159,11 +160,9 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 def _request(item: Item) -> Checked:
     request = read_request(item.raw)
-    typed = request.typed
-    ids = (typed.user.id, typed.device.ifa, typed.ext.adjudge.session_id, typed.id)
-    key = next((one for one in ids if one), "")
     warnings = tuple(_repeated(field) for field in item.repeated)
-    return Checked(topic="requests", key=key.encode(), value=item.raw, message=request, warnings=warnings)
+    key = request_key(request.typed)
+    return Checked(topic="requests", key=key, value=item.raw, message=request, warnings=warnings)
 
 
 def _identity(fields: Mapping[str, object], field: str) -> str:

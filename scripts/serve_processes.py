@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def child_environment(settings: Settings, number: int) -> dict[str, str]:
-    """The settings in force, as the environment of child ``number``: its own name and its own HTTP port."""
-    host, _, port = settings.http.rpartition(":")
+    """The settings in force, as the environment of child ``number``: its own name and its own HTTP ports."""
     own = {
         "instance": f"{settings.instance}-{number}",
-        "http": settings.http if port == "0" else f"{host}:{int(port) + number}",
+        "http": _counted_on(settings.http, number),
+        "gateway_http": _counted_on(settings.gateway_http, number),
     }
     told = {name: own.get(name, _text(getattr(settings, name))) for name in {**settings.sources, **own}}
     inherited = {
@@ -33,14 +33,19 @@ def child_environment(settings: Settings, number: int) -> dict[str, str]:
     return inherited | {PREFIX + name.upper(): text for name, text in told.items()}
 
 
+def _counted_on(address: str, number: int) -> str:
+    host, _, port = address.rpartition(":")
+    return address if port == "0" else f"{host}:{int(port) + number}"
+
+
 def _text(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-async def supervise(settings: Settings, processes: int, stop: asyncio.Event) -> int:
+async def supervise(settings: Settings, processes: int, stop: asyncio.Event, *, roles: str = "decide") -> int:
     """Run the processes until ``stop`` or until one ends; returns 0 when all ended well after ``stop``."""
     async with contextlib.AsyncExitStack() as closing:
-        children = [await _start(settings, number, closing) for number in range(processes)]
+        children = [await _start(settings, number, roles, closing) for number in range(processes)]
         async with asyncio.TaskGroup() as tasks:
             ends = [tasks.create_task(child.wait()) for child in children]
             asked = tasks.create_task(stop.wait())
@@ -53,9 +58,11 @@ async def supervise(settings: Settings, processes: int, stop: asyncio.Event) -> 
     return 0 if not early and all(child.returncode in ENDED_WELL for child in children) else 1
 
 
-async def _start(settings: Settings, number: int, closing: contextlib.AsyncExitStack) -> asyncio.subprocess.Process:
+async def _start(
+    settings: Settings, number: int, roles: str, closing: contextlib.AsyncExitStack
+) -> asyncio.subprocess.Process:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "scripts.cli", "serve", "--with-parent",
+        sys.executable, "-m", "scripts.cli", "serve", "--role", roles, "--with-parent",
         cwd=pathlib.Path(__file__).parents[1],
         env=child_environment(settings, number),
         stdin=asyncio.subprocess.PIPE,

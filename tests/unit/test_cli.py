@@ -243,12 +243,14 @@ def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
 
 def test_each_process_of_several_gets_the_settings_its_own_name_and_its_own_port() -> None:
     told = {"ADJUDGE_KAFKA": "a:1,b:2", "ADJUDGE_REPLY_TOPICS": "x,y", "ADJUDGE_CONFIG": ""}
-    settings = load_settings(told, overrides={"http": "127.0.0.1:8080", "instance": "host"})
+    settings = load_settings(
+        told, overrides={"http": "127.0.0.1:8080", "gateway_http": "127.0.0.1:8180", "instance": "host"}
+    )
     environment = child_environment(settings, 2)
     assert "ADJUDGE_CONFIG" not in environment
     again = load_settings(environment)
     assert (again.kafka, again.reply_topics) == (settings.kafka, settings.reply_topics)
-    assert (again.instance, again.http) == ("host-2", "127.0.0.1:8082")
+    assert (again.instance, again.http, again.gateway_http) == ("host-2", "127.0.0.1:8082", "127.0.0.1:8182")
 
 
 def test_without_a_port_of_our_choice_each_process_takes_a_free_one() -> None:

@@ -1,5 +1,6 @@
 """The documentation says what is so: links lead somewhere, commands exist, examples pass, tables are complete."""
 
+import inspect
 import json
 import pathlib
 import re
@@ -9,6 +10,11 @@ from typing import get_args
 import pytest
 from prometheus_client import Metric
 
+from consumers import gateway, gateway_body
+from consumers.feed_client import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, OUTCOMES
+from consumers.feed_metrics import FeedMetrics
+from consumers.feed_writer import ACKNOWLEDGE_S_MAX
+from consumers.gateway_metrics import GatewayMetrics
 from consumers.metrics import Metrics
 from consumers.settings import load_settings
 from engine import imps, limits, outcome
@@ -19,6 +25,7 @@ from schemas.codes import Nbr
 from schemas.dead_letters import DeadLetter
 from schemas.dead_letters import Reason as DeadLetterReason
 from schemas.events import Cost, DecisionFacts, Impression, ResultAdjudge
+from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidAdjudge
 from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS
 from scripts import cli
@@ -47,7 +54,8 @@ def page(name: str) -> str:
 
 def test_the_pages_that_are_promised_are_there() -> None:
     promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "docs/README", "docs/auctions"]
-    promised += ["docs/benchmarks", "docs/events", "docs/operations", "docs/requests", "docs/targeting", "docs/topics"]
+    promised += ["docs/benchmarks", "docs/events", "docs/feed", "docs/operations", "docs/requests", "docs/targeting"]
+    promised += ["docs/topics"]
     assert {f"{name}.md" for name in promised} <= set(NAMES)
 
 
@@ -183,7 +191,7 @@ def test_the_settings_are_all_there_with_their_defaults() -> None:
     assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown]
     for row, (name, (value, _)) in zip(told, shown.items(), strict=True):
         if name not in of_the_machine:
-            assert row[1] == (str(value) if value not in ("", ()) else "none"), name
+            assert row[1] == (str(value) if value not in ("", (), None) else "none"), name
 
 
 def test_the_settings_of_the_readme_are_some_of_them() -> None:
@@ -204,6 +212,36 @@ def test_the_metrics_are_all_there() -> None:
     told = rows(section(page("docs/operations.md"), "## Probes, metrics, logs"))
     families: list[Metric] = list(Metrics().registry.collect())
     assert sorted(name for row in told for name in row[0].split(", ")) == sorted(family.name for family in families)
+
+
+def test_the_metrics_of_the_gateway_and_of_the_feed_client_are_all_there() -> None:
+    told = rows(section(page("docs/operations.md"), "### Metrics of the gateway and of the feed client"))
+    metrics = GatewayMetrics()
+    FeedMetrics(metrics.registry)
+    families: list[Metric] = list(metrics.registry.collect())
+    assert sorted(row[0] for row in told) == sorted(family.name for family in families)
+
+
+def test_what_the_feed_client_raises_is_all_there_and_its_limits_are_as_told() -> None:
+    told = rows(section(page("docs/feed.md"), "## The client"))
+    assert [row[0] for row in told] == [error.__name__ for error in OUTCOMES]
+    text = page("docs/feed.md")
+    assert f"{IN_FLIGHT_MAX:,} requests, or {IN_FLIGHT_BYTES_MAX >> 20} MiB" in text
+    assert f"{REQUEST_BYTES_MAX:,} bytes" in text
+    assert (ACKNOWLEDGE_S_MAX, gateway_body.BODY_S_MAX) == (2, 1)
+
+
+def test_the_gateway_s_statuses_are_all_there_and_its_limits_are_as_told() -> None:
+    text = page("docs/feed.md")
+    told = {int(row[0]) for row in rows(section(text, "## The gateway"))}
+    sources = "".join(inspect.getsource(module) for module in (gateway, gateway_body))
+    used = re.findall(r"(?:RefusedError|_response)\(\s*(\d{3})\b", sources)
+    assert told == {int(status) for status in used}
+    assert f"less {gateway.MARGIN_MS} ms" in text
+    assert f"it is {gateway.TMAX_DEFAULT_MS:,} ms; above\n{gateway.TMAX_MAX_MS:,} ms" in text
+    assert f"`Retry-After: {gateway.RETRY_AFTER_S}`" in text
+    for header in (gateway.NBR_HEADER, gateway.DECISION_HEADER):
+        assert f"`{header}`" in text
 
 
 @pytest.mark.parametrize(("heading", "module"), [("### Decisions", limits), ("### Messages", message_limits)])

@@ -29,7 +29,7 @@ class Rehearsal:
         monkeypatch.setattr(command_up, "LocalKafka", lambda **_: self)
         monkeypatch.setattr(command_up, "make_topics", self._make_topics)
         monkeypatch.setattr(command_up, "open_feed", self._open_feed)
-        monkeypatch.setattr(command_up, "run_service", self._run_service)
+        monkeypatch.setattr(command_up, "run_roles", self._run_roles)
         monkeypatch.setattr(command_up, "configure_logging", lambda **_: None)
 
     def step(self, name: str) -> None:
@@ -58,7 +58,7 @@ class Rehearsal:
     async def load(self, topic: str, _: object) -> None:
         self.step(f"load {topic}")
 
-    async def _run_service(self, _: object, stop: asyncio.Event, **__: Any) -> None:
+    async def _run_roles(self, _: object, __: object, stop: asyncio.Event, **___: Any) -> None:
         self.step("engine")
         await stop.wait()
 
@@ -68,7 +68,7 @@ async def test_whoever_asks_to_stop_gets_no_further_step(stopped_at: str, monkey
     rehearsal = Rehearsal(monkeypatch, stopped_at)
     await command_up.run(
         Console(quiet=True), rehearsal.stop,
-        kafka_port=1, http_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
+        kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
     )  # fmt: skip
     assert rehearsal.steps == [*STEPS[: STEPS.index(stopped_at) + 1], "kafka ended"]
 

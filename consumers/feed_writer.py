@@ -1,0 +1,158 @@
+"""Writes requests to their topic, and says whether Kafka takes them.
+
+The producer is idempotent: a request that went out twice would be decided and charged twice. But such a producer never
+gives up by itself (traps 4 and 9): what it holds when the brokers go would be decided, and charged, when they come
+back, long after its reader has gone. So one that gets no answer is given up with all it holds, and another takes over.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from consumers.feed_errors import FeedUnavailable
+from consumers.feed_metrics import FeedMetrics
+from schemas.topics import BY_NAME
+
+START_S_MAX: Final = 5.0
+ACKNOWLEDGE_S_MAX: Final = 2.0  # without an answer to a request; then the producer is given up
+RESTART_S: Final = 0.25
+WATCH_S: Final = 0.1
+CLOSE_S_MAX: Final = 1.0
+LINGER_MS: Final = 0  # what comes while a batch is on its way makes the next batch
+BATCH_BYTES: Final = BY_NAME["requests"].bytes_max // 2
+RETRY_BACKOFF_MS: Final = 20
+
+log = structlog.get_logger(__name__)
+
+
+class GivenUpError(Exception):
+    """The producer was given up before Kafka answered: the request may be written, or not."""
+
+
+async def _give_up(producer: Any) -> None:
+    """Fail everything that is not acknowledged, and close without sending it."""
+    producer._closed = True
+    accumulator = producer._message_accumulator
+    accumulator.fail_all(GivenUpError("Kafka does not answer"))
+    waiters = [
+        waiter
+        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches)
+        for waiter in (batch.future, batch._drain_waiter)
+    ]
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    await producer.client.close()
+    if sender is not None:
+        await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
+        sender.cancel()
+    for waiter in (sender, *waiters):
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()  # looked at, so that the event loop does not report it
+
+
+class RequestWriter:
+    """Writes to one topic; keys are placed by the client's own partitioner, which is Kafka's murmur2."""
+
+    def __init__(self, topic: str, arguments: Mapping[str, Any], metrics: FeedMetrics) -> None:
+        self._topic = topic
+        self._arguments = arguments
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer = None  # while Kafka answers
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # to when it was given to the client, oldest first
+        self._failed = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether Kafka took, or has still time to take, what was written last."""
+        return self._producer is not None
+
+    @property
+    def unacknowledged(self) -> int:
+        """Requests whose writing Kafka has not confirmed."""
+        return len(self._unacknowledged)
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError, OSError or TimeoutError."""
+        producer = AIOKafkaProducer(
+            **self._arguments,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=BY_NAME["requests"].bytes_max,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+        )
+        try:
+            async with asyncio.timeout(START_S_MAX):
+                await producer.start()
+                await producer.partitions_for(self._topic)
+        except BaseException:
+            await _give_up(producer)
+            raise
+        self._failed.clear()
+        self._producer = producer
+
+    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> asyncio.Future[Any]:
+        """Give a request to the client; the future gets its place. Raises FeedUnavailable or KafkaError."""
+        producer = self._producer
+        if producer is None:
+            raise FeedUnavailable("Kafka does not answer; the client tries to reach it again")
+        try:
+            written: asyncio.Future[Any] = await producer.send(self._topic, value, key=key, headers=list(headers))
+        except GivenUpError as error:
+            raise FeedUnavailable(f"{error}") from error
+        except KafkaError:
+            self._failed.set()
+            raise
+        self._unacknowledged[written] = asyncio.get_running_loop().time()
+        written.add_done_callback(self._acknowledged)
+        return written
+
+    async def run(self) -> None:
+        """Watch over the producer and replace it when Kafka does not answer, until cancelled."""
+        while True:
+            await self._until_broken()
+            self._metrics.reconnects.inc()
+            log.warning("Kafka does not take requests; connecting again", unacknowledged=self.unacknowledged)
+            await self.close()
+            await self._restart()
+            log.info("Kafka takes requests again")
+
+    async def close(self) -> None:
+        """Give up what Kafka has not acknowledged."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _give_up(producer)
+
+    async def _restart(self) -> None:
+        while self._producer is None:
+            try:
+                await self.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.debug("Kafka cannot be reached yet", error=repr(error))
+                await asyncio.sleep(RESTART_S)
+
+    async def _until_broken(self) -> None:
+        """Return when a write failed, or when the oldest one waits for too long."""
+        while not self._failed.is_set():
+            oldest = next(iter(self._unacknowledged.values()), None)
+            if oldest is not None and asyncio.get_running_loop().time() - oldest > ACKNOWLEDGE_S_MAX:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_S):
+                    await self._failed.wait()
+
+    def _acknowledged(self, written: asyncio.Future[Any]) -> None:
+        self._unacknowledged.pop(written, None)
+        if written.cancelled():
+            return
+        error = written.exception()
+        if error is not None and not isinstance(error, GivenUpError):
+            self._failed.set()

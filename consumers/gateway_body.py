@@ -1,0 +1,85 @@
+"""The body of a call: JSON, plain or packed by gzip, and never more of it than a request may have."""
+
+import asyncio
+import zlib
+from typing import Final
+
+from aiohttp import web
+
+from schemas.limits import REQUEST_BYTES_MAX
+
+BODY_S_MAX: Final = 1.0  # for all of the body to come
+GZIP_WINDOW: Final = 31  # zlib: a gzip head, and the largest window
+_VERSION_MAJOR: Final = "2"
+
+
+class RefusedError(Exception):
+    """A call that is not answered with a result: the status, one word for metrics, and the reason for people."""
+
+    def __init__(self, status: int, word: str, problem: str, *, field: str = "") -> None:
+        super().__init__(problem)
+        self.status = status
+        self.word = word
+        self.problem = problem
+        self.field = field
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The JSON text of a call. Raises RefusedError."""
+    _check_head(request)
+    packed = await _read(request)
+    return packed if _encoding(request) == "identity" else unpacked(packed)
+
+
+def unpacked(packed: bytes) -> bytes:
+    """What gzip packed, in one member or several (RFC 1952, 2.2). Raises RefusedError for what is none, or too much."""
+    text = b""
+    while packed:
+        unpacker = zlib.decompressobj(GZIP_WINDOW)
+        try:
+            text += unpacker.decompress(packed, REQUEST_BYTES_MAX + 1 - len(text))
+        except zlib.error as error:
+            raise RefusedError(400, "gzip", f"the body is not gzip: {error}") from error
+        if len(text) > REQUEST_BYTES_MAX:
+            raise _too_large()
+        if not unpacker.eof:
+            raise RefusedError(400, "gzip", "the body ends within its gzip stream")
+        packed = unpacker.unused_data
+    return text
+
+
+def _check_head(request: web.Request) -> None:
+    if request.content_type != "application/json":
+        raise RefusedError(415, "content_type", "the content type must be application/json")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise RefusedError(415, "content_type", "the text must be UTF-8")
+    if _encoding(request) not in ("identity", "gzip", "x-gzip"):
+        raise RefusedError(415, "content_encoding", "the content encoding must be gzip, or none")
+    version = request.headers.get("x-openrtb-version", _VERSION_MAJOR).strip()
+    if version.partition(".")[0] != _VERSION_MAJOR:
+        raise RefusedError(
+            400, "version", f"x-openrtb-version is {version[:20]!r}; 2.6 is spoken", field="x-openrtb-version"
+        )
+    if (request.content_length or 0) > REQUEST_BYTES_MAX:
+        raise _too_large()
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "identity").strip().lower()
+
+
+async def _read(request: web.Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > REQUEST_BYTES_MAX:
+                    raise _too_large()
+    except TimeoutError:
+        raise RefusedError(408, "slow_body", f"the body did not come within {BODY_S_MAX:g} s") from None
+    return bytes(body)
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, "too_large", f"a request has at most {REQUEST_BYTES_MAX} bytes, unpacked")
