@@ -34,6 +34,7 @@ IMP_ASSETS_MAX = 100  # of a native request; each is compared with every creativ
 IMP_DEALS_MAX = 1_000
 DEAL_NAMES_MAX = 1_000  # seats, or domains, of a deal of an imp
 REQUEST_ID_CHARS_MAX = 256
+ID_TOKENS_MAX = 10_000  # of a request that cannot be read, among which its id is looked for
 POSITION_MAX = 1_000_000  # feed positions count from 0
 
 # Entities.

@@ -5,6 +5,7 @@ a result with ``nbr`` needs no more than that.
 """
 
 import decimal
+import itertools
 import re
 from typing import Final
 
@@ -12,7 +13,7 @@ import msgspec
 import orjson
 
 from schemas.errors import SchemaError
-from schemas.limits import REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
+from schemas.limits import ID_TOKENS_MAX, REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
 from schemas.nesting import too_deep
 from schemas.openrtb import Key
 from schemas.repair import repaired
@@ -47,11 +48,14 @@ def readable_id(value: bytes) -> str | None:
 
 
 def _found(value: bytes) -> str | None:
-    """In JSON that is broken or cut off: the first ``id`` of the outermost object whose value is there and is one."""
+    """In JSON that is broken or cut off: the first ``id`` of the outermost object whose value is there and is one.
+
+    After ID_TOKENS_MAX tokens nobody looks for it any more: 260 KB of brackets had held up a shard for 146 ms.
+    """
     depth = 0
     key: bytes | None = None
     waiting = False  # a key and its colon stand before this token
-    for match in _TOKEN.finditer(value, 0, REQUEST_BYTES_MAX):
+    for match in itertools.islice(_TOKEN.finditer(value, 0, REQUEST_BYTES_MAX), ID_TOKENS_MAX):
         token = match[0]
         if token == b'"':
             return None  # a text that never ends

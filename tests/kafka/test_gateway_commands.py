@@ -5,6 +5,7 @@ import contextlib
 import json
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -80,11 +81,22 @@ async def test_the_role_gateway_answers_and_finishes_its_calls_on_sigterm(cluste
         assert await asyncio.gather(*under_way) == [200] * 10
 
 
+def free_run(length: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    while True:
+        first = free_port()
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            for port in range(first, first + length):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_one_process_may_decide_and_answer(cluster: Cluster, processes: int) -> None:
     await cluster.create(shards=2)
     await write_campaign(cluster)
-    gateway_port, port = free_port(), free_port()
+    port = free_run(2 * processes)  # each process takes the next of both
+    gateway_port = port + processes
     environment = cluster.environment(
         ADJUDGE_HTTP=f"127.0.0.1:{port}",
         ADJUDGE_GATEWAY_HTTP=f"127.0.0.1:{gateway_port}",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.limits import ID_TOKENS_MAX
 from schemas.openrtb import read_request
 from schemas.request_id import readable_id
 
@@ -53,3 +54,10 @@ def test_the_request_id_is_found_in_what_cannot_be_read(value: bytes, found: str
 def test_the_id_is_the_same_whether_the_request_can_be_read_or_not(text: str) -> None:
     value = f'{{"id":{text},"imp":[{{"id":"1"}}]}}'.encode()
     assert readable_id(value) == read_request(value).typed.id
+
+
+def test_the_id_is_looked_for_among_so_many_tokens() -> None:
+    """A key and its value are four tokens with colon and comma."""
+    begin = b"{" + b'"a":1,' * (ID_TOKENS_MAX // 4 - 2)
+    assert readable_id(begin + b'"id":"r","imp"') == "r"
+    assert readable_id(begin + b'"a":1,' * 4 + b'"id":"r","imp"') is None

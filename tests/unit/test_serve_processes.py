@@ -19,7 +19,9 @@ def running(monkeypatch: pytest.MonkeyPatch, programs: Programs, stop: asyncio.E
     """Child ``number`` runs a program of its own; once all have begun, all are asked to end."""
     begun: list[int] = []
 
-    async def start(_: Settings, number: int, closing: contextlib.AsyncExitStack) -> asyncio.subprocess.Process:
+    async def start(
+        _: Settings, number: int, __: str, closing: contextlib.AsyncExitStack
+    ) -> asyncio.subprocess.Process:
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", programs[number], stdout=asyncio.subprocess.PIPE
         )
