@@ -1,7 +1,7 @@
 """Bitmaps over rows: bit ``i`` of little-endian uint64 words says whether row ``i`` is in.
 
-A conjunction of twelve bitmaps over a million rows takes 55 us as words, and counting is one instruction a
-word; numpy's own bool arrays are eight times as wide.
+A conjunction of twelve bitmaps over a million rows takes 55 us as words; numpy's own bool arrays are eight times as
+wide.
 """
 
 import numpy as np
@@ -21,18 +21,3 @@ def pack(mask: NDArray[np.bool_]) -> Words:
 def unpack(words: Words, rows: int) -> NDArray[np.bool_]:
     """The bool array of shape (rows,) that ``pack`` was given."""
     return np.unpackbits(words.view(np.uint8), count=rows, bitorder="little").view(np.bool_)
-
-
-def rows_of(words: Words, rows: int) -> NDArray[np.int64]:
-    """Indices of the rows that are in, ascending."""
-    return np.flatnonzero(unpack(words, rows))
-
-
-def none(rows: int) -> Words:
-    """No row is in."""
-    return np.zeros((rows + 63) // 64, dtype=np.uint64)
-
-
-def count(words: Words) -> int:
-    """How many rows are in."""
-    return int(np.add.reduce(np.bitwise_count(words), dtype=np.int64))
