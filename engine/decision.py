@@ -1,7 +1,8 @@
 """What the decider is given and gives back: the contract between a shard and ``engine/decide.py``."""
 
-import dataclasses
 from typing import Protocol
+
+import msgspec
 
 from engine.world import World
 from schemas.events import Cost, Impression
@@ -9,8 +10,7 @@ from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the log a request stands: all that ids are made of, and the only clock (D6).
 
     ``event_time_ms``: the greatest timestamp of the shard's inputs up to and with this one.
@@ -22,8 +22,7 @@ class Place:
     event_time_ms: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """All that one request led to.
 
     ``key``: of every record written for it. ``outcome``: int64 integers that name the winners and the money; the

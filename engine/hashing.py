@@ -6,11 +6,14 @@ of 64-bit integers: two ads with different keys never get the same tie hash. Pyt
 from process to process and is never used.
 """
 
+import functools
 import hashlib
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+KEYS_KEPT: Final = 16  # of draws: a seed holds for long, and purposes are few
 _SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
 _FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -25,10 +28,15 @@ def draw(seed: bytes, request_id: str, purpose: str) -> int:
 
     Seed and purpose are folded into the key, so that no pair of (purpose, request id) can be read as another.
     """
-    key = hashlib.blake2b(seed, digest_size=32, person=b"adjudge-seed").digest()
-    key = hashlib.blake2b(purpose.encode(), digest_size=32, key=key, person=b"adjudge-purpose").digest()
+    key = _key(seed, purpose)
     digest = hashlib.blake2b(request_id.encode(), digest_size=8, key=key, person=b"adjudge-draw").digest()
     return int.from_bytes(digest, "little")
+
+
+@functools.lru_cache(maxsize=KEYS_KEPT)
+def _key(seed: bytes, purpose: str) -> bytes:
+    key = hashlib.blake2b(seed, digest_size=32, person=b"adjudge-seed").digest()
+    return hashlib.blake2b(purpose.encode(), digest_size=32, key=key, person=b"adjudge-purpose").digest()
 
 
 def tie_hashes(seed: bytes, request_id: str, ad_keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,7 +1,8 @@
 """From the imps of a request to the slots of an auction; an imp that is not decided has its reason."""
 
-import dataclasses
 from typing import Final
+
+import msgspec
 
 from engine.controls import PolicyInForce
 from engine.formats import imp_spec
@@ -22,8 +23,7 @@ TOO_MANY_SLOTS: Final = "slots_max"
 FLOOR_CURRENCY: Final = "USD"  # of a floor that names none (OpenRTB 2.6, 3.2.4)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Imps:
+class Imps(msgspec.Struct, frozen=True, kw_only=True):
     """``slots``: the decidable imps in feed order; ``refused``: imp index to reason for all others."""
 
     slots: tuple[Slot, ...]

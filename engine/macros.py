@@ -11,11 +11,12 @@ neither break out of an attribute nor out of a query. Values are never searched 
 """
 
 import base64
-import dataclasses
 import re
 import urllib.parse
 from collections.abc import Mapping
 from typing import Final
+
+import msgspec
 
 from engine.money import nanos_to_cpm_text
 
@@ -24,8 +25,7 @@ _SAFE: Final = ":"  # beside letters, digits and -._~: what ids are made of
 _WITHOUT_VALUE: Final = ("AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MacroFacts:
+class MacroFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What macros stand for. ``price_nanos``: ``bid.price``, nanos of ``currency`` for one impression."""
 
     request_id: str

@@ -3,9 +3,10 @@
 Every fact here was decided before; this module only names it (data-model.md, Events and The OpenRTB boundary).
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
+
+import msgspec
 
 from engine import layout
 from engine.auctions.base import Award
@@ -36,8 +37,7 @@ NOT_FILLED: Final = "no_candidate"  # of an imp that took part
 NOT_RUN: Final = "request_not_decided"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request and all that is known of it before any ad is looked at."""
 
     request: AdRequest
@@ -55,8 +55,7 @@ class Asked:
         return f"{self.place.epoch}-{self.place.shard}-{self.place.offset}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Winner:
+class Winner(msgspec.Struct, frozen=True, kw_only=True):
     """An award with all it refers to."""
 
     asked: Asked

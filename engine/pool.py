@@ -1,9 +1,9 @@
 """What an auction is given, in numbers: the candidates found so far, and what the request asks (``layout.py``)."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from engine import layout as col
@@ -14,8 +14,7 @@ from engine.limits import POOL_ROWS_MIN
 SIGN: Final = np.uint64(1 << 63)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asking:
+class Asking(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A question in numbers, the same for all parts of the catalog."""
 
     ask: Ints
@@ -73,10 +72,10 @@ def awards_table(outcome: Outcome, slots: int) -> Ints:
 
 def standing(placed: Ints, pool: Pool, awards: Sequence[Award]) -> Ints:
     """The ads placed so far, and with them the winners of one more tier."""
-    rows = [
-        (award.slot, *pool.rows[award.candidate, [col.P_LINE_ITEM, col.P_ADVERTISER, col.P_LABELS]].tolist())
-        for award in awards
-    ]
+    rows = []
+    for award in awards:
+        row = pool.rows[award.candidate].tolist()
+        rows.append((award.slot, row[col.P_LINE_ITEM], row[col.P_ADVERTISER], row[col.P_LABELS]))
     return np.concatenate((placed, np.array(rows, np.int64).reshape(-1, col.PLACED)))
 
 

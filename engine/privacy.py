@@ -6,11 +6,12 @@ protects: a signal, and an object that would hold signals. GPP strings (``regs.g
 decide nothing.
 """
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
+
+import msgspec
 
 from engine.consent import purposes_consented
 from engine.reading import at, integer, mapping
@@ -48,8 +49,7 @@ _US_PRIVACY: Final = re.compile(r"1[YNyn-]([YNyn-])[YNyn-]")
 Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "unreadable"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Privacy:
+class Privacy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a request may be personalised, and for which reason not."""
 
     personalised: bool

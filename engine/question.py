@@ -1,14 +1,14 @@
 """An ad request as retrieval and settlement see it: who asks, which slots, under which policy."""
 
-import dataclasses
 from collections.abc import Mapping
+
+import msgspec
 
 from engine.controls import ControlsView, PolicyInForce
 from engine.formats import ImpSpec
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """One decidable imp. ``reserve_nanos``: r_k; ``effects_ppm``: f_k for each of rows.EVENTS (auctions.md)."""
 
     imp: int
@@ -18,8 +18,7 @@ class Slot:
     effects_ppm: tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
     ``bcat``, ``badv``, ``languages``: sorted, lower-cased where case does not matter; no languages, no restriction.

@@ -1,6 +1,5 @@
 """What a feed needs to show a winning ad: markup or native JSON, trackers and landing page, macros replaced."""
 
-import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -26,8 +25,7 @@ _IMPRESSION_EVENT: Final = 1  # Native 1.2, 7.6
 _IMAGE_METHOD: Final = 1  # Native 1.2, 7.7
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     """``markup``: for ``bid.adm``. The others are for feeds that fire trackers themselves; in native ads they also
     stand inside the markup, in banners they do not.
     """

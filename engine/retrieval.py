@@ -157,7 +157,8 @@ class TierScan:
 
     def count(self, line: int, counts: Ints) -> None:
         """Add to ``counts`` the reasons of all rows that reach the line (D12)."""
-        tally(line, self.query.numbers, self.walk, counts)
+        priced = self.query.priced
+        tally(line, priced.user_value_max_nanos, priced.table.worth, self.walk, counts)
 
 
 def _schedule(segment: Segment, now_ms: int) -> Verdicts:

@@ -304,11 +304,11 @@ def look_ahead(line: int, query: Query, walk: Walk) -> None:
 
 
 @compiled
-def tally(line: int, query: Query, walk: Walk, counts: Ints) -> None:
+def tally(line: int, user_value_max: int, worth: Ints, walk: Walk, counts: Ints) -> None:
     """Count the reasons of all rows passed that reach the line."""
     for place in range(walk.state[col.NEXT]):
         row = walk.order[place]
-        if query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS] < line:
+        if worth[row, col.BOUND] + user_value_max < line:
             return
         if walk.reasons[place] >= 0:
             counts[walk.reasons[place]] += 1

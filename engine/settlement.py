@@ -4,10 +4,10 @@ Scanning stops only when the bound of every unseen row, with the greatest user v
 that the auction names (auctions.md, Exact early stop). How rows lie in parts and chunks never shows.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from engine import layout as col
@@ -27,8 +27,7 @@ from engine.verdicts import EVERYTHING
 UINT64: Final = 1 << 64
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class TierResult:
+class TierResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one tier decided. ``scans``: of each part; ``asking``, ``placed`` and ``awards``: as in ``layout.py``."""
 
     tier_group: int
@@ -52,17 +51,19 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
     queries = [PartQuery(part, number, question, asking) for number, part in enumerate(snapshot.parts)]
     placed: Ints = np.zeros((0, col.PLACED), np.int64)
     results: list[TierResult] = []
+    left = len(asking.slots)
     for tier_group in (STANDARD, HOUSE):
-        if not exhaustive and not asking.slots[:, col.OPEN].any():
+        if not exhaustive and not left:
             break
         scans = [TierScan(query, tier_group) for query in queries]
         result = _settle_tier(
             tier_group, scans, asking, rules, placed, auction=question.policy.policy.auction, exhaustive=exhaustive
         )
         results.append(result)
-        if result.outcome.awards:
+        left -= len(result.outcome.awards)
+        if result.outcome.awards and tier_group != HOUSE and (left or exhaustive):
             placed = standing(placed, result.pool, result.outcome.awards)
-            asking = dataclasses.replace(asking, slots=asking.slots.copy())
+            asking = msgspec.structs.replace(asking, slots=asking.slots.copy())
             asking.slots[placed[:, col.A_SLOT], col.OPEN] = 0
     return tuple(results)
 
@@ -78,14 +79,14 @@ def _asking(question: Question, rules: Rules) -> Asking:
     )
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
     last = rules.last_ad_position
-    ask = dict.fromkeys(range(col.ASK), 0)
+    ask = [0] * col.ASK
     ask[col.PERSONALISED], ask[col.ADULT] = question.personalised, question.adult
     ask[col.LAMBDA_NANOS], ask[col.USER_VALUE_MAX_PPM] = policy.user_value_cpm_micros, policy.user_value_max_ppm
     ask[col.TIE_KEY] = tie_key if tie_key < UINT64 // 2 else tie_key - UINT64
     ask[col.ADS_MAX], ask[col.GAP_MIN] = rules.ads_max, rules.position_gap_min
     ask[col.HAS_LAST], ask[col.LAST_POSITION] = last is not None, last or 0
     ask[col.ONE_AN_ADVERTISER] = rules.advertiser_once
-    return Asking(ask=np.array(list(ask.values()), np.int64), slots=slots)
+    return Asking(ask=np.array(ask, np.int64), slots=slots)
 
 
 def _settle_tier(

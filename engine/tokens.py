@@ -6,7 +6,6 @@ feed treats it as opaque; it is signed, not secret. The claim is a JSON list who
 
 import base64
 import binascii
-import hashlib
 import hmac
 from typing import Final
 
@@ -56,7 +55,7 @@ def verify(key: bytes, token: str) -> Claim | None:
 
 
 def _mac(key: bytes, body: str) -> bytes:
-    return hmac.new(key, body.encode(), hashlib.sha256).digest()
+    return hmac.digest(key, body.encode(), "sha256")
 
 
 def _encode(value: bytes) -> str:

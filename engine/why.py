@@ -26,8 +26,7 @@ def count_reasons(results: Sequence[TierResult], snapshot: Snapshot) -> dict[str
     won = 0
     for result in results:
         won += len(result.outcome.awards)
-        lost = _lost(result, result.outcome.line)
-        counts += np.bincount(lost[lost >= 0], minlength=len(Reason))
+        _lost(result, result.outcome.line, counts)
         for scan in result.scans:
             scan.count(result.outcome.line, counts)
     found = counts.tolist()
@@ -38,8 +37,9 @@ def count_reasons(results: Sequence[TierResult], snapshot: Snapshot) -> dict[str
 def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Reason | None]:
     """For each ad of a line item why it did not win, None for a winner; ``results`` looked at all rows."""
     found: dict[str, Reason | None] = {}
+    uncounted = np.zeros(len(Reason), np.int64)
     for result in results:
-        for candidate, reason in enumerate(_lost(result, INT64_MIN).tolist()):
+        for candidate, reason in enumerate(_lost(result, INT64_MIN, uncounted).tolist()):
             facts = result.row(candidate).facts
             if facts.line_item_id == line_item_id:
                 found[facts.ad_id] = None if reason < 0 else Reason(reason)
@@ -52,10 +52,11 @@ def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Re
     return found
 
 
-def _lost(result: TierResult, line: int) -> Ints:
-    """For each candidate that reaches the line why it won nothing, a Reason; below zero for all others."""
+def _lost(result: TierResult, line: int, counts: Ints) -> Ints:
+    """For each candidate that reaches the line why it won nothing, a Reason; below zero for all others. Adds to counts."""
     pool, asking = result.pool, result.asking
     reasons = np.empty(pool.count, np.int64)
     contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, result.placed, result.awards)
-    losers(pool.count, line, FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE, contest, reasons)
+    sides = FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE
+    losers(line, sides, contest, reasons, counts)
     return reasons

@@ -5,7 +5,6 @@ Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is:
 (``schemas/decimals.py``).
 """
 
-import dataclasses
 import decimal
 from typing import Annotated, Final
 
@@ -211,8 +210,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     ext: RequestExt = RequestExt()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AdRequest:
+class AdRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request: typed as decisions read it, its native requests by imp, and all its fields as they came."""
 
     typed: BidRequest

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,8 +54,7 @@ class Slots:
     open: Mask
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's rules for the whole request, and the limit on VCG's search nodes, all searches of a tier together."""
 
     ads_max: int
@@ -64,8 +64,7 @@ class Rules:
     vcg_nodes_max: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """An ad that stands already: what others may not share with it."""
 
     slot: int
@@ -74,8 +73,7 @@ class Placed:
     labels: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Award:
+class Award(msgspec.Struct, frozen=True, kw_only=True):
     """One slot filled. ``candidate``, ``setter_candidate`` (-1: none) and ``runners_up`` are rows of Candidates.
 
     ``price_nanos`` is per billing event. ``setter`` is what the price comes from: "bid", "runner_up", "vcg", or
@@ -90,8 +88,7 @@ class Award:
     runners_up: tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """``auction`` as run: after a ``fallback`` "gsp", where "vcg" was asked for. Awards are in slot order.
 
     ``line``, nanos: a further row whose v is below it, strictly and in every slot, cannot change anything of this

@@ -15,15 +15,16 @@ FROM_ABOVE, FROM_ALL_SIDES = range(2)
 
 
 @compiled
-def losers(count: int, line: int, sides: int, contest: Contest, reasons: Ints) -> None:
-    """Why each candidate won nothing: ``reasons``, [count]; CANDIDATE for winners and for those below the line.
+def losers(line: int, sides: int, contest: Contest, reasons: Ints, counts: Ints) -> None:
+    """Why each candidate won nothing: ``reasons``, one each; CANDIDATE for winners and for those below the line. Each is
+    added to ``counts`` as well.
 
     A candidate is held against each slot where it is admissible, with the ads of earlier tiers and of the slots before
     it standing (FROM_ALL_SIDES, after VCG: of all other slots). OUTBID when it could have stood in some slot, where a
     better one then stands; otherwise the first reason that kept it out of any of them.
     """
     slots = len(contest.slots)
-    for row in range(count):
+    for row in range(len(reasons)):
         reasons[row] = CANDIDATE
         if contest.pool[row, P_REACH] < line:
             continue
@@ -42,3 +43,6 @@ def losers(count: int, line: int, sides: int, contest: Contest, reasons: Ints) -
     for slot in range(slots):
         if contest.awards[slot, WINNER] >= 0:
             reasons[contest.awards[slot, WINNER]] = CANDIDATE
+    for row in range(len(reasons)):
+        if 0 <= reasons[row] < _LAST:  # a row admissible in no slot has none; the pool holds none such
+            counts[reasons[row]] += 1

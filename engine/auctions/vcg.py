@@ -24,6 +24,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from engine.auctions import gsp
 from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Outcome, Placed, Rules, Slots
 from engine.auctions.feasibility import as_placed, far_enough, joinable, open_slots, ranked
@@ -72,7 +74,8 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
         harms = _harms(search, best, options)
     except TooManyNodesError:
         outcome = gsp.run(candidates, slots, rules, placed)
-        return dataclasses.replace(outcome, fallback=True, line=min(outcome.line, line))
+        fallen: Outcome = msgspec.structs.replace(outcome, fallback=True, line=min(outcome.line, line))
+        return fallen
     awards, lines = _awards(candidates, rules, fields, best, harms)
     return Outcome(auction="vcg", fallback=False, awards=awards, line=min(line, lines))
 

@@ -3,17 +3,17 @@
 Node counts depend on the options alone, so a limit on them is the same limit on every machine (a time is not).
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 
 class TooManyNodesError(Exception):
     """The searches of one request together went beyond their limit."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate for a slot. ``gain``: w = v - r, at least 0; ``claims``: bits that no two ads may share."""
 
     row: int
@@ -22,8 +22,7 @@ class Option:
     claims: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """``rows`` by slot, -1 for an empty one; ``total``: the sum of gains, W."""
 
     total: int

@@ -7,17 +7,18 @@ compiled code (``words.py``), 64 clauses at a time and only for those that a sca
 grows with the number of paths and with the clauses that are asked for, never with a Python step for each condition.
 """
 
+import bisect
 import dataclasses
 import itertools
-from collections.abc import Generator, Hashable, Sequence
-from typing import Self
+from collections.abc import Generator, Hashable, Iterator, Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import pack
-from engine.layout import UNKNOWN, Ints, Words
-from engine.limits import INDEX_LANES_MAX
+from engine.layout import UNKNOWN, Ints, Verdicts, Words
+from engine.limits import INDEX_LANES_MAX, TEST_ANSWERS_KEPT_BYTES
 from engine.targeting.base import Attributes
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
@@ -29,8 +30,19 @@ from engine.targeting.values import at_path
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
 SLICE_CONDITIONS = 500
+KEPT_CHARS_MAX = 128  # values for which answers to tests are kept
+KEPT_INT_MAX = 1 << 63
+KEPT_OVERHEAD_BYTES = 400  # of one value, about
 
 _VALUES_PER_CONDITION = 20  # a condition that lists more values than that counts for more in a slice
+
+
+class Tested(NamedTuple):
+    """The tests of one path: numbers ``first`` to ``after``."""
+
+    parts: tuple[str, ...]
+    first: int
+    after: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +50,7 @@ class _Compiled:
     """Clause i < conditions is condition i's first; its further ones follow after all first ones.
 
     ``exists`` is the row of the clauses that exist: a condition that never holds has none. ``tables``: the lanes of all
-    paths together. ``tests``: by number.
+    paths together. ``tests``: by number; ``tested``: where those of each path lie.
     """
 
     count: int
@@ -46,15 +58,18 @@ class _Compiled:
     exists: Words
     tables: LaneTables
     tests: tuple[Test, ...]
+    tested: tuple[Tested, ...]
 
 
 class TargetingIndex:
     """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_compiled", "_kept", "_kept_bytes")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
+        self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
+        self._kept_bytes = 0
 
     @classmethod
     def build_sliced(
@@ -79,13 +94,36 @@ class TargetingIndex:
     def ask(self, attributes: Attributes) -> Clauses:
         """See ``Matcher``."""
         compiled = self._compiled
-        return compiled.tables.ask(attributes, compiled.exists, np.full(len(compiled.tests), UNKNOWN, np.int8))
+        return compiled.tables.ask(attributes, compiled.exists, self._answered(attributes))
 
     def answer(self, test: int, attributes: Attributes, clauses: Clauses) -> None:
         """See ``Matcher``."""
         if clauses.answers[test] == UNKNOWN:
-            asked = self._compiled.tests[test]
-            clauses.answers[test] = holds(asked.node, at_path(attributes, asked.parts))
+            tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
+            value = at_path(attributes, tested.parts)
+            answer = clauses.answers[test] = holds(self._compiled.tests[test].node, value)
+            if _comes_again(value):
+                self._kept_of(tested, value)[test - tested.first] = answer
+
+    def _answered(self, attributes: Attributes) -> Verdicts:
+        """The answers that are known from former requests with the same values; UNKNOWN for all other tests."""
+        answers, kept = np.full(len(self._compiled.tests), UNKNOWN, np.int8), self._kept
+        for parts, first, after in self._compiled.tested:
+            value = at_path(attributes, parts)
+            if _comes_again(value) and (held := kept.get((first, type(value), value))) is not None:
+                answers[first:after] = held
+        return answers
+
+    def _kept_of(self, tested: Tested, value: object) -> Verdicts:
+        key = tested.first, type(value), value
+        held = self._kept.get(key)
+        if held is None:
+            if self._kept_bytes > TEST_ANSWERS_KEPT_BYTES:
+                self._kept.clear()
+                self._kept_bytes = 0
+            held = self._kept[key] = np.full(tested.after - tested.first, UNKNOWN, np.int8)
+            self._kept_bytes += len(held) + KEPT_OVERHEAD_BYTES
+        return held
 
     def matching(self, attributes: Attributes) -> NDArray[np.bool_]:
         """Shape (conditions,): which of them hold. For whoever wants all of them, as a scan seldom does."""
@@ -123,7 +161,28 @@ def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generato
         exists=pack(np.array([*sorter.holds_ever, *[True] * len(sorter.owners)], dtype=np.bool_)),
         tables=(yield from assemble((yield from _finished(chosen, clauses)), clauses)),
         tests=tuple(sorter.tests),
+        tested=tuple(_by_path(sorter.tests)),
     )
+
+
+def _first(tested: Tested) -> int:
+    return tested.first
+
+
+def _by_path(tests: Sequence[Test]) -> Iterator[Tested]:
+    """Where the tests of each path lie, once they are sorted by it."""
+    first = 0
+    for parts, of_path in itertools.groupby(tests, key=lambda test: test.parts):
+        after = first + len(list(of_path))
+        yield Tested(parts=parts, first=first, after=after)
+        first = after
+
+
+def _comes_again(value: object) -> bool:
+    """Whether answers are kept for a value: a short text, a number, a truth or nothing at all."""
+    if isinstance(value, str):
+        return len(value) <= KEPT_CHARS_MAX
+    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < KEPT_INT_MAX)
 
 
 def _starts(counts: Ints) -> Ints:
@@ -221,7 +280,11 @@ class _Sorter:
         return [(key[0], self._drafts[key]) for key in sorted(fullest[:INDEX_LANES_MAX])]
 
     def tests_by_clause(self, clauses: int) -> tuple[Ints, Ints]:
-        """``tests_from`` and ``tests`` of ``words.py``."""
+        """``tests_from`` and ``tests`` of ``words.py``; from here on the tests of a path have numbers in a row."""
+        by_path = sorted(range(len(self.tests)), key=lambda number: self.tests[number].parts)
+        self.tests = [self.tests[number] for number in by_path]
+        place = np.argsort(np.array(by_path, np.int64))
         table = np.array(self._testing, np.int64).reshape(-1, 2)
+        table[:, 1] = 2 * place[table[:, 1] // 2] + table[:, 1] % 2
         order = np.argsort(table[:, 0], kind="stable")
         return _starts(np.bincount(table[:, 0], minlength=clauses)), table[order, 1]

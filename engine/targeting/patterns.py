@@ -3,11 +3,19 @@
 The standard library takes seconds for ``(a+)+$``; RE2 has no look-around and no back-references instead.
 """
 
+import functools
 from collections.abc import Callable
+from typing import Any, Final
 
 import re2
 
-from engine.limits import PATTERN_CHARS_MAX, PATTERN_MEMORY_BYTES_MAX, PATTERN_TEXT_CHARS_MAX
+from engine.limits import (
+    PATTERN_ANSWERS_KEPT,
+    PATTERN_CHARS_MAX,
+    PATTERN_MEMORY_BYTES_MAX,
+    PATTERN_TEXT_CHARS_MAX,
+    PATTERN_TEXT_KEPT_CHARS_MAX,
+)
 from schemas.errors import SchemaError
 
 
@@ -29,10 +37,21 @@ def compile_pattern(source: str, field: str, *, fold: bool) -> Callable[[str], b
     except re2.error as error:
         raise SchemaError(field, f"not a pattern of RE2: {_reason(error)}", _fix(_reason(error))) from error
 
-    def found(text: str) -> bool:
-        return compiled.search(text[:PATTERN_TEXT_CHARS_MAX].encode(errors="replace")) is not None
+    return functools.partial(_found, compiled)
 
-    return found
+
+def _found(compiled: Any, text: str) -> bool:
+    """Texts of a feed come again: its communities, its languages, its devices."""
+    if len(text) <= PATTERN_TEXT_KEPT_CHARS_MAX:
+        return _found_before(compiled, text)
+    return _search(compiled, text)
+
+
+def _search(compiled: Any, text: str) -> bool:
+    return compiled.search(text[:PATTERN_TEXT_CHARS_MAX].encode(errors="replace")) is not None
+
+
+_found_before: Final = functools.lru_cache(maxsize=PATTERN_ANSWERS_KEPT)(_search)
 
 
 def _options(*, fold: bool) -> re2.Options:

@@ -57,7 +57,8 @@ class LaneTables:
                 elif (named := lane.slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
                     asked.append(first + slot)  # what slots_of comes to, for most values there are
                 asked_from.append(len(asked))
-            stretches += [lane.stretch_of(value) for lane in path.ranges]
+            if path.ranges:
+                stretches += [lane.stretch_of(value) for lane in path.ranges]
         chosen = np.empty(len(asked_from) - 1, np.int32)
         choose_rows(np.array(asked, np.int32), np.array(asked_from, np.int32), self.memberships, chosen)
         return Clauses(

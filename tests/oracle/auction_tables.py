@@ -41,7 +41,9 @@ class Run:
         pool, asking, placed = numbers(candidates, self.slots, self.rules, self.placed)
         awards, reasons = awards_table(outcome, len(self.slots.open)), np.empty(pool.count, np.int64)
         contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
-        losers(pool.count, INT64_MIN, FROM_ALL_SIDES if outcome.auction == "vcg" else FROM_ABOVE, contest, reasons)
+        counts = np.zeros(len(Reason), np.int64)
+        losers(INT64_MIN, FROM_ALL_SIDES if outcome.auction == "vcg" else FROM_ABOVE, contest, reasons, counts)
+        assert counts.tolist() == [np.count_nonzero(reasons == reason) for reason in Reason]
         hopeless = ~candidates.admissible.any(axis=1)
         found: list[int] = np.where(hopeless, col.CANDIDATE, reasons).tolist()
         return found

@@ -4,6 +4,7 @@ import dataclasses
 from random import Random
 from typing import Final
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -166,14 +167,16 @@ def test_row_order_does_not_matter(kind: str, chance: Random) -> None:
 
 def by_original_row(outcome: Outcome, order: list[int]) -> Outcome:
     def original(award: Award) -> Award:
-        return dataclasses.replace(
+        renamed: Award = msgspec.structs.replace(
             award,
             candidate=order[award.candidate],
             setter_candidate=-1 if award.setter_candidate == -1 else order[award.setter_candidate],
             runners_up=tuple(order[row] for row in award.runners_up),
         )
+        return renamed
 
-    return dataclasses.replace(outcome, awards=tuple(original(award) for award in outcome.awards))
+    renamed: Outcome = msgspec.structs.replace(outcome, awards=tuple(original(award) for award in outcome.awards))
+    return renamed
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -39,6 +39,24 @@ def test_any_conditions(texts: list[Json], requests: list[Json]) -> None:
         assert_agrees(index, conditions, attributes)
 
 
+@pytest.mark.parametrize("kept_bytes", [0, 1_000, 10**6])
+def test_answers_kept_for_a_value_are_those_of_no_other(kept_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1, 1.0 and True are one key of a Python dict, and a path's tests lie beside those of other paths."""
+    texts: list[Json] = [
+        {path: test}
+        for path in ("x", "y", "x.z")
+        for test in ({"$type": "boolean"}, {"$type": "number"}, {"$regex": "^1"}, {"$regex": "o"}, {"$size": 1})
+    ]
+    conditions = parsed(texts)
+    index = TargetingIndex(conditions)
+    monkeypatch.setattr(index_module, "TEST_ANSWERS_KEPT_BYTES", kept_bytes)
+    values = [1, True, 1.0, "1", 0, False, None, "one", [1], {"z": True}, "o" * 1_000, 10**30, -0.0, 0.0]
+    for _ in range(2):  # the second time out of what was kept
+        for x, y in itertools.product(values, repeat=2):
+            assert_agrees(index, conditions, {"x": x, "y": y})
+    assert index.tests == len(texts)
+
+
 @settings(max_examples=settings().max_examples * 3)
 @given(
     texts=st.lists(generated.indexed_conditions, max_size=12),
