@@ -32,6 +32,7 @@ POLL_RECORDS_MAX: Final = 500
 FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MAX: Final = 4_194_304
 BACKOFF_S: Final = 0.2
+QUIET_S: Final = 1.0  # without a campaign update, until few changed ads are merged as well
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Broadcast:
         self._catalog = Catalog()
         self._controls = Controls()
         self._snapshot: Snapshot | None = None
+        self._updated_s = 0.0  # monotonic time of the last campaign update
         self._ends: dict[str, int] = {}
         self._positions = dict.fromkeys(self._places, 0)
         self._polled: dict[str, int | None] = dict.fromkeys(self._places)  # when the broker was last heard
@@ -164,6 +166,8 @@ class Broadcast:
     async def _apply(self, name: str, records: Any) -> None:
         machine = self._catalog if name == CAMPAIGN_UPDATES else self._controls
         started = time.monotonic()
+        if records and name == CAMPAIGN_UPDATES:
+            self._updated_s = started
         for record in records:
             for rejection in machine.apply(offset=record.offset, key=record.key, value=record.value):
                 self._hold(name, record, rejection)
@@ -192,8 +196,9 @@ class Broadcast:
 
     async def _take_snapshot(self) -> None:
         """The catalog as it is, once its slices of work are done: a half-applied one is never shown."""
+        quiet = time.monotonic() - self._updated_s >= QUIET_S
         while True:
-            if not self._catalog.maintain():
+            if not self._catalog.maintain(quiet=quiet):
                 break
             await asyncio.sleep(0)
         snapshot = self._catalog.snapshot()

@@ -110,6 +110,17 @@ def tune_garbage_collection() -> None:
     the whole catalog. For the process that serves and nothing else: it is a setting of the interpreter.
     """
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.freeze()  # what is imported stays
+
+
+async def spare_catalog(broadcast: Broadcast) -> None:
+    """Once the catalog is read, leave it out of all later collections: a million line items would hold the loop long.
+
+    What is replaced later is freed all the same: nothing in the catalog refers to itself.
+    """
+    await broadcast.reached(catalog_offset=0, controls_offset=0)
+    if gc.get_threshold() == GC_THRESHOLDS:
+        gc.freeze()
 
 
 async def run_service(
@@ -140,6 +151,7 @@ async def _serve(
             edges = [
                 tasks.create_task(service.metrics.watch_stalls(), name="stalls"),
                 tasks.create_task(service.broadcast.run(), name="broadcast"),
+                tasks.create_task(spare_catalog(service.broadcast), name="spare the catalog"),
                 tasks.create_task(service.replies.run(), name="replies"),
                 tasks.create_task(service.requests.run(service.shards), name="requests"),
             ]

@@ -121,8 +121,12 @@ class Catalog:
             )
         return self._snapshot
 
-    def maintain(self) -> bool:
-        """One slice of building changed rows and merging them into the base; True while there is more to do."""
+    def maintain(self, *, quiet: bool = False) -> bool:
+        """One slice of building changed rows and merging them into the base; True while there is more to do.
+
+        Changed ads beside the base cost every decision a second scan, and a merge costs as much as there are ads: it
+        begins when CATALOG_DELTA_ROWS_MAX or 1% of them changed; when no update comes (``quiet``), from 0.1% on.
+        """
         more = bool(self._waiting)
         self._rebuild(BUILD_SLICE_ROWS)
         if len(self._conditions) + len(self._schedules) > 2 * (len(self._entities) + 1):
@@ -130,7 +134,8 @@ class Catalog:
         if self._merge is None:
             if self._waiting:
                 return True  # a merge takes in all that is there: it begins when a crowd of changes has come to its end
-            if len(self._changed) <= max(CATALOG_DELTA_ROWS_MAX, len(self._base) // 100):
+            bearable = len(self._base) // 1_000 if quiet else max(CATALOG_DELTA_ROWS_MAX, len(self._base) // 100)
+            if len(self._changed) <= bearable:
                 return more
             self._changed_since_merge = {}
             self._merge = build_sliced(tuple(self._rows.values()))

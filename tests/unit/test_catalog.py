@@ -136,6 +136,22 @@ def test_a_snapshot_never_changes_and_merging_shows_nowhere() -> None:
     assert states(stage.world().catalog) == {**states(after), "ad7": ELIGIBLE, **late}
 
 
+def test_few_changed_ads_are_merged_once_no_update_comes() -> None:
+    stage = Stage(advertiser(), campaign(), creative(), line_item())
+    stage.put(*(ad(f"ad{number}") for number in range(2_000)))
+    stage.merge()
+    stage.put(ad("ad7", status="paused"), ad("ad8", status="paused"))
+    stage.merge()
+    assert [len(part.segment) for part in stage.world().catalog.parts] == [2_000, 2]
+    assert not stage.catalog.maintain(quiet=True)  # two in 2,000 cost less than a merge
+    stage.put(ad("ad9", status="paused"))
+    before = states(stage.world().catalog)
+    while stage.catalog.maintain(quiet=True):
+        pass
+    assert [len(part.segment) for part in stage.world().catalog.parts] == [2_000]
+    assert states(stage.world().catalog) == before
+
+
 def test_two_conditions_that_python_calls_equal_stay_two() -> None:
     entities = [advertiser(), campaign(), creative()]
     for number, value in enumerate((1, True, 1.5)):
