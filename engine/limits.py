@@ -16,7 +16,7 @@ QUALITY_PPM_MAX = 10_000_000
 USER_VALUE_PPM_MIN = -PPM
 
 # Requests.
-SLOTS_MAX = 4  # imps that take part in an auction; eight come with a later version
+SLOTS_MAX = 8  # imps that take part in an auction
 SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
 KEYWORDS_MAX = 200
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
@@ -44,7 +44,7 @@ NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further ones would hold is tested
 
 # Auctions.
-VCG_NODES_MAX = 4_000  # nodes of the search; twice the worst seen on four slots, about 12 us each (D11: 50 ms)
+VCG_NODES_MAX = 3_000  # nodes of the search; four slots took 700 at most, eight about 10 us each (D11: 50 ms)
 RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 256  # rows scanned before an auction is run over the candidates, doubled each time
 

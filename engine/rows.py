@@ -166,6 +166,7 @@ def _facts(join: Join) -> RowFacts:
         event=line_item.pricing.event if line_item else "",
         cat=_categories(join),
         labels=_labels(join),
+        feedback_ppm=join.creative.feedback_ppm if join.creative else None,
     )
 
 

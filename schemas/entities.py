@@ -21,6 +21,7 @@ from schemas.limits import (
     FORMATS_MAX,
     FREQUENCY_CAPS_MAX,
     MARKUP_CHARS_MAX,
+    PPM,
     TRACKERS_MAX,
     WEIGHT_MAX,
 )
@@ -242,6 +243,9 @@ class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
     policy_labels: Labels = ()
     adomain: Domains = ()
     cat: Categories = ()
+    feedback_ppm: Annotated[int, Meta(ge=-PPM, le=PPM)] | None = (
+        None  # what users made of it: a model of user value reads it
+    )
 
 
 class Deal(EntityBase, frozen=True, kw_only=True, tag="deal"):
