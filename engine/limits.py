@@ -35,6 +35,7 @@ CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
 PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
 PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one found then takes 16 ms
+PATHS_KEPT = 4_096  # sets of paths that conditions read, for which it is remembered whether one is personal
 PATTERN_TEXT_KEPT_CHARS_MAX = 128  # texts so long, that come again, are not searched again
 PATTERN_ANSWERS_KEPT = 16_384  # pairs of pattern and text
 TEST_ANSWERS_KEPT_BYTES = 4_000_000  # answers to tests kept by an index, one byte each
