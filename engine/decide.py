@@ -42,7 +42,7 @@ def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -
 
 def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Asked:
     """What is known of a request before any ad is looked at."""
-    privacy = basis(request.fields)
+    privacy = basis(request.fields, tcf_vendor_id=world.controls.limits.tcf_vendor_id)
     seen = attributes(request.fields, event_time_ms=place.event_time_ms, personalised=privacy.personalised)
     # A policy's conditions read request fields and the first imp (data-model.md, Policy).
     page = {**seen, "imp": next(iter(items(seen.get("imp"))), None)}

@@ -109,7 +109,7 @@ class Contest:
 
 def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
     """Privacy, attributes, policy and slots of a request."""
-    free = personal(request)
+    free = personal(request, held.limits.get("tcf_vendor_id", 0))
     attributes = attributes_of(request, now_ms, personalised=free)
     page = page_of(attributes)
     policy = next(one for one in ranked_policies(held) if condition_holds(one.get("when"), page))

@@ -278,8 +278,8 @@ class CatalogMaker(Dice):
             made.append({**self.policy("top", {"imp.tagid": "top"}), "rank": self.chance.choice((-1, 0, 5))})
         if self.percent(50):
             made.append({"kind": "seed", "name": "default", "value": self.chance.choice(("x", "y"))})
-        if self.percent(15):
-            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000))})
+        if self.percent(30):
+            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000)), "tcf_vendor_id": self.chance.choice((0, 7, 812)), "dsa_domain": self.chance.choice((None, "ads.example"))})  # fmt: skip
         for predicts in ("viewable", "click", "conversion", "quality", "user_value"):
             if self.percent(40):
                 made += [self.model(f"m{number}", predicts) for number in range(self.chance.choice((1, 1, 2)))]
