@@ -54,6 +54,7 @@ class Asked:
     policy: Json
     slots: tuple[Slot, ...]
     refused: dict[int, str]
+    dsa_domain: str | None
 
     @property
     def session(self) -> Json:

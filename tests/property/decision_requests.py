@@ -70,6 +70,10 @@ class RequestMaker(Dice):
             made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
         if self.percent(25):
             self.withhold(made)
+        if self.percent(12) and isinstance(made.setdefault("regs", {}), dict):
+            ext = made["regs"].setdefault("ext", {})
+            if isinstance(ext, dict):
+                ext["dsa"] = self.dsa()
         for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr"))):  # fmt: skip
             if self.percent(3 + 2 * self.rough):
                 made[name] = self.some(values, 2)
@@ -89,6 +93,16 @@ class RequestMaker(Dice):
         if self.percent(50):
             user["data"] = [{"name": chance.choice(("provider", "other")), "segment": [{"id": one} for one in self.some(("s1", "s2"), 2)]}]  # fmt: skip
         return user
+
+    def dsa(self) -> Json:
+        """What a publisher says of DSA transparency."""
+        chance = self.chance
+        made: Json = {"dsarequired": chance.choice((0, 1, 2, 3))}
+        if self.percent(80):
+            made["pubrender"] = chance.choice((0, 1, 2))
+        if self.percent(80):
+            made["datatopub"] = chance.choice((0, 1, 2))
+        return made
 
     def withhold(self, request: Json) -> None:
         """A signal about privacy, or one that permits."""

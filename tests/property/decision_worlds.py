@@ -149,7 +149,16 @@ class CatalogMaker(Dice):
             "cattax": chance.choice((1, 1, 7)),
             "cat": self.some(("IAB1", "IAB2-3", "IAB7-39", "483"), 1),
             "labels": self.labels(),
+            **self.names(identity),
         }
+
+    def names(self, identity: str) -> Json:
+        """Who is said to pay, as long as it may be or longer."""
+        chance = self.chance
+        dsa = {"behalf": "B" * 100, "paid": "a house", "renders": self.percent(70)}
+        if self.percent(20):
+            return {"dsa": {"behalf": dsa["behalf"]}} if self.amiss() else {"dsa": dsa}
+        return {"name": chance.choice(("", "N" * 101)) if self.amiss() else f"Name of {identity}"}
 
     def a_campaign(self, identity: str) -> Json:
         made: Json = {"kind": "campaign", "id": identity, "advertiser_id": self.owner[identity], **self.status()}
