@@ -111,6 +111,8 @@ def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
 
     A section that applies and cannot be found or read protects. A ``gpp_sid`` of -1 or 0 alone: no section applies.
     """
+    if not regs:  # most requests: nothing to look for
+        return True
     listed = _sections_listed(regs)
     if listed is None:
         return False
