@@ -8,6 +8,7 @@ import dataclasses
 import functools
 from typing import Final
 
+from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import Signature, format_signature
 from engine.hashing import ad_key
 from engine.limits import PATHS_KEPT
@@ -75,6 +76,8 @@ class Row:
     language: str
     secure: bool
     restricted: bool
+    dsa_told: bool
+    dsa_rendered: bool
     labels: tuple[str, ...]
 
 
@@ -109,6 +112,8 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         language=(creative.language or "").lower().split("-")[0] if creative else "",
         secure=bool(creative and creative.secure),
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
+        dsa_told=bool(dsa_given(advertiser) & TOLD),
+        dsa_rendered=bool(dsa_given(advertiser) & RENDERED),
         labels=_labels(join),
     )
 

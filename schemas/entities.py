@@ -16,6 +16,7 @@ from schemas.limits import (
     ASSETS_MAX,
     DAYPARTS_MAX,
     DEALS_MAX,
+    DSA_NAME_CHARS_MAX,
     ENTITY_BYTES_MAX,
     FLIGHTS_MAX,
     FORMATS_MAX,
@@ -66,6 +67,7 @@ Role = Literal[
 ]  # fmt: skip
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DsaName = Annotated[str, Meta(min_length=1, max_length=DSA_NAME_CHARS_MAX)]
 Markup = Annotated[str, Meta(max_length=MARKUP_CHARS_MAX)]
 
 
@@ -165,6 +167,17 @@ class EntityBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     version: Version
 
 
+class Dsa(msgspec.Struct, frozen=True, kw_only=True):
+    """DSA transparency: on whose behalf ads are shown and who paid, the advertiser's name where null.
+
+    ``renders``: the creatives show it themselves.
+    """
+
+    behalf: DsaName | None = None
+    paid: DsaName | None = None
+    renders: bool = False
+
+
 class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
     """Who pays. ``cat`` are ids of the taxonomy ``cattax`` (OpenRTB 2.6, List: Category Taxonomies)."""
 
@@ -178,6 +191,7 @@ class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
     cattax: Annotated[int, Meta(ge=1, le=10_000)] = 1
     cat: Categories = ()
     labels: Labels = ()
+    dsa: Dsa | None = None
 
 
 class Campaign(EntityBase, frozen=True, kw_only=True, tag="campaign"):

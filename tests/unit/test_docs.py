@@ -54,8 +54,8 @@ def page(name: str) -> str:
 
 def test_the_pages_that_are_promised_are_there() -> None:
     promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "docs/README", "docs/auctions"]
-    promised += ["docs/benchmarks", "docs/events", "docs/feed", "docs/operations", "docs/requests", "docs/targeting"]
-    promised += ["docs/topics"]
+    promised += ["docs/benchmarks", "docs/events", "docs/feed", "docs/operations", "docs/privacy", "docs/requests"]
+    promised += ["docs/targeting", "docs/topics"]
     assert {f"{name}.md" for name in promised} <= set(NAMES)
 
 
