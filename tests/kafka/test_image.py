@@ -82,7 +82,7 @@ class Containers:
         children = [await self.start(name) for name in names]
         try:
             for name, child in zip(names, children, strict=True):
-                await until(lambda name=name, child=child: self.healthy(name, child), 60)
+                await until(lambda name=name, child=child: self.healthy(name, child), 120)
             yield
         finally:
             for child in children:
