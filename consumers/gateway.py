@@ -49,7 +49,7 @@ class Gateway:
 
     def app(self) -> web.Application:
         """The auction beside the probes."""
-        app = make_app(self._metrics, self.unready, lambda: None)
+        app = make_app(self._metrics, self.unready, self._refresh_gauges)
         app.add_routes([web.post(PATH, self._call)])
         return app
 
@@ -58,6 +58,9 @@ class Gateway:
         if self._draining:
             return ["the process is ending"]
         return [self._feed.problem] if self._feed.problem else []
+
+    def _refresh_gauges(self) -> None:
+        self._metrics.ready.set(not self.unready())
 
     async def drain(self) -> None:
         """Refuse new calls, and wait for those that are under way, each within its tmax."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _BUCKETS_MS: Final = (2, 3, 5, 8, 13, 20, 35, 60, 100, 200, 500, 1_000, 2_000, 5_000)
 
@@ -12,6 +12,7 @@ class GatewayMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.ready = Gauge("adjudge_ready", "1 while /readyz answers 200", registry=self.registry)
         self.responses = Counter(
             "adjudge_gateway_responses", "answers to calls", ["status", "reason"], registry=self.registry
         )

@@ -40,6 +40,10 @@ class Metrics:
         self.restores = Counter(
             "adjudge_restores", "shards restored from their journal", ["cause"], registry=self.registry
         )
+        self.ready = Gauge("adjudge_ready", "1 while /readyz answers 200", registry=self.registry)
+        self.shards = Gauge(
+            "adjudge_shards", "partitions of requests, decided here or elsewhere", registry=self.registry
+        )
         self.lag = Gauge("adjudge_lag_records", "requests written and not decided", ["shard"], registry=self.registry)
         self.shard_deciding = Gauge(
             "adjudge_shard_deciding", "1 while the shard decides here", ["shard"], registry=self.registry

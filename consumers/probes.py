@@ -1,10 +1,12 @@
 """/livez, /readyz and /metrics: plain HTTP for probes and Prometheus; nothing can be changed through it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
 from aiohttp import web
+
+Routes = Iterable[web.RouteDef]
 
 
 class Exposed(Protocol):
@@ -14,8 +16,13 @@ class Exposed(Protocol):
         """All of it, as /metrics serves it."""
 
 
-def make_app(metrics: Exposed, reasons: Callable[[], list[str]], refresh: Callable[[], None]) -> web.Application:
-    """``reasons``: why the process is not ready, none when it is. ``refresh`` brings gauges up to date."""
+def make_app(
+    metrics: Exposed, reasons: Callable[[], list[str]], refresh: Callable[[], None], routes: Routes = ()
+) -> web.Application:
+    """``reasons``: why the process is not ready, none when it is. ``refresh`` brings gauges up to date.
+
+    ``routes``: what else is served at the address.
+    """
 
     async def livez(_: web.Request) -> web.Response:
         return web.json_response({"live": True})
@@ -31,7 +38,7 @@ def make_app(metrics: Exposed, reasons: Callable[[], list[str]], refresh: Callab
         )
 
     app = web.Application()
-    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metricsz)])
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metricsz), *routes])
     return app
 
 

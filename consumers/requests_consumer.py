@@ -174,10 +174,14 @@ class RequestsConsumer:
         """Requests below ``offset`` are decided, for lag tools."""
         self._positions[partition] = offset
 
+    def position(self, partition: int) -> int | None:
+        """Offset of the shard's next request to decide; None before its first one is known."""
+        return self._positions.get(partition, self._reported.get(partition))
+
     def lag(self, partition: int) -> int | None:
         """Requests of the shard that are written and not decided, as was last heard; None before it."""
         where = TopicPartition(self._topic, partition)
-        position = self._positions.get(partition, self._reported.get(partition))
+        position = self.position(partition)
         if where not in self._consumer.assignment() or position is None:
             return None
         ends = [end for end in (self._consumer.highwater(where), self._ends.get(partition)) if end is not None]

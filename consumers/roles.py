@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from consumers.gateway import Gateway, run_gateway
+from consumers.probes import Routes
 from consumers.service import Service, first_cause, run_service
 from consumers.settings import Settings
 from schemas.topics import topic_name
@@ -20,8 +21,11 @@ async def run_roles(
     *,
     started: Callable[[Service], None] | None = None,
     gateway_started: Callable[[Gateway], None] | None = None,
+    routes: Routes = (),
 ) -> None:
     """Run the roles until ``stop`` is set. With both, the gateway's calls get their results before deciding ends.
+
+    ``routes`` are served beside the probes of deciding.
 
     Raises what the role that failed raises; see ``run_service`` and ``run_gateway``.
     """
@@ -31,7 +35,10 @@ async def run_roles(
             if "decide" in roles:
                 both = "gateway" in roles
                 deciding = run_service(
-                    allowing_replies(settings) if both else settings, decided if both else stop, started=started
+                    allowing_replies(settings) if both else settings,
+                    decided if both else stop,
+                    started=started,
+                    routes=routes,
                 )
                 tasks.create_task(deciding, name="decide")
             if "gateway" in roles:

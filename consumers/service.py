@@ -15,7 +15,7 @@ from consumers.broadcast import Broadcast
 from consumers.connection import client_arguments
 from consumers.metrics import Metrics
 from consumers.owner import Edges
-from consumers.probes import make_app, serve_http
+from consumers.probes import Routes, make_app, serve_http
 from consumers.reaching import start
 from consumers.replies import Replies
 from consumers.requests_consumer import RequestsConsumer
@@ -38,6 +38,7 @@ class Service:
         arguments = client_arguments(settings)
         topics = {topic.name: topic_name(settings.topic_prefix, topic.name) for topic in TOPICS}
         self.metrics = Metrics()
+        self.metrics.shards.set(partitions)
         self.broadcast = Broadcast(topics, arguments, token_key=load_token_key(settings))
         self.requests = RequestsConsumer(settings, topics["requests"], arguments, partitions=partitions)
         self.replies = Replies(settings.reply_topics, arguments, self.metrics)
@@ -73,6 +74,7 @@ class Service:
 
     def refresh_gauges(self) -> None:
         """Bring the gauges that nobody pushes up to date."""
+        self.metrics.ready.set(not self.unready())
         self.metrics.lag.clear()
         for shard in self.shards.phases():
             lag = self.requests.lag(shard)
@@ -124,29 +126,33 @@ async def spare_catalog(broadcast: Broadcast) -> None:
 
 
 async def run_service(
-    settings: Settings, stop: asyncio.Event, *, started: Callable[[Service], None] | None = None
+    settings: Settings, stop: asyncio.Event, *, started: Callable[[Service], None] | None = None, routes: Routes = ()
 ) -> None:
     """Decide requests until ``stop`` is set; then finish what is begun, within 10 s, and return.
 
-    ``started`` is called once with the service. Raises TopicsError, SettingsError, KafkaError or
+    ``started`` is called once with the service; ``routes`` are served beside its probes. Raises TopicsError, SettingsError, KafkaError or
     OSError when it cannot start, TopicLostError when what is in force can no longer be trusted.
     """
     partitions = await check_cluster(settings)
     await asyncio.to_thread(warm_up)
     try:
-        await _serve(settings, partitions, stop, started)
+        await _serve(settings, partitions, stop, started, routes)
     except BaseExceptionGroup as group:
         raise first_cause(group) from group
     log.info("ended")
 
 
 async def _serve(
-    settings: Settings, partitions: int, stop: asyncio.Event, started: Callable[[Service], None] | None
+    settings: Settings,
+    partitions: int,
+    stop: asyncio.Event,
+    started: Callable[[Service], None] | None,
+    routes: Routes,
 ) -> None:
     """Start everything, wait, and end it in order: shards first, while their consumers still live."""
     async with asyncio.TaskGroup() as tasks:
         service = Service(settings, partitions=partitions, tasks=tasks)
-        app = make_app(service.metrics, service.unready, service.refresh_gauges)
+        app = make_app(service.metrics, service.unready, service.refresh_gauges, routes)
         async with serve_http(app, settings.http) as address:
             edges = [
                 tasks.create_task(service.metrics.watch_stalls(), name="stalls"),

@@ -15,6 +15,7 @@ from engine.version import ENGINE_VERSION
 COMMANDS: Final = {
     "demo": "Run the whole journey on this machine, and end.",
     "up": "Run Kafka, the engine and a feed for as long as wanted.",
+    "traffic": "Send a feed's sample traffic to Kafka or a gateway.",
     "serve": "Decide ad requests, against any Kafka.",
     "topics": "Compare the cluster's topics with ours, or create them.",
     "check": "Validate a file of campaigns, controls or requests.",

@@ -12,6 +12,7 @@ from engine.version import ENGINE_VERSION
 from schemas import asyncapi, json_schema
 from schemas.wire import MESSAGES
 from scripts.console import console, json_option, print_json, table
+from scripts.metrics_page import metrics_page
 from scripts.topics_page import topics_page
 
 FOLDER = pathlib.Path("docs")
@@ -33,9 +34,9 @@ Examples:
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file is missing or not current.")
 @json_option
 def schemas(*, out: pathlib.Path, check: bool, as_json: bool) -> None:
-    """Write a JSON Schema (2020-12) of every message, the AsyncAPI 3.0 document of all topics, and a page of them.
+    """Write a JSON Schema (2020-12) of every message, the AsyncAPI 3.0 document of all topics, and pages for people.
 
-    schemas/NAME.json, asyncapi.json and topics.md. Its examples are the golden records of the source tree; without
+    schemas/NAME.json, asyncapi.json, topics.md and metrics.md. Its examples are the golden records of the source tree; without
     that tree there are none.
     """
     texts = files(examples(GOLDEN))
@@ -59,7 +60,12 @@ def files(golden: asyncapi.Examples) -> dict[str, str]:
     """Text of each file by its path."""
     document = asyncapi.asyncapi_document(golden, version=ENGINE_VERSION)
     each = {f"schemas/{name}.json": json_schema.file_text(one) for name, one in json_schema.json_schemas().items()}
-    return {**each, "asyncapi.json": asyncapi.file_text(document), "topics.md": topics_page(document)}
+    return {
+        **each,
+        "asyncapi.json": asyncapi.file_text(document),
+        "topics.md": topics_page(document),
+        "metrics.md": metrics_page(),
+    }
 
 
 def examples(folder: pathlib.Path) -> asyncapi.Examples:

@@ -1,10 +1,8 @@
 """``adjudge up``: a whole system on this machine, on fixed ports, for as long as wanted."""
 
 import asyncio
-import itertools
 import os
 import pathlib
-from collections.abc import Iterator
 from typing import Any, Final
 
 import click
@@ -19,22 +17,19 @@ from consumers.roles import ROLES, run_roles
 from consumers.service import Service
 from consumers.settings import Settings, load_settings
 from scripts.console import console, json_option, print_json
-from scripts.demo_feed import Feed, FeedError, open_feed
+from scripts.demo_feed import Feed, open_feed
 from scripts.demo_results import Results
 from scripts.demo_setup import make_topics
-from scripts.feed_simulation import Sent, traffic
 from scripts.local_kafka import LocalKafka
-from scripts.sample_catalog import entities, records
-from scripts.sample_controls import controls
+from scripts.sample_traffic import endless, load_sample, send
 from scripts.shard_count import SHARDS_DEFAULT
 from scripts.stop_signals import stop_on_signals
+from scripts.topic_ends import open_topic_ends
+from scripts.up_facts import UpPage
 
 KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
 GATEWAY_PORT: Final = 8_180
-ROUND: Final = 10_000  # requests of one seed; the next round takes the next
-SAMPLE: Final = {"controls": controls, "campaign-updates": entities}  # topic to what is loaded, by seed
-REPORT_S: Final = 10.0
 READY_POLL_S: Final = 0.1
 
 
@@ -66,12 +61,15 @@ async def run(
         if shards is None or stop.is_set():
             return Results()
         async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=shards) as feed:
-            for topic, sample in SAMPLE.items():
-                if not empty and not stop.is_set():
-                    await feed.load(topic, records(sample(seed)))
+            if not empty:
+                await load_sample(feed, seed, stop)
             if stop.is_set():
                 return feed.results
-            async with asyncio.TaskGroup() as tasks:
+            async with (
+                open_topic_ends(client_arguments(settings), settings.topic_prefix) as ends,
+                asyncio.TaskGroup() as tasks,
+            ):
+                shown_page = UpPage(settings, ends, feed.results, rate=rate)
                 started = _Started()
                 engine = tasks.create_task(
                     run_roles(
@@ -80,9 +78,10 @@ async def run(
                         stop,
                         started=started.engine.set_result,
                         gateway_started=started.gateway.set_result,
+                        routes=shown_page.routes(),
                     )
                 )
-                working = tasks.create_task(_work(shown, settings, feed, started, seed=seed, rate=rate))
+                working = tasks.create_task(_work(shown, settings, feed, started, shown_page, seed=seed, rate=rate))
                 await stop.wait()
                 working.cancel()
                 await engine
@@ -101,42 +100,19 @@ class _Started:
         self.gateway: asyncio.Future[Gateway] = asyncio.get_running_loop().create_future()
 
 
-async def _work(shown: Console, settings: Settings, feed: Feed, started: _Started, *, seed: int, rate: int) -> None:
+async def _work(
+    shown: Console, settings: Settings, feed: Feed, started: _Started, its_page: UpPage, *, seed: int, rate: int
+) -> None:
     """Once every shard decides, say what runs where, and send traffic if wanted."""
-    service, gateway = await started.engine, await started.gateway
+    service = its_page.service = await started.engine
+    gateway = its_page.gateway = await started.gateway
     while True:
         if not service.unready():
             break
         await asyncio.sleep(READY_POLL_S)
     _show(shown, settings, service.address, gateway.address, rate)
     if rate:
-        await _send(shown, feed, seed, rate)
-
-
-async def _send(shown: Console, feed: Feed, seed: int, rate: int) -> None:
-    """Sample traffic at a rate, and now and then a line on how it goes."""
-    reported = asyncio.get_running_loop().time()
-
-    def report(answered: int) -> None:
-        nonlocal reported
-        now = asyncio.get_running_loop().time()
-        if now - reported >= REPORT_S:
-            reported = now
-            results = feed.results
-            shown.print(
-                f"{answered:,} answered, {results.fill:.0%} of slots filled, p50 {results.percentile_ms(0.5):.0f} ms"
-            )
-            results.latencies_ms.clear()
-
-    try:
-        await feed.paced(_endless(seed), rate=rate, progress=report)
-    except* FeedError as group:
-        shown.print(f"[yellow]The sample traffic has ended: {group.exceptions[0]}[/yellow]")
-
-
-def _endless(seed: int) -> Iterator[Sent]:
-    for number in itertools.count(seed):
-        yield from traffic(number, ROUND)
+        await send(shown, feed, endless(seed), rate)
 
 
 def _show(shown: Console, settings: Settings, address: str, gateway: str, rate: int) -> None:
@@ -146,6 +122,7 @@ def _show(shown: Console, settings: Settings, address: str, gateway: str, rate: 
     table.add_row(
         "topics", f"{settings.topic_prefix}requests, {settings.topic_prefix}results and more: adjudge topics check"
     )
+    table.add_row("page", f"http://{address}/")
     for page in ("readyz", "livez", "metrics"):
         table.add_row(page, f"http://{address}/{page}")
     table.add_row("auction", f"POST http://{gateway}{PATH}")

@@ -70,18 +70,21 @@ class Feed:
         return seconds
 
     async def paced(self, traffic: Iterable[Sent], *, rate: int, progress: Callable[[int], None]) -> None:
-        """Send traffic at a rate a second until cancelled, whatever the answers."""
+        """Send traffic at a rate a second, whatever the answers; returns when as many came as are due. Raises FeedError."""
         name = topic_name(self._prefix, "requests")
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read(progress))
-            due = loop.time()
+            reading = tasks.create_task(self._read(progress))
+            due, counted = loop.time(), 0
             for sent in traffic:
                 due += 1 / rate
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 (await self._producer.send(name, sent.value, sent.key)).add_done_callback(
                     self._acknowledged if sent.counted else _ignored
                 )
+                counted += sent.counted
+            await self._answered(counted)
+            reading.cancel()
 
     async def _write(
         self, traffic: Iterable[Sent], requests: int, changes: collections.deque[Change], window: int

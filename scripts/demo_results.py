@@ -11,6 +11,7 @@ from engine.audit_facts import decision_place
 from schemas.codes import Nbr
 
 SAMPLES_MAX: Final = 5
+AWAITED_MAX: Final = 100_000  # requests without a result, and results of requests that others wrote; the oldest go
 
 
 class _Imp(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +63,7 @@ class Results:
         """A request was written; its acknowledgement may come behind its result."""
         read_ms = self._read.pop((partition, offset), None)
         if read_ms is None:
-            self._appended[partition, offset] = timestamp_ms
+            _keep(self._appended, (partition, offset), timestamp_ms)
         else:
             self.latencies_ms.append(read_ms - timestamp_ms)
 
@@ -73,7 +74,7 @@ class Results:
         _, shard, offset = decision_place(result.bidid)
         timestamp_ms = self._appended.pop((shard, offset), None)
         if timestamp_ms is None:
-            self._read[shard, offset] = now_ms
+            _keep(self._read, (shard, offset), now_ms)
         else:
             self.latencies_ms.append(now_ms - timestamp_ms)
         self.answered += 1
@@ -102,3 +103,10 @@ class Results:
         """Latency that this share of requests (0 to 1) did not exceed."""
         ordered = sorted(self.latencies_ms)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _keep(held: dict[tuple[int, int], float], place: tuple[int, int], value: float) -> None:
+    """Remember a value, within bounds: traffic may go on for days, and not all of a log is ours."""
+    held[place] = value
+    if len(held) > AWAITED_MAX:
+        del held[next(iter(held))]

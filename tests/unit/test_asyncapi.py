@@ -41,7 +41,7 @@ def accept(document: Json) -> None:
 
 def test_the_files_are_current() -> None:
     made = files(examples(GOLDEN))
-    for name in ("asyncapi.json", "topics.md"):
+    for name in ("asyncapi.json", "topics.md", "metrics.md"):
         assert (ROOT / "docs" / name).read_text("utf-8") == made[name], "run: adjudge schemas"
     assert made["topics.md"] == topics_page(DOCUMENT)
 

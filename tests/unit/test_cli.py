@@ -27,6 +27,7 @@ WITH_KAFKA = {
     ("topics", "check"): (),
     ("topics", "create"): ("--partitions", "2"),
     ("load",): ("controls", "FILE"),
+    ("traffic",): ("--requests", "1"),
     ("why",): ("l1",),
     ("audit",): (),
 }

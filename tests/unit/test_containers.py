@@ -1,89 +1,158 @@
-"""The container files say what the code says: versions, settings, commands, folders; and run as nobody special."""
+"""The container files say what the code says: versions, settings, commands, folders; and run as nobody special.
 
+The compose file is held to the published schema of the Compose Specification (Apache-2.0, commit 170098b of
+github.com/compose-spec/compose-spec), unchanged in published_compose_schema.json.
+"""
+
+import json
 import pathlib
 import re
 import shlex
 from typing import Any
 
 import click
+import jsonschema
 import pytest
+import yaml
 
 from consumers.settings import load_settings
 from scripts import cli
 from scripts.kafka_jars import KAFKA_VERSION
+from tests.dockerfile import steps
 
 ROOT = pathlib.Path(__file__).parents[2]
-PINNED = re.compile(r"[a-z/]+:\d+\.\d+\.\d+[a-z0-9.-]*")
-
-
-def mapping(lines: list[str], indent: int = 0) -> dict[str, Any]:
-    """The part of YAML that the compose file uses: nested mappings, lists of texts, texts."""
-    found: dict[str, Any] = {}
-    while lines and len(lines[0]) - len(lines[0].lstrip()) == indent:
-        key, _, text = lines.pop(0).strip().partition(":")
-        inner = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
-        if text.strip():
-            found[key] = text.strip().strip('"') if text.strip().startswith('"') else text.strip()
-        elif inner > indent and lines[0].lstrip().startswith("- "):
-            found[key] = []
-            while lines and lines[0].startswith(" " * inner + "- "):
-                found[key].append(lines.pop(0).strip()[2:])
-        else:
-            found[key] = mapping(lines, inner) if inner > indent else None
-    return found
+SCHEMA = pathlib.Path(__file__).with_name("published_compose_schema.json")
+PINNED = re.compile(r"[a-z/]+:v?\d+\.\d+\.\d+[a-z0-9.-]*")
+OURS = ["topics", "engine-1", "engine-2", "gateway", "traffic", "calls"]
+LASTING = ["kafka", "engine-1", "engine-2", "gateway", "prometheus"]
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    text = (ROOT / "docker-compose.yml").read_text()
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    read = mapping(lines)
-    assert lines == []
+    read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
     return read
 
 
 @pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
 def dockerfile() -> list[list[str]]:
-    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    return [step.split() for step in steps((ROOT / "Dockerfile").read_text("utf-8"))]
 
 
-def test_kafka_is_the_version_that_the_tests_run_against(compose: dict[str, Any]) -> None:
-    assert compose["services"]["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+def schema_problems(compose: dict[str, Any]) -> list[str]:
+    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text("utf-8")))
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(compose)]
 
 
-def test_each_step_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
-    services = compose["services"]
-    assert set(services) == {"kafka", "topics", "engine"}
-    assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    assert services["engine"]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
-    assert services["kafka"]["healthcheck"]["test"]
-    assert "/livez" in services["engine"]["healthcheck"]["test"]
-    assert services["topics"]["restart"] == "no"
+def test_the_compose_file_is_what_the_specification_allows(compose: dict[str, Any]) -> None:
+    assert schema_problems(compose) == []
 
 
-@pytest.mark.parametrize("service", ["topics", "engine"])
-def test_commands_and_settings_are_ones_that_exist(compose: dict[str, Any], service: str) -> None:
-    defined = compose["services"][service]
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("read-only", True),
+        ("ports", "8080"),
+        ("stop_grace_period", 15),
+        ("depends_on", {"topics": {"condition": "up"}}),
+    ],
+)
+def test_what_the_specification_does_not_allow_is_found(services: dict[str, Any], key: str, value: object) -> None:
+    assert schema_problems({"services": {"engine-1": services["engine-1"] | {key: value}}})
+
+
+def test_kafka_is_the_version_that_the_tests_run_against(services: dict[str, Any]) -> None:
+    assert services["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_each_service_runs_a_pinned_image_or_the_one_that_is_built_here(services: dict[str, Any]) -> None:
+    for name, defined in services.items():
+        if name in OURS:
+            assert (defined["build"], defined["image"]) == (".", "adjudge:local")
+        else:
+            assert PINNED.fullmatch(defined["image"]), name
+
+
+def test_each_step_waits_for_what_it_needs(services: dict[str, Any]) -> None:
+    waits = {
+        name: {needed: how["condition"].removeprefix("service_") for needed, how in defined["depends_on"].items()}
+        for name, defined in services.items()
+        if "depends_on" in defined
+    }
+    decide = {"engine-1": "healthy", "engine-2": "healthy"}
+    assert waits == {
+        "topics": {"kafka": "healthy"},
+        "engine-1": {"topics": "completed_successfully"},
+        "engine-2": {"topics": "completed_successfully"},
+        "gateway": {"topics": "completed_successfully"},
+        "traffic": decide,
+        "calls": {**decide, "gateway": "healthy"},
+    }
+    waited_for = {needed for needs in waits.values() for needed, how in needs.items() if how == "healthy"}
+    assert {name for name in services if "healthcheck" in services[name]} == {*LASTING} >= waited_for
+    assert {name for name in services if services[name]["restart"] == "no"} == set(services) - set(LASTING)
+
+
+def test_sample_traffic_runs_when_its_profile_is_asked_for(services: dict[str, Any]) -> None:
+    assert {name: defined["profiles"] for name, defined in services.items() if "profiles" in defined} == {
+        "traffic": ["traffic"],
+        "calls": ["traffic"],
+    }
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_commands_and_settings_are_ones_that_exist(services: dict[str, Any], service: str) -> None:
+    defined = services[service]
     name, *arguments = shlex.split(defined["command"])
     command = cli.cli.commands[name].make_context(name, arguments).command
     assert isinstance(command, click.Command)
     settings = load_settings(defined["environment"])
-    inside = compose["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    inside = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert f"INSIDE://{settings.kafka}," in inside
 
 
+def test_the_engines_are_told_apart_and_may_reply_to_the_gateway(services: dict[str, Any]) -> None:
+    engines = {name: load_settings(services[name]["environment"]) for name in ("engine-1", "engine-2")}
+    assert {name: settings.instance for name, settings in engines.items()} == {name: name for name in engines}
+    assert {settings.reply_topics for settings in engines.values()} == {("ads.replies",)}
+    assert {settings.group for settings in engines.values()} == {"adjudge"}
+    assert services["engine-1"]["volumes"] == services["engine-2"]["volumes"], "one key of tokens for both"
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_our_containers_are_read_only_without_rights_and_with_bounds(services: dict[str, Any], service: str) -> None:
+    defined = services[service]
+    assert (defined["read_only"], defined["cap_drop"]) == (True, ["ALL"])
+    assert defined["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"\d+[mg]", defined["mem_limit"])
+    assert defined["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert defined["stop_grace_period"] == "15s", "more than the 10 seconds that a process may take"
+
+
 def test_volumes_are_declared_and_reach_where_data_lies(compose: dict[str, Any], dockerfile: list[list[str]]) -> None:
-    kafka, engine = compose["services"]["kafka"], compose["services"]["engine"]
+    services = compose["services"]
+    kafka = services["kafka"]
     assert kafka["volumes"] == [f"kafka-data:{kafka['environment']['KAFKA_LOG_DIRS']}"]
-    assert engine["volumes"] == ["engine-state:/var/lib/adjudge"]
-    assert set(compose["volumes"]) == {"kafka-data", "engine-state"}
-    assert ["VOLUME", "/var/lib/adjudge"] in dockerfile
+    named = {place.partition(":")[2]: place.partition(":")[0] for place in services["engine-1"]["volumes"]}
+    (declared,) = [json.loads(" ".join(step[1:])) for step in dockerfile if step[0] == "VOLUME"]
+    assert sorted(named) == sorted(declared)
+    used = {place.partition(":")[0] for one in services.values() for place in one.get("volumes", ())}
+    assert {name for name in used if not name.startswith("./")} == set(compose["volumes"])
+    for place in services["prometheus"]["volumes"]:
+        if place.startswith("./"):
+            assert (ROOT / place.partition(":")[0]).is_file()
+            assert place.endswith(":ro")
 
 
-def test_kafka_is_reachable_from_this_machine_only(compose: dict[str, Any]) -> None:
-    for service in ("kafka", "engine"):
-        assert all(port.startswith("127.0.0.1:") for port in compose["services"][service]["ports"])
+def test_everything_is_reachable_from_this_machine_only(services: dict[str, Any]) -> None:
+    ports = [port for defined in services.values() for port in defined.get("ports", ())]
+    assert len(ports) == len({port.split(":")[1] for port in ports}) == len(LASTING)
+    assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
 def test_the_image_runs_without_rights_on_pinned_bases(dockerfile: list[list[str]]) -> None:
@@ -91,23 +160,30 @@ def test_the_image_runs_without_rights_on_pinned_bases(dockerfile: list[list[str
     assert bases
     assert all(PINNED.fullmatch(base) for base in bases)
     (user,) = [line[1] for line in dockerfile if line[0] == "USER"]
-    assert user not in {"root", "0"}
-    installs = [line for line in dockerfile if "pip" in " ".join(line)]
+    (made,) = [line for line in dockerfile if "useradd" in line]
+    assert user == made[made.index("--uid") + 1] != "0"
+    installs = [line for line in dockerfile if "install" in line and "pip" in line]
     assert installs
     assert all("--require-hashes" in line for line in installs)
+
+
+def test_what_is_compiled_is_there_before_it_becomes_a_volume(dockerfile: list[list[str]]) -> None:
+    kinds = [line[0] for line in dockerfile]
+    assert kinds.index("VOLUME") > dockerfile.index(["RUN", "python", "-m", "engine.warming"])
 
 
 def test_the_image_holds_the_program_and_nothing_else(dockerfile: list[list[str]]) -> None:
     copied = [line[1] for line in dockerfile if line[0] == "COPY" and not line[1].startswith("--from")]
     assert copied == ["requirements.lock", "schemas", "engine", "consumers", "scripts"]
-    kept = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert kept[0] == "*"
     assert [line[1:] for line in kept if line.startswith("!")] == copied
     assert all((ROOT / name).exists() for name in copied)
 
 
 def test_the_image_s_settings_are_ones_that_exist(dockerfile: list[list[str]]) -> None:
-    (variables,) = [line[1:] for line in dockerfile if line[0] == "ENV"]
+    *_, variables = [line[1:] for line in dockerfile if line[0] == "ENV"]
     settings = load_settings(dict(word.split("=", 1) for word in variables))
-    assert settings.http.endswith(":8080")
+    (exposed,) = [line[1:] for line in dockerfile if line[0] == "EXPOSE"]
+    assert [settings.http.partition(":")[2], settings.gateway_http.partition(":")[2]] == exposed
     assert settings.log_format == "json"

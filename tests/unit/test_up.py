@@ -12,6 +12,7 @@ from rich.console import Console
 from scripts import command_up
 from scripts.demo_results import Results
 from scripts.stop_signals import stop_on_signals
+from scripts.topic_ends import TopicEnds
 
 STEPS = ["kafka", "topics", "feed", "load controls", "load campaign-updates", "engine"]
 
@@ -29,6 +30,7 @@ class Rehearsal:
         monkeypatch.setattr(command_up, "LocalKafka", lambda **_: self)
         monkeypatch.setattr(command_up, "make_topics", self._make_topics)
         monkeypatch.setattr(command_up, "open_feed", self._open_feed)
+        monkeypatch.setattr(command_up, "open_topic_ends", lambda *_: contextlib.nullcontext(TopicEnds(None, "", {})))
         monkeypatch.setattr(command_up, "run_roles", self._run_roles)
         monkeypatch.setattr(command_up, "configure_logging", lambda **_: None)
 

@@ -1,0 +1,60 @@
+"""``adjudge traffic``: to Kafka or to a gateway, until done or told to stop; and it says when nobody answers."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import pytest
+
+from scripts import cli
+from tests.kafka.cluster import Cluster, until
+from tests.kafka.feeding import engine_settings
+from tests.kafka.gateways import gateway
+from tests.kafka.running import running, write_campaign
+from tests.kafka.test_broker_restart import free_port
+from tests.kafka.test_gateway_commands import ROOT, adjudge
+
+
+async def test_traffic_goes_on_until_told_to_stop(cluster: Cluster) -> None:
+    await cluster.create()
+    async with (
+        running(engine_settings(cluster)),
+        adjudge(cluster.environment(), "traffic", "--empty", "--rate", "200") as child,
+    ):
+
+        async def written() -> bool:
+            return await cluster.log_end("requests") >= 20
+
+        await until(written)
+        child.send_signal(signal.SIGTERM)
+    assert await cluster.log_end("campaign-updates") == 0, "--empty loads none"
+
+
+async def test_calls_are_counted_by_what_they_got(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    settings = engine_settings(cluster, ADJUDGE_GATEWAY_HTTP="127.0.0.1:0")
+    async with running(settings), gateway(settings) as answering:
+        options = ("--gateway", f"http://{answering.address}", "--requests", "30", "--rate", "200")
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scripts.cli", "traffic", *options, "--json", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await child.communicate()
+        told = json.loads(out.splitlines()[-1])
+        assert (child.returncode, told["ok"]) == (0, True)
+        assert sum(told["answers"].values()) >= 30
+        assert set(told["answers"]) <= {"200", "204", "400"}
+
+
+def test_a_gateway_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--gateway", f"http://127.0.0.1:{free_port()}", "--requests", "3", "--rate", "100", "--json"]
+    assert cli.run(["traffic", *options]) == 1
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told == {"ok": False, "answers": {"none": 3}}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8180", "ftp://x", "http://a/openrtb2/auction", ""])
+def test_an_address_that_is_none_is_refused_with_an_example(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["traffic", "--gateway", address]) == 2
+    assert "http://127.0.0.1:8180" in capsys.readouterr().err
