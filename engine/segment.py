@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import layout
 from engine.bitmaps import Words, pack
+from engine.deals import DealTable, OwnDeals
 from engine.formats import Signature
 from engine.models.base import RowFacts
 from engine.rows import Row
@@ -57,7 +58,7 @@ NUMBERS: Final = (
     "event",
     "amount_nanos",
 )
-FLAGS: Final = ("personal", "restricted", "secure")
+FLAGS: Final = ("personal", "restricted", "secure", "dealt")
 
 
 class Columns:
@@ -110,6 +111,8 @@ FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
     "labels": lambda row: row.labels,
     "advertiser": lambda row: row.facts.advertiser_id,
     "line_item": lambda row: row.facts.line_item_id,
+    "seat": lambda row: row.seat,
+    "deals": lambda row: row.deals,
 }
 
 _FACET_COLUMNS: Final = {
@@ -119,8 +122,15 @@ _FACET_COLUMNS: Final = {
     layout.ADOMAIN: "adomain",
     layout.ATTR: "attr",
     layout.TONGUE: "language",
+    layout.SEAT: "seat",
+    layout.DEALS: "deals",
 }
-_FLAG_BITS: Final = {"personal": layout.PERSONAL, "restricted": layout.RESTRICTED, "secure": layout.SECURE}
+_FLAG_BITS: Final = {
+    "personal": layout.PERSONAL,
+    "restricted": layout.RESTRICTED,
+    "secure": layout.SECURE,
+    "dealt": layout.DEALT,
+}
 
 # Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
 NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)
@@ -152,6 +162,8 @@ class Segment:
         self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
         self.asked_attributes: Final = VerdictTable(self.attr.values)
         self.asked_tongues: Final = VerdictTable(self.text("language").values)
+        self.asked_seats: Final = VerdictTable(self.text("seat").values)
+        self.asked_deals: Final = DealTable(self.deals.values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
         self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
         self._cache: collections.OrderedDict[Hashable, tuple[Hashable, object]] = collections.OrderedDict()
@@ -192,12 +204,17 @@ class Segment:
         """Creative attributes (AdCOM list)."""
         return cast("Facet[tuple[int, ...]]", self._facets["attr"])
 
+    @property
+    def deals(self) -> Facet[OwnDeals]:
+        """The deals of line items."""
+        return cast("Facet[OwnDeals]", self._facets["deals"])
+
     def names(self, name: str) -> Facet[tuple[str, ...]]:
         """A facet of several texts a row: ``adomain`` or ``labels``."""
         return cast("Facet[tuple[str, ...]]", self._facets[name])
 
     def text(self, name: str) -> Facet[str]:
-        """A facet of one text a row: ``language``, ``currency``, ``advertiser`` or ``line_item``."""
+        """A facet of one text a row: ``language``, ``currency``, ``advertiser``, ``line_item`` or ``seat``."""
         return cast("Facet[str]", self._facets[name])
 
     def cached(self, key: Hashable, version: Hashable, make: Callable[[], Made]) -> Made:

@@ -3,6 +3,7 @@
 Node counts depend on the options alone, so a limit on them is the same limit on every machine (a time is not).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,6 +42,8 @@ class Search:
     ) -> None:
         self.nodes = 0
         self._options: Final = options
+        self._by_gain: Final = [sorted(in_slot, key=_gain, reverse=True) for in_slot in options]
+        self._most: Final = [_most_from(in_slot) for in_slot in options]
         self._too_near: Final = too_near
         self._ads_max: Final = ads_max
         self._nodes_max: Final = nodes_max
@@ -75,10 +78,10 @@ class Search:
         left = self._ads_max - filled.bit_count()
         if left and not filled & self._too_near[depth]:
             rest = self._bound(depth + 1, used, left - 1)
-            for option in self._options[depth]:
-                worth = total + option.gain
-                if worth + rest <= self._best.total:
+            for option, most in zip(self._options[depth], self._most[depth], strict=True):
+                if total + most + rest <= self._best.total:
                     break
+                worth = total + option.gain
                 claimed = used | option.claims
                 if not used & option.claims and worth + self._bound(depth + 1, claimed, left - 1) > self._best.total:
                     self._visit(used=claimed, filled=filled | 1 << depth, total=worth, rows=(*rows, option.row))
@@ -95,7 +98,7 @@ class Search:
             return 0
         by_slot = [
             next((option.gain for option in options if not used & option.claims), 0)
-            for options in self._options[depth:]
+            for options in self._by_gain[depth:]
         ]
         if count < len(by_slot):
             by_slot = sorted(by_slot, reverse=True)[:count]
@@ -107,6 +110,16 @@ class Search:
                 if not count:
                     break
         return min(sum(by_slot), by_advertiser)
+
+
+def _gain(option: Option) -> int:
+    return option.gain
+
+
+def _most_from(options: Sequence[Option]) -> list[int]:
+    """For each option the greatest gain of it and those after it: a deal's floor may be below what others must reach."""
+    most = list(itertools.accumulate((option.gain for option in reversed(options)), max))
+    return most[::-1]
 
 
 def _best_of_advertisers(options: Sequence[Sequence[Option]]) -> list[tuple[int, int]]:
