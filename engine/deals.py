@@ -4,7 +4,6 @@ OpenRTB 2.6, 3.2.11 (Pmp) and 3.2.12 (Deal); the rules are written out in docs/a
 the policy's currency per impression.
 """
 
-import collections
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
@@ -29,7 +28,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Offers(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an imp's ``pmp`` comes to. ``private``: only through one of the deals can it be had."""
+    """What an imp's ``pmp`` comes to; each deal once. ``private``: only through one of them can it be had."""
 
     private: bool
     deals: tuple[Offer, ...]
@@ -76,12 +75,15 @@ def open_to(seat: str, adomain: Sequence[str], *, wseat: Collection[str], wadoma
     return not wadomain or (bool(adomain) and all(domain_listed(domain, wadomain) for domain in adomain))
 
 
+_Read = tuple[Offer, frozenset[str], frozenset[str]]  # with its seats and domains
+
+
 class Book:
     """The offers of one imp, by deal id."""
 
     def __init__(self, offers: Offers) -> None:
         self._offers: Final = offers
-        self._by_id: dict[str, list[tuple[Offer, frozenset[str], frozenset[str]]]] | None = None
+        self._by_id: dict[str, _Read] | None = None
 
     def terms(self, own: OwnDeals) -> Terms:
         """Of the deals that are offered and open to the ad, the one of the least reserve; of equals the first of its own."""
@@ -90,20 +92,23 @@ class Book:
         best, refusal = None, Reason.NO_DEAL
         offered = self._read()
         for place, deal in enumerate(own.deals):
-            for offer, wseat, wadomain in offered.get(deal.id, ()):
-                if not (deal.admits and open_to(own.seat, own.adomain, wseat=wseat, wadomain=wadomain)):
-                    refusal = Reason.DEAL_REFUSED
-                    continue
-                reserve_nanos = max(offer.floor_nanos, deal.floor_nanos)
-                if best is None or reserve_nanos < best.reserve_nanos:
-                    best = Terms(CANDIDATE, reserve_nanos, int(offer.fixed or deal.fixed), place)
+            if deal.id not in offered:
+                continue
+            offer, wseat, wadomain = offered[deal.id]
+            if not (deal.admits and open_to(own.seat, own.adomain, wseat=wseat, wadomain=wadomain)):
+                refusal = Reason.DEAL_REFUSED
+                continue
+            reserve_nanos = max(offer.floor_nanos, deal.floor_nanos)
+            if best is None or reserve_nanos < best.reserve_nanos:
+                best = Terms(CANDIDATE, reserve_nanos, int(offer.fixed or deal.fixed), place)
         return best or Terms(refusal)
 
-    def _read(self) -> dict[str, list[tuple[Offer, frozenset[str], frozenset[str]]]]:
+    def _read(self) -> dict[str, _Read]:
+        """By id, when first needed: a slot of a kind seen before needs none."""
         if self._by_id is None:
-            self._by_id = collections.defaultdict(list)
-            for offer in self._offers.deals:
-                self._by_id[offer.id].append((offer, frozenset(offer.wseat), frozenset(offer.wadomain)))
+            self._by_id = {
+                offer.id: (offer, frozenset(offer.wseat), frozenset(offer.wadomain)) for offer in self._offers.deals
+            }
         return self._by_id
 
 

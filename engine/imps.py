@@ -69,24 +69,22 @@ def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None
 
 
 def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:
-    """The deals of an imp; one whose floor is in a currency without a rate is not offered."""
+    """The deals of an imp, the first under each id; one whose floor is in a currency without a rate is not offered."""
     if imp.pmp is None:
         return None
-    floors = [(deal, _floor_nanos(deal, policy)) for deal in imp.pmp.deals]
-    return Offers(
-        private=imp.pmp.private_auction != 0,
-        deals=tuple(
-            Offer(
-                id=deal.id,
-                floor_nanos=floor_nanos,
-                fixed=deal.at == FIXED_PRICE,
-                wseat=deal.wseat,
-                wadomain=tuple(domain.lower() for domain in deal.wadomain),
-            )
-            for deal, floor_nanos in floors
-            if floor_nanos is not None
-        ),
-    )
+    deals: dict[str, Offer] = {}
+    for deal in imp.pmp.deals:
+        floor_nanos = _floor_nanos(deal, policy)
+        if floor_nanos is None or deal.id in deals:
+            continue
+        deals[deal.id] = Offer(
+            id=deal.id,
+            floor_nanos=floor_nanos,
+            fixed=deal.at == FIXED_PRICE,
+            wseat=deal.wseat,
+            wadomain=tuple(domain.lower() for domain in deal.wadomain),
+        )
+    return Offers(private=imp.pmp.private_auction != 0, deals=tuple(deals.values()))
 
 
 def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:

@@ -27,8 +27,8 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
-    ``bcat``, ``badv``, ``languages``, ``wseat``, ``bseat``: sorted, lower-cased where case does not matter; no languages,
-    or no ``wseat``, no restriction.
+    ``bcat``, ``badv``, ``languages`` (``wlang``), ``language_tags`` (``wlangb``), ``wseat``, ``bseat``: sorted, lower-cased
+    where case does not matter; each that is empty restricts nothing.
     """
 
     request_id: str
@@ -43,5 +43,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     bcat: tuple[str, ...]
     badv: tuple[str, ...]
     languages: tuple[str, ...]
+    language_tags: tuple[str, ...]
     wseat: tuple[str, ...]
     bseat: tuple[str, ...]

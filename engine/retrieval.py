@@ -79,8 +79,9 @@ class PartQuery:
             self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
         if question.badv:
             self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
-        if question.languages:
-            self._ask[col.WLANG] = segment.asked_tongues.row(question.languages, _by_tongue(question.languages))
+        if question.languages or question.language_tags:
+            tongues = question.languages, question.language_tags
+            self._ask[col.WLANG] = segment.asked_tongues.row(tongues, _by_tongue(*tongues))
         if question.wseat or question.bseat:
             seats = question.wseat, question.bseat
             self._ask[col.SEATS] = segment.asked_seats.row(seats, _by_seat(*seats))
@@ -209,5 +210,12 @@ def _by_seat(wseat: tuple[str, ...], bseat: tuple[str, ...]) -> Judge[str]:
     return judge
 
 
-def _by_tongue(languages: tuple[str, ...]) -> Judge[str]:
-    return lambda own: CANDIDATE if own in languages else int(Reason.LANGUAGE)
+def _by_tongue(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
+    """Languages alone (ISO 639-1), and tags (BCP 47): a tag takes those that begin with it (RFC 4647, basic filtering)."""
+
+    def judge(own: str) -> int:
+        spoken = not languages or own.partition("-")[0] in languages
+        tagged = not tags or any(own == tag or own.startswith(f"{tag}-") for tag in tags)
+        return CANDIDATE if spoken and tagged else int(Reason.LANGUAGE)
+
+    return judge

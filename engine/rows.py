@@ -113,7 +113,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         categories=_categories(join),
         adomain=_adomain(join),
         attr=tuple(sorted(creative.attr)) if creative else (),
-        language=(creative.language or "").lower().split("-")[0] if creative else "",
+        language=(creative.language or "").lower() if creative else "",
         secure=bool(creative and creative.secure),
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
         labels=_labels(join),
@@ -206,9 +206,7 @@ def _own_deals(join: Join) -> OwnDeals:
                 id=deal.id,
                 floor_nanos=deal.floor_cpm_micros,  # a CPM in micros is the price of one impression in nanos
                 fixed=deal.pricing == "fixed",
-                admits=open_to(
-                    seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]
-                ),
+                admits=open_to(seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]),
             )
             for deal in join.deals
         ),

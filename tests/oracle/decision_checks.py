@@ -97,8 +97,11 @@ def refused_by_slots(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> 
     if not any(creative.get("secure", False) or not asked.slots[k].secure for k in left):
         return Reason.NOT_SECURE
     spoken = {language.lower().split("-")[0] for language in asked.request.get("wlang", ())}
-    own = (creative.get("language") or "").lower().split("-")[0]
-    return Reason.LANGUAGE if spoken and own not in spoken else None
+    own = (creative.get("language") or "").lower()
+    tags = [tag.lower() for tag in asked.request.get("wlangb", ())]
+    unspoken = spoken and own.split("-")[0] not in spoken
+    untagged = tags and not any(f"{own}-".startswith(f"{tag}-") for tag in tags)
+    return Reason.LANGUAGE if unspoken or untagged else None
 
 
 def reaches(worth: Worth, k: int, reserve: int) -> bool:

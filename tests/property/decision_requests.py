@@ -81,7 +81,7 @@ class RequestMaker(Dice):
             made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
         if self.percent(25):
             self.withhold(made)
-        for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr"))):  # fmt: skip
+        for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr")), ("wlangb", ("en-gb", "DE", "en-US"))):  # fmt: skip
             if self.percent(3 + 2 * self.rough):
                 made[name] = self.some(values, 2)
         for name in ("wseat", "bseat"):
