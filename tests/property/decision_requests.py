@@ -43,15 +43,19 @@ class Dice:
 def some_buyers(dice: Dice) -> Json:
     """Who may bid on a deal: mostly everyone."""
     made: Json = {}
-    if dice.percent(20):
+    if dice.percent(10):
         made["wseat"] = dice.some(SEATS, 2)
-    if dice.percent(20):
+    if dice.percent(15):
         made["wadomain"] = dice.some(("a0.EXAMPLE", "shop.a1.example", "example", "extra.example"), 2)
     return made
 
 
 class RequestMaker(Dice):
     """Draws requests."""
+
+    def __init__(self, chance: Random, *, dealing: int) -> None:
+        super().__init__(chance)
+        self.dealing: Final = dealing  # percent of imps
 
     def make(self, count: int) -> tuple[tuple[Json, int], ...]:
         """So many requests, each with its event time."""
@@ -85,7 +89,7 @@ class RequestMaker(Dice):
             if self.percent(3 + 2 * self.rough):
                 made[name] = self.some(values, 2)
         for name in ("wseat", "bseat"):
-            if self.percent(2 + self.rough):
+            if self.amiss():
                 made[name] = self.some(SEATS, 2)
         if self.percent(15):
             made["cattax"] = chance.choice((1, 7))
@@ -136,7 +140,7 @@ class RequestMaker(Dice):
             made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
         if self.percent(5 + 3 * self.rough):
             made["secure"] = 1
-        if self.percent(25):
+        if self.percent(self.dealing):
             made["pmp"] = self.pmp()
         adjudge: Json = {}
         if self.percent(10):
@@ -148,11 +152,12 @@ class RequestMaker(Dice):
         private: Json = {"private_auction": 1} if self.percent(20) else {}
         if self.amiss():
             return private
-        return {**private, "deals": [self.deal() for _ in range(self.chance.choice((1, 2, 2, 4)))]}
+        named = self.chance.sample((*DEALS, "d_unknown"), self.chance.choice((1, 2, 3, 3)))
+        return {**private, "deals": [self.deal(one) for one in named + named[: self.amiss()]]}
 
-    def deal(self) -> Json:
+    def deal(self, identity: str) -> Json:
         chance = self.chance
-        made: Json = {"id": chance.choice((*DEALS, "d_unknown")), **some_buyers(self)}
+        made: Json = {"id": identity, **some_buyers(self)}
         if self.percent(60):
             made["bidfloor"] = chance.choice((0, 0.5, 1, 2, "1.5000001", 3))
         if self.percent(25):

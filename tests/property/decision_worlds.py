@@ -84,7 +84,7 @@ class CatalogMaker(Dice):
     def __init__(self, chance: Random, *, ads: int) -> None:
         super().__init__(chance)
         self.ads: Final = ads
-        self.dealing: Final = chance.choice((0, 0, 0, 20, 60))  # percent of line items
+        self.dealing: Final = chance.choice((0, 0, 0, 20, 50))  # percent of line items
         self.advertisers: Final = [f"a{number}" for number in range(chance.choice((1, 2, 4, 8, 12)))]
         self.campaigns: Final = [f"c{number}" for number in range(chance.choice((1, 3, 6, 10)))]
         self.line_items: Final = [f"l{number}" for number in range(chance.choice((2, 6, 12, 30)))]
@@ -208,7 +208,7 @@ class CatalogMaker(Dice):
             "labels": self.labels(),
         }
         if self.amiss() or self.percent(self.dealing):
-            made["deal_ids"] = self.some(DEALS, 2) + (["d_absent"] if self.amiss() else [])
+            made["deal_ids"] = chance.sample(DEALS, chance.choice((1, 1, 2, 3))) + ["d_absent"][: self.amiss()]
         if self.amiss():
             made["budget"] = {"daily_micros": 1}
         if self.amiss():
@@ -376,5 +376,5 @@ def some_world(chance: Random, *, ads: int, requests: int) -> Stuff:
     return Stuff(
         records=maker.aligned(maker.records()),
         controls=maker.controls(),
-        requests=RequestMaker(chance).make(requests),
+        requests=RequestMaker(chance, dealing=70 if maker.dealing else chance.choice((0, 0, 10))).make(requests),
     )

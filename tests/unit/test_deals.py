@@ -111,6 +111,12 @@ def test_a_second_price_below_the_deal_s_floor_leaves_the_floor_to_pay() -> None
     assert sale(decided(stage, offering({"id": "d1"}))) == ("d1", 2_000_000, 2_000_000, "reserve")
 
 
+@pytest.mark.parametrize("private", [0, 1])
+def test_an_ad_worth_less_than_the_open_slot_asks_for_is_found_through_its_deal(private: int) -> None:
+    decision = decided(for_deals(deal()), offering({"id": "d1", "bidfloor": 1}, private=private, bidfloor=3))
+    assert sale(decision) == ("d1", 1_000_000, 1_000_000, "reserve")
+
+
 def test_of_several_deals_the_cheapest_counts_and_of_equals_the_line_item_s_first() -> None:
     stage = for_deals(deal("d1"), deal("d2"), deal("d3"))
     offers = [{"id": "d3", "bidfloor": 1}, {"id": "d2", "bidfloor": 1}, {"id": "d1", "bidfloor": 2}]
