@@ -247,6 +247,7 @@ class Catalog:
             advertiser=advertiser if isinstance(advertiser, Advertiser) else None,
             creative=creative if isinstance(creative, Creative) and own else None,
             broken=any(isinstance(entity, Invalid) for entity in chain),
+            deals=tuple(deal for deal in deals if isinstance(deal, Deal)),
             references_held=all(isinstance(deal, Deal) for deal in deals)
             and all(isinstance(conversion, Conversion) for conversion in conversions),
         )

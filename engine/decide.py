@@ -88,6 +88,9 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         bcat=tuple(sorted(set(typed.bcat))),
         badv=tuple(sorted({domain.lower() for domain in typed.badv})),
         languages=tuple(sorted({language.lower().split("-")[0] for language in typed.wlang})),
+        language_tags=tuple(sorted({tag.lower() for tag in typed.wlangb})),
+        wseat=tuple(sorted(set(typed.wseat))),
+        bseat=tuple(sorted(set(typed.bseat))),
     )
     rules = Rules(
         ads_max=len(asked.imps.slots) if policy.ads_max is None else policy.ads_max,

@@ -5,21 +5,22 @@ from typing import Final
 import msgspec
 
 from engine.controls import PolicyInForce
+from engine.deals import Offer, Offers
 from engine.formats import imp_spec
 from engine.limits import PPM, SLOTS_MAX
 from engine.money import convert_up, cpm_text_to_nanos
 from engine.question import Slot
 from engine.rows import EVENTS
-from schemas.openrtb import AdRequest, Imp, position
+from schemas.openrtb import AdRequest, Imp, RequestDeal, position
 
 # Why an imp takes no part; public names, beside ``no_candidate`` of an imp that did.
 NO_FORMAT: Final = "no_format"
 UNSUPPORTED_AUDIO: Final = "unsupported_audio"
 UNSUPPORTED_VIDEO: Final = "unsupported_video"
-PRIVATE_AUCTION: Final = "unsupported_private_auction"
 CURRENCY_UNAVAILABLE: Final = "currency_unavailable"
 TOO_MANY_SLOTS: Final = "slots_max"
 
+FIXED_PRICE: Final = 3  # ``at`` of a deal (OpenRTB 2.6, 3.2.12)
 FLOOR_CURRENCY: Final = "USD"  # of a floor that names none (OpenRTB 2.6, 3.2.4)
 
 
@@ -40,28 +41,56 @@ def slots_of(request: AdRequest, policy: PolicyInForce, policy_floor_nanos: int)
         if reason is not None or floor_nanos is None:
             refused[index] = reason or CURRENCY_UNAVAILABLE
             continue
+        reserve_nanos, offers = max(floor_nanos, policy_floor_nanos), _offers(imp, policy)
         slots.append(
             Slot(
                 imp=index,
                 spec=imp_spec(request, index),
-                reserve_nanos=max(floor_nanos, policy_floor_nanos),
+                reserve_nanos=reserve_nanos,
                 position=position(imp, index),
                 effects_ppm=_effects(imp, policy, index),
+                offers=offers,
+                least_nanos=_least_nanos(reserve_nanos, offers),
             )
         )
     return Imps(slots=tuple(slots), refused=refused)
 
 
-def _floor_nanos(imp: Imp, policy: PolicyInForce) -> int | None:
-    """The imp's floor in the policy's currency, rounded up to nanos and again when converted; None without a rate.
+def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None:
+    """The floor of an imp or deal in the policy's currency, rounded up to nanos and again when converted; None without a rate.
 
     A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md).
     """
-    nanos = cpm_text_to_nanos(imp.bidfloor)
-    if imp.bidfloorcur is None and nanos == 0:
+    nanos = cpm_text_to_nanos(asking.bidfloor)
+    if asking.bidfloorcur is None and nanos == 0:
         return 0
-    rate_ppb = policy.rate_ppb(FLOOR_CURRENCY if imp.bidfloorcur is None else imp.bidfloorcur)
+    rate_ppb = policy.rate_ppb(FLOOR_CURRENCY if asking.bidfloorcur is None else asking.bidfloorcur)
     return None if rate_ppb is None else convert_up(nanos, rate_ppb)
+
+
+def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:
+    """The deals of an imp, the first under each id; one whose floor is in a currency without a rate is not offered."""
+    if imp.pmp is None:
+        return None
+    deals: dict[str, Offer] = {}
+    for deal in imp.pmp.deals:
+        floor_nanos = _floor_nanos(deal, policy)
+        if floor_nanos is None or deal.id in deals:
+            continue
+        deals[deal.id] = Offer(
+            id=deal.id,
+            floor_nanos=floor_nanos,
+            fixed=deal.at == FIXED_PRICE,
+            wseat=deal.wseat,
+            wadomain=tuple(domain.lower() for domain in deal.wadomain),
+        )
+    return Offers(private=imp.pmp.private_auction != 0, deals=tuple(deals.values()))
+
+
+def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:
+    """The least reserve of any ad: an entity's floor can only raise that of its deal."""
+    floors = [] if offers is None else [offer.floor_nanos for offer in offers.deals]
+    return min(floors) if offers is not None and offers.private and floors else min([reserve_nanos, *floors])
 
 
 def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
@@ -69,8 +98,6 @@ def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
         if imp.video is not None:
             return UNSUPPORTED_VIDEO
         return NO_FORMAT if imp.audio is None else UNSUPPORTED_AUDIO
-    if imp.pmp is not None and imp.pmp.private_auction:
-        return PRIVATE_AUCTION
     if floor_nanos is None:
         return CURRENCY_UNAVAILABLE
     return TOO_MANY_SLOTS if slots == SLOTS_MAX else None

@@ -21,9 +21,10 @@ UNKNOWN: Final = -3
 
 # codes, int32[rows, CODES]: the row's facets by their code, and what no policy changes.
 SCHEDULE, FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, CONDITION, EVENT, FLAGS, STATE, UNSUPPORTED = range(11)
-CODES: Final = 11
-PERSONAL, RESTRICTED, SECURE = 1, 2, 4  # bits of FLAGS
-DSA_SHIFT: Final = 3  # the next two bits of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
+SEAT, DEALS = range(11, 13)
+CODES: Final = 13
+PERSONAL, RESTRICTED, SECURE, DEALT = 1, 2, 4, 32  # bits of FLAGS; DEALT: the line item has deals
+DSA_SHIFT: Final = 3  # bits 3 and 4 of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
 
 # keys, [rows, KEYS].
 LINE_ITEM, ADVERTISER, AD = range(3)
@@ -39,15 +40,16 @@ SHARED, SIGMOID, SCALE, OFFSET, LOW, HIGH, CROSSES_FROM, CROSSES_TO = range(8)
 MODEL: Final = 8
 QUALITY, USER_VALUE = 4, 5  # rows of models; the billing events but the impression stand before them
 
-# slots, [slots, SLOT]. SHAPE and BLOCKED_ATTR are rows of tables of verdicts; EFFECT is the first of five columns.
-RESERVE, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, EFFECT = range(7)
+# slots, [slots, SLOT]. RESERVE is that of ads without a deal, LEAST the least of any; SHAPE, BLOCKED_ATTR and OFFERS are
+# rows of tables of verdicts; EFFECT is the first of five columns.
+RESERVE, LEAST, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, OFFERS, EFFECT = range(9)
 SLOT: Final = EFFECT + 5
 
-# ask, [ASK]: what a request asks of every row; BCAT, BADV and WLANG are rows of tables of verdicts.
+# ask, [ASK]: what a request asks of every row; BCAT, BADV, WLANG and SEATS are rows of tables of verdicts.
 PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
 ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
-BCAT, BADV, WLANG, PART, DSA_NEEDS = range(11, 16)
-ASK: Final = 16
+BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
+ASK: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found.
 NEXT, UNTIL, POOLED, NEEDED = range(4)
@@ -55,16 +57,23 @@ SCAN: Final = 4
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
 NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
+NEED_SEAT, NEED_DEALS = range(6, 8)
 NEED: Final = 3
+
+# terms, [rows, values, TERMS]: of each row of the table of verdicts on deals: the reserve of ads that come through one, in
+# nanos, whether it is a fixed price, and which of the line item's deals it is.
+T_RESERVE, T_FIXED, T_DEAL = range(3)
+TERMS: Final = 3
 
 # pool, [candidates, POOL]: P_REACH is the most that the row could be worth to any request, P_TIE its tie hash with the
 # sign bit turned, so that int64 orders it.
 P_PART, P_ROW, P_REACH, P_B, P_Q, P_U, P_U_PPM, P_RAW, P_P, P_LINE_ITEM, P_ADVERTISER, P_LABELS, P_TIE = range(13)
 POOL: Final = 13
 
-# values, [candidates, slots, VALUE]: as in auctions.md, and whether the row is admissible in the slot.
-N, M, V, ADMISSIBLE = range(4)
-VALUE: Final = 4
+# values, [candidates, slots, VALUE]: as in auctions.md, and whether the row is admissible in the slot; R is its own
+# reserve there, which is the price where FIXED; DEAL the place of its deal among those of the line item, -1 for none.
+N, M, V, ADMISSIBLE, R, FIXED, DEAL = range(7)
+VALUE: Final = 7
 
 # placed, [ads, PLACED]: the ads of earlier tiers.
 A_SLOT, A_LINE_ITEM, A_ADVERTISER, A_LABELS = range(4)

@@ -140,6 +140,8 @@ def _warnings(held: object, rows: list[Row]) -> Iterator[str]:
         return
     condition = rows[0].condition
     if isinstance(held, LineItem):
+        if held.deal_ids:
+            yield f"serves only in imps that offer one of its deals: {', '.join(held.deal_ids)}"
         yield from condition.warnings
         if reads_personal(condition.paths):
             yield "targeting reads personal data: nothing serves to people who have not agreed to its use"

@@ -24,7 +24,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """The slots as auctions that are not compiled see them."""
         slots = self.slots
         return Slots(
-            reserve=slots[:, col.RESERVE], position=slots[:, col.POSITION], open=slots[:, col.OPEN].astype(np.bool_)
+            least=slots[:, col.LEAST], position=slots[:, col.POSITION], open=slots[:, col.OPEN].astype(np.bool_)
         )
 
 
@@ -52,7 +52,9 @@ class Pool:
             n=values[:, :, col.N],
             m=values[:, :, col.M],
             v=values[:, :, col.V],
+            r=values[:, :, col.R],
             admissible=values[:, :, col.ADMISSIBLE].astype(np.bool_),
+            fixed=values[:, :, col.FIXED].astype(np.bool_),
             q=rows[:, col.P_Q],
             u=rows[:, col.P_U],
             line_item=rows[:, col.P_LINE_ITEM],

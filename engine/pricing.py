@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine import layout
 from engine.bitmaps import Words, pack, unpack
 from engine.controls import ControlsView, PolicyInForce
+from engine.domains import domain_listed
 from engine.layout import Codes, Ints
 from engine.limits import (
     EXCLUSION_LABELS_PER_AD_MAX,
@@ -260,7 +261,4 @@ def category_blocked(own: tuple[int, tuple[str, ...]], cattax: int, blocked: fro
 
 def domain_blocked(own: Sequence[str], blocked: frozenset[str]) -> bool:
     """Whether an advertiser domain or a parent of it is blocked (OpenRTB 2.6, BidRequest.badv)."""
-    return any(
-        domain in blocked or any(domain[dot + 1 :] in blocked for dot, char in enumerate(domain) if char == ".")
-        for domain in own
-    )
+    return any(domain_listed(domain, blocked) for domain in own)

@@ -5,23 +5,31 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.controls import ControlsView, PolicyInForce
+from engine.deals import Offers
 from engine.formats import ImpSpec
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """One decidable imp. ``reserve_nanos``: r_k; ``effects_ppm``: f_k for each of rows.EVENTS (auctions.md)."""
+    """One decidable imp. ``reserve_nanos``: r_k; ``effects_ppm``: f_k for each of rows.EVENTS (auctions.md).
+
+    ``offers``: its deals, None without ``pmp``. ``least_nanos``: no ad's reserve is below it, whatever its deal.
+    """
 
     imp: int
     spec: ImpSpec
     reserve_nanos: int
     position: int
     effects_ppm: tuple[int, ...]
+    offers: Offers | None
+    least_nanos: int
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
-    ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``badv``, ``languages``: sorted, lower-cased where case does not matter; no languages, no restriction.
+    ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``badv``, ``languages`` (``wlang``),
+    ``language_tags`` (``wlangb``), ``wseat``, ``bseat``: sorted, lower-cased where case does not matter; each that is
+    empty restricts nothing.
     """
 
     request_id: str
@@ -37,3 +45,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     bcat: tuple[str, ...]
     badv: tuple[str, ...]
     languages: tuple[str, ...]
+    language_tags: tuple[str, ...]
+    wseat: tuple[str, ...]
+    bseat: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine import layout as col
+from engine.deals import seat_listed
 from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, Shape, Signature, fits
 from engine.layout import CANDIDATE, Ints, Verdicts
 from engine.limits import CHUNK_ROWS_MIN, NEEDS_MAX
@@ -69,6 +70,8 @@ class PartQuery:
         for number, slot in enumerate(question.slots):
             shape, battr = slot.spec.shape, slot.spec.battr
             self._slots[number, col.SHAPE] = segment.asked_formats.row(shape, _by_format(shape))
+            if slot.offers is not None:
+                self._slots[number, col.OFFERS] = segment.asked_deals.offered(slot.offers)
             if battr:
                 self._slots[number, col.BLOCKED_ATTR] = segment.asked_attributes.row(battr, _by_attribute(battr))
         if question.bcat:
@@ -76,8 +79,12 @@ class PartQuery:
             self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
         if question.badv:
             self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
-        if question.languages:
-            self._ask[col.WLANG] = segment.asked_tongues.row(question.languages, _by_tongue(question.languages))
+        if question.languages or question.language_tags:
+            tongues = question.languages, question.language_tags
+            self._ask[col.WLANG] = segment.asked_tongues.row(tongues, _by_tongue(*tongues))
+        if question.wseat or question.bseat:
+            seats = question.wseat, question.bseat
+            self._ask[col.SEATS] = segment.asked_seats.row(seats, _by_seat(*seats))
         return Judged(
             schedule=_schedule(segment, question.now_ms),
             formats=segment.asked_formats.table,
@@ -85,6 +92,9 @@ class PartQuery:
             categories=segment.asked_categories.table,
             adomains=segment.asked_adomains.table,
             tongues=segment.asked_tongues.table,
+            seats=segment.asked_seats.table,
+            deals=segment.asked_deals.table,
+            terms=segment.asked_deals.terms,
         )
 
     def settle(self, needs: Ints) -> None:
@@ -96,6 +106,8 @@ class PartQuery:
             col.NEED_CATEGORIES: segment.asked_categories,
             col.NEED_ADOMAIN: segment.asked_adomains,
             col.NEED_TONGUE: segment.asked_tongues,
+            col.NEED_SEAT: segment.asked_seats,
+            col.NEED_DEALS: segment.asked_deals,
         }
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
@@ -188,5 +200,22 @@ def _by_domain(badv: tuple[str, ...]) -> Judge[tuple[str, ...]]:
     return lambda own: int(Reason.BLOCKED_ADOMAIN) if domain_blocked(own, blocked) else CANDIDATE
 
 
-def _by_tongue(languages: tuple[str, ...]) -> Judge[str]:
-    return lambda own: CANDIDATE if own in languages else int(Reason.LANGUAGE)
+def _by_seat(wseat: tuple[str, ...], bseat: tuple[str, ...]) -> Judge[str]:
+    allowed, blocked = frozenset(wseat), frozenset(bseat)
+
+    def judge(own: str) -> int:
+        refused = (allowed and not seat_listed(own, allowed)) or seat_listed(own, blocked)
+        return int(Reason.BLOCKED_SEAT) if refused else CANDIDATE
+
+    return judge
+
+
+def _by_tongue(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
+    """Languages alone (ISO 639-1), and tags (BCP 47): a tag takes those that begin with it (RFC 4647, basic filtering)."""
+
+    def judge(own: str) -> int:
+        spoken = not languages or own.partition("-")[0] in languages
+        tagged = not tags or any(own == tag or own.startswith(f"{tag}-") for tag in tags)
+        return CANDIDATE if spoken and tagged else int(Reason.LANGUAGE)
+
+    return judge

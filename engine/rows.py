@@ -8,6 +8,7 @@ import dataclasses
 import functools
 from typing import Final
 
+from engine.deals import NO_DEALS, OwnDeal, OwnDeals, open_to
 from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import Signature, format_signature
 from engine.hashing import ad_key
@@ -18,7 +19,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
 from engine.targeting.condition import Condition
-from schemas.entities import Ad, Advertiser, Campaign, Creative, LineItem
+from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, LineItem
 from schemas.limits import AMOUNT_MICROS_MAX
 
 ELIGIBLE: Final = -1
@@ -33,7 +34,7 @@ class Join:
     """An ad and its parents; None where a parent has not arrived or is not valid.
 
     ``broken`` holds when some entity of the chain had an invalid update; ``references_held`` when the deals and
-    the conversion that the line item names are there.
+    the conversion that the line item names are there. ``deals``: those that are, in the line item's order.
     """
 
     ad: Ad
@@ -43,6 +44,7 @@ class Join:
     creative: Creative | None
     broken: bool
     references_held: bool
+    deals: tuple[Deal, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +52,7 @@ class Row:
     """One candidate. ``amount_nanos``: bid per billing event in ``currency``, before the policy's rate.
 
     ``state`` and ``unsupported`` are a Reason or ELIGIBLE. The keys are 64-bit hashes: equal ids, equal keys, in
-    whatever segment. Cheap to hold: everything is shared with other rows.
+    whatever segment. ``seat``: empty for none. Cheap to hold: everything is shared with other rows.
     """
 
     join: Join
@@ -79,6 +81,13 @@ class Row:
     dsa_told: bool
     dsa_rendered: bool
     labels: tuple[str, ...]
+    seat: str
+    deals: OwnDeals
+
+    @property
+    def dealt(self) -> bool:
+        """Whether the line item is for deals."""
+        return bool(self.deals.deals)
 
 
 def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
@@ -109,12 +118,14 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         categories=_categories(join),
         adomain=_adomain(join),
         attr=tuple(sorted(creative.attr)) if creative else (),
-        language=(creative.language or "").lower().split("-")[0] if creative else "",
+        language=(creative.language or "").lower() if creative else "",
         secure=bool(creative and creative.secure),
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
         dsa_told=bool(dsa_given(advertiser) & TOLD),
         dsa_rendered=bool(dsa_given(advertiser) & RENDERED),
         labels=_labels(join),
+        seat=_seat(join),
+        deals=_own_deals(join),
     )
 
 
@@ -159,7 +170,6 @@ def _unsupported(join: Join) -> int:
     checks = (
         (line_item.tier == "guaranteed", Reason.UNSUPPORTED_TIER),
         (pricing.strategy != "manual", Reason.UNSUPPORTED_STRATEGY),
-        (bool(line_item.deal_ids), Reason.UNSUPPORTED_DEAL),
         (only_video(join) or pricing.event == "video_complete", Reason.UNSUPPORTED_VIDEO),
         (line_item.budget.limits or campaign.budget.limits, Reason.UNSUPPORTED_BUDGET),
         (bool(line_item.frequency_caps or campaign.frequency_caps), Reason.UNSUPPORTED_FREQUENCY_CAP),
@@ -194,6 +204,29 @@ def _adomain(join: Join) -> tuple[str, ...]:
     advertiser = join.advertiser.adomain if join.advertiser else ()
     creative = join.creative.adomain if join.creative else ()
     return tuple(sorted({domain.lower() for domain in (*advertiser, *creative)}))
+
+
+def _seat(join: Join) -> str:
+    return (join.advertiser.seat or "") if join.advertiser else ""
+
+
+def _own_deals(join: Join) -> OwnDeals:
+    if not join.deals:
+        return NO_DEALS
+    seat, adomain = _seat(join), _adomain(join)
+    return OwnDeals(
+        deals=tuple(
+            OwnDeal(
+                id=deal.id,
+                floor_nanos=deal.floor_cpm_micros,  # a CPM in micros is the price of one impression in nanos
+                fixed=deal.pricing == "fixed",
+                admits=open_to(seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]),
+            )
+            for deal in join.deals
+        ),
+        seat=seat,
+        adomain=adomain,
+    )
 
 
 def _labels(join: Join) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Table(NamedTuple):
 
 class Judged(NamedTuple):
     """Verdicts on the distinct values of facets: CANDIDATE, the reason against it, or UNKNOWN. ``schedule`` has one for
-    each value, the others a row of them for each thing that was asked.
+    each value, the others a row of them for each thing that was asked. ``terms``: beside the verdicts on deals.
     """
 
     schedule: Verdicts
@@ -60,6 +60,9 @@ class Judged(NamedTuple):
     categories: Verdicts
     adomains: Verdicts
     tongues: Verdicts
+    seats: Verdicts
+    deals: Verdicts
+    terms: Ints
 
 
 class Heard(NamedTuple):
@@ -159,7 +162,12 @@ def refusal(row: int, query: Query, walk: Walk) -> int:
     verdict = judged.adomains[ask[col.BADV], codes[row, col.ADOMAIN]]
     if verdict == UNKNOWN:
         return need(col.NEED_ADOMAIN, ask[col.BADV], codes[row, col.ADOMAIN], walk)
-    return int(verdict) if verdict != CANDIDATE else by_attribute(row, query, walk)
+    if verdict != CANDIDATE:
+        return int(verdict)
+    verdict = judged.seats[ask[col.SEATS], codes[row, col.SEAT]]
+    if verdict == UNKNOWN:
+        return need(col.NEED_SEAT, ask[col.SEATS], codes[row, col.SEAT], walk)
+    return int(verdict) if verdict != CANDIDATE else by_slot(row, query, walk)
 
 
 @compiled
@@ -177,17 +185,24 @@ def by_format(row: int, query: Query, walk: Walk) -> int:
 
 
 @compiled
-def by_attribute(row: int, query: Query, walk: Walk) -> int:
-    """Whether a slot that shows it blocks none of the row's attributes; then, whether its bid can be converted."""
-    slots, codes, admitted = query.slots, query.table.codes, False
+def by_slot(row: int, query: Query, walk: Walk) -> int:
+    """Whether a slot that shows it blocks none of the row's attributes and is to be had by its deals, or without one: the
+    nearest that it came; then, whether its bid can be converted.
+    """
+    slots, codes, nearest = query.slots, query.table.codes, _ATTRIBUTE
     for slot in range(len(slots)):
         if query.judged.formats[slots[slot, col.SHAPE], codes[row, col.FORMATS]] == CANDIDATE:
             verdict = query.judged.attributes[slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR]]
             if verdict == UNKNOWN:
                 return need(col.NEED_ATTR, slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR], walk)
-            admitted = admitted or verdict == CANDIDATE
-    if not admitted:
-        return _ATTRIBUTE
+            if verdict == CANDIDATE:
+                verdict = query.judged.deals[slots[slot, col.OFFERS], codes[row, col.DEALS]]
+                if verdict == UNKNOWN:
+                    return need(col.NEED_DEALS, slots[slot, col.OFFERS], codes[row, col.DEALS], walk)
+                if verdict == CANDIDATE or (nearest != CANDIDATE and verdict > nearest):
+                    nearest = verdict
+    if nearest != CANDIDATE:
+        return int(nearest)
     return CANDIDATE if query.table.worth[row, col.STANDING] & col.PRICED else _CURRENCY
 
 
@@ -209,11 +224,18 @@ def by_value(row: int, place: int, query: Query, pool: Ints, values: Ints) -> in
         n = p * slots[slot, col.EFFECT + event] // PPM
         m = worth[row, col.BID] * n // PPB
         v = m * q // PPM + u
-        worthy = n > 0 and m >= slots[slot, col.RESERVE] and v >= slots[slot, col.RESERVE]
         fits = (
             query.judged.formats[slots[slot, col.SHAPE], codes[row, col.FORMATS]] == CANDIDATE
             and query.judged.attributes[slots[slot, col.BLOCKED_ATTR], codes[row, col.ATTR]] == CANDIDATE
+            and query.judged.deals[slots[slot, col.OFFERS], codes[row, col.DEALS]] == CANDIDATE
         )
+        r, fixed, deal = slots[slot, col.RESERVE], 0, -1
+        if fits and codes[row, col.FLAGS] & col.DEALT:
+            offers, deals = slots[slot, col.OFFERS], codes[row, col.DEALS]
+            r = query.judged.terms[offers, deals, col.T_RESERVE]
+            fixed = query.judged.terms[offers, deals, col.T_FIXED]
+            deal = query.judged.terms[offers, deals, col.T_DEAL]
+        worthy = n > 0 and m >= r and v >= r
         shown = fits and (slots[slot, col.WANTS_SECURE] == 0 or codes[row, col.FLAGS] & col.SECURE != 0)
         possible = possible or (fits and n > 0)
         reached = reached or (fits and worthy)
@@ -221,6 +243,7 @@ def by_value(row: int, place: int, query: Query, pool: Ints, values: Ints) -> in
         admissible = admissible or (shown and worthy)
         values[place, slot, col.N], values[place, slot, col.M], values[place, slot, col.V] = n, m, v
         values[place, slot, col.ADMISSIBLE] = shown and worthy
+        values[place, slot, col.R], values[place, slot, col.FIXED], values[place, slot, col.DEAL] = r, fixed, deal
     if possible and not reached:
         return _BELOW_FLOOR
     if not (admissible if possible else secure):

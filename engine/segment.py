@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import layout
 from engine.bitmaps import Words, pack
+from engine.deals import DealTable, OwnDeals
 from engine.dsa import RENDERED, TOLD
 from engine.formats import Signature
 from engine.models.base import RowFacts
@@ -58,7 +59,7 @@ NUMBERS: Final = (
     "event",
     "amount_nanos",
 )
-FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered")
+FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
 
 
 class Columns:
@@ -111,6 +112,8 @@ FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
     "labels": lambda row: row.labels,
     "advertiser": lambda row: row.facts.advertiser_id,
     "line_item": lambda row: row.facts.line_item_id,
+    "seat": lambda row: row.seat,
+    "deals": lambda row: row.deals,
 }
 
 _FACET_COLUMNS: Final = {
@@ -120,6 +123,8 @@ _FACET_COLUMNS: Final = {
     layout.ADOMAIN: "adomain",
     layout.ATTR: "attr",
     layout.TONGUE: "language",
+    layout.SEAT: "seat",
+    layout.DEALS: "deals",
 }
 _FLAG_BITS: Final = {
     "personal": layout.PERSONAL,
@@ -127,6 +132,7 @@ _FLAG_BITS: Final = {
     "secure": layout.SECURE,
     "dsa_told": TOLD << layout.DSA_SHIFT,
     "dsa_rendered": RENDERED << layout.DSA_SHIFT,
+    "dealt": layout.DEALT,
 }
 
 # Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
@@ -159,6 +165,8 @@ class Segment:
         self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
         self.asked_attributes: Final = VerdictTable(self.attr.values)
         self.asked_tongues: Final = VerdictTable(self.text("language").values)
+        self.asked_seats: Final = VerdictTable(self.text("seat").values)
+        self.asked_deals: Final = DealTable(self.deals.values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
         self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
         self._cache: collections.OrderedDict[Hashable, tuple[Hashable, object]] = collections.OrderedDict()
@@ -199,12 +207,17 @@ class Segment:
         """Creative attributes (AdCOM list)."""
         return cast("Facet[tuple[int, ...]]", self._facets["attr"])
 
+    @property
+    def deals(self) -> Facet[OwnDeals]:
+        """The deals of line items."""
+        return cast("Facet[OwnDeals]", self._facets["deals"])
+
     def names(self, name: str) -> Facet[tuple[str, ...]]:
         """A facet of several texts a row: ``adomain`` or ``labels``."""
         return cast("Facet[tuple[str, ...]]", self._facets[name])
 
     def text(self, name: str) -> Facet[str]:
-        """A facet of one text a row: ``language``, ``currency``, ``advertiser`` or ``line_item``."""
+        """A facet of one text a row: ``language``, ``currency``, ``advertiser``, ``line_item`` or ``seat``."""
         return cast("Facet[str]", self._facets[name])
 
     def cached(self, key: Hashable, version: Hashable, make: Callable[[], Made]) -> Made:

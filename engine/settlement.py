@@ -72,7 +72,11 @@ def _asking(question: Question, rules: Rules) -> Asking:
     """The question in numbers."""
     slots = np.array(
         [
-            (slot.reserve_nanos, slot.position, 1, slot.spec.secure, EVERYTHING, EVERYTHING, *slot.effects_ppm)
+            (
+                *(slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure),
+                *(EVERYTHING, EVERYTHING, EVERYTHING),
+                *slot.effects_ppm,
+            )
             for slot in question.slots
         ],
         np.int64,
@@ -153,4 +157,4 @@ class _Contest:
         """What the last run came to, with prices."""
         if self._outcome is not None:
             return self._outcome
-        return outcome_of(self._auction, self._pool, self._asking, self.awards, self.line)
+        return outcome_of(self._auction, self._pool, self.awards, self.line)

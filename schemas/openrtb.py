@@ -101,11 +101,11 @@ class Native(Part, frozen=True, kw_only=True):
 
 
 class RequestDeal(Part, frozen=True, kw_only=True):
-    """3.2.12: a deal offered for an imp; ``at`` 3 means that its floor is a fixed price."""
+    """3.2.12: a deal offered for an imp; ``at`` 3 means that its floor is a fixed price. The floor is read as an imp's."""
 
     id: Key
     bidfloor: decimal.Decimal = decimal.Decimal(0)
-    bidfloorcur: str = "USD"
+    bidfloorcur: str | None = None
     at: Integer | None = None
     wseat: Names = ()
     wadomain: Names = ()
@@ -151,6 +151,9 @@ class Imp(Part, frozen=True, kw_only=True):
     bidfloor: decimal.Decimal = decimal.Decimal(0)
     bidfloorcur: str | None = None
     secure: Integer | None = None
+    exp: Integer | None = None  # as rwdd and clickbrowser: for targeting alone
+    rwdd: Integer | None = None
+    clickbrowser: Integer | None = None
     qty: Qty | None = None
     ext: ImpExt = ImpExt()
 
@@ -207,6 +210,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     bcat: tuple[str, ...] = ()
     cattax: Integer = 1
     badv: tuple[str, ...] = ()
+    bapp: tuple[str, ...] = ()
     ext: RequestExt = RequestExt()
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from scripts.chance import Chance, Weighted, zipf
 from scripts.feed_users import UNREADABLE_CONSENT, User, device_fields, regs_fields, user, user_fields
-from scripts.sample_tables import BANNER_SIZES, KEYWORDS, Community
+from scripts.sample_tables import BANNER_SIZES, DEALS, KEYWORDS, Community
 
 USERS = 4_000
 ZIPF_EXPONENT = 0.9
@@ -122,7 +122,20 @@ def _slot(chance: Chance, identity: str, position: int) -> dict[str, Any]:
     if chance.percent(28):
         slot["bidfloor"] = chance.between(2, 160) / 10
         slot["bidfloorcur"] = chance.pick(("USD", "EUR", "GBP"))
+    if chance.percent(12):
+        slot["pmp"] = _pmp(chance)
     return slot
+
+
+def _pmp(chance: Chance) -> dict[str, Any]:
+    """Some deals of the sample catalog, at the sample's floors or above; one such slot in ten takes nothing else."""
+    deals = []
+    for number in chance.some(range(DEALS), chance.between(1, 3)):
+        deal = {"id": f"d-deal-{number}", "bidfloor": chance.between(2, 40) / 10, "at": chance.pick((1, 2, 3))}
+        if chance.percent(20):
+            deal["wseat"] = [f"s{seat}" for seat in chance.some(range(20), 6)]
+        deals.append(deal)
+    return {"private_auction": int(chance.percent(10)), "deals": deals}
 
 
 def _place(chance: Chance, person: User, community: Community) -> dict[str, Any]:
@@ -137,13 +150,15 @@ def _place(chance: Chance, person: User, community: Community) -> dict[str, Any]
 
 
 def _restrictions(chance: Chance, person: User, request: dict[str, Any]) -> None:
-    """What some publishers do not want: categories, advertisers, attributes, other languages, insecure markup."""
+    """What some publishers do not want: categories, advertisers, seats, attributes, other languages, insecure markup."""
     if chance.percent(30):
         request["bcat"] = ["IAB25", "IAB26", "IAB7-39", *chance.some(["IAB8-5", "IAB14", "IAB2"], chance.below(2))]
     if chance.percent(15):
         request["badv"] = ["rival.example"]
     if chance.percent(20):
         request["wlang"] = sorted({"en", person.country.language})
+    if chance.percent(4):
+        request[chance.pick(("wseat", "bseat", "bseat"))] = [f"s{seat}" for seat in chance.some(range(20), 8)]
     for slot in request["imp"]:
         if chance.percent(15):
             for kind in ("banner", "native"):

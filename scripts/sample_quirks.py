@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from scripts.chance import Chance
 from scripts.sample_blocks import Block, Entity
-from scripts.sample_tables import BANNER_SIZES
+from scripts.sample_tables import BANNER_SIZES, DEALS
 
 Quirk = Callable[[Chance, Block], None]
 VIDEO = {
@@ -73,13 +73,15 @@ def _strategy(chance: Chance, block: Block) -> None:
 
 
 def _deal(_: Chance, block: Block) -> None:
+    """The feed offers these deals; every fourth is open to another seat only."""
+    number = int(block.campaigns[0]["id"].rpartition("-")[2])
     deal = {
         "kind": "deal",
         "id": block.campaigns[0]["id"].replace("c-", "d-"),
         "version": 1,
         "floor_cpm_micros": 1_000_000,
-        "pricing": "auction",
-        "wseat": [],
+        "pricing": ("auction", "fixed")[number % 2],
+        "wseat": [] if number % 4 else ["s-other"],
         "wadomain": [],
     }
     block.others.append(deal)
@@ -173,7 +175,7 @@ QUIRKS: tuple[tuple[str, Quirk, int, bool], ...] = (
     ("stopped", _stopped, 6, False),
     ("guaranteed", _guaranteed, 8, False),
     ("strategy", _strategy, 8, True),
-    ("deal", _deal, 8, False),
+    ("deal", _deal, DEALS, False),
     ("video", _video, 8, False),
     ("budget", _budget, 10, True),
     ("cap", _frequency_cap, 10, True),

@@ -106,6 +106,7 @@ INDUSTRIES = (
 RESTRICTED = ("alcohol", "gambling", "dating")
 
 # Banner sizes that slots of the feed ask for, and how often.
+DEALS = 8  # that the catalog has and the feed offers
 BANNER_SIZES = (((300, 250), 50), ((320, 50), 20), ((728, 90), 12), ((320, 100), 10), ((160, 600), 8))
 IMAGE_SIZES = ((1200, 628), (1200, 1200), (600, 314))
 

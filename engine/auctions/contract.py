@@ -25,15 +25,17 @@ class Candidates:
     Of shape (c,): ``b`` effective bid, nanos per billing event; ``q`` quality, ppm; ``u`` user value U, nanos;
     ``line_item`` and ``advertiser``, equal numbers for equal ids, and a line item has one advertiser; ``labels``, one
     bit for each exclusion label, at most EXCLUSION_LABELS_PER_AD_MAX; ``tie``, uint64, the larger wins equal values.
-    Of shape (c, k): ``n`` expected billing events, ppb; ``m`` money value and ``v`` rank value, nanos per impression;
-    ``admissible``, bool.
+    Of shape (c, k): ``n`` expected billing events, ppb; ``m`` money value, ``v`` rank value and ``r`` reserve, nanos per
+    impression; ``admissible``, bool; ``fixed``, bool: what a winner pays is its reserve, whatever others bid.
     """
 
     b: Column
     n: Column
     m: Column
     v: Column
+    r: Column
     admissible: Mask
+    fixed: Mask
     q: Column
     u: Column
     line_item: Column
@@ -44,12 +46,12 @@ class Candidates:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slots:
-    """Columns of shape (k,): ``reserve``, nanos per impression, at least 0; ``position`` in the feed; ``open``, bool.
+    """Columns of shape (k,): ``least``, nanos per impression, at least 0; ``position`` in the feed; ``open``, bool.
 
-    A slot is not open when an earlier tier filled it or it cannot be decided.
+    No candidate's reserve in the slot is below ``least``, of those not seen yet as well. A slot is not open when an earlier tier filled it or it cannot be decided.
     """
 
-    reserve: Column
+    least: Column
     position: Column
     open: Mask
 
@@ -76,8 +78,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """One slot filled. ``candidate``, ``setter_candidate`` (-1: none) and ``runners_up`` are rows of Candidates.
 
-    ``price_nanos`` is per billing event. ``setter`` is what the price comes from: "bid", "runner_up", "vcg", or
-    "reserve" where the reserve asks for at least as much as the others do.
+    ``price_nanos`` is per billing event. ``setter`` is what the price comes from: "bid", "runner_up", "vcg", "deal"
+    where it is fixed, or "reserve" where the reserve asks for at least as much as the others do.
     """
 
     slot: int

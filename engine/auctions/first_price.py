@@ -1,9 +1,10 @@
-"""First price: the best candidate of each slot in feed order pays its bid."""
+"""First price: the best candidate of each slot in feed order pays its bid, or its deal's fixed price."""
 
 from collections.abc import Sequence
 
 from engine.auctions.contract import Award, Candidates, Outcome, Placed, Rules, Slots
 from engine.auctions.greedy import fill, runners_up_line
+from engine.auctions.price import fixed_price_nanos
 from engine.limits import RUNNERS_UP
 
 
@@ -12,15 +13,19 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
     return fill(candidates, slots, rules, placed, auction="first_price", charge=_charge)
 
 
-def _charge(candidates: Candidates, slot: int, reserve: int, ranking: Sequence[int]) -> tuple[Award, int]:
+def _charge(candidates: Candidates, slot: int, least: int, ranking: Sequence[int]) -> tuple[Award, int]:
     winner = ranking[0]
+    price, setter = candidates.b.item(winner), "bid"
+    if candidates.fixed.item(winner, slot):
+        price = fixed_price_nanos(n=candidates.n.item(winner, slot), reserve=candidates.r.item(winner, slot))
+        setter = "deal"
     runners_up = tuple(ranking[1 : RUNNERS_UP + 1])
     award = Award(
         slot=slot,
         candidate=winner,
-        price_nanos=candidates.b.item(winner),
-        setter="bid",
+        price_nanos=price,
+        setter=setter,
         setter_candidate=-1,
         runners_up=runners_up,
     )
-    return award, runners_up_line(candidates, slot, reserve, runners_up)
+    return award, runners_up_line(candidates, slot, least, runners_up)

@@ -9,7 +9,7 @@ from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Outcome, Pl
 from engine.auctions.feasibility import as_placed, joinable, open_slots, ranked
 from engine.limits import RUNNERS_UP
 
-# (candidates, slot, reserve, ranking) -> award and line of the slot; the ranking's first row is the winner.
+# (candidates, slot, least reserve, ranking) -> award and line of the slot; the ranking's first row is the winner.
 Charge = Callable[[Candidates, int, int, Sequence[int]], tuple[Award, int]]
 
 
@@ -22,7 +22,7 @@ def fill(
     auction: str,
     charge: Charge,
 ) -> Outcome:
-    """The outcome. A slot that may not be filled (gap, ads_max) needs no row; an empty one any above its reserve."""
+    """The outcome. A slot that may not be filled (gap, ads_max) needs no row; an empty one any above the least reserve."""
     standing = list(placed)
     free = joinable(candidates, rules, placed)
     awards = []
@@ -30,12 +30,12 @@ def fill(
     for slot in open_slots(slots, rules, placed):
         if slot not in open_slots(slots, rules, standing):
             continue
-        reserve = slots.reserve.item(slot)
+        least = slots.least.item(slot)
         ranking = ranked(candidates, slot, free).tolist()
         if not ranking:
-            line = min(line, reserve)
+            line = min(line, least)
             continue
-        award, slot_line = charge(candidates, slot, reserve, ranking)
+        award, slot_line = charge(candidates, slot, least, ranking)
         awards.append(award)
         line = min(line, slot_line)
         winner = as_placed(candidates, award.candidate, slot)
@@ -44,6 +44,6 @@ def fill(
     return Outcome(auction=auction, fallback=False, awards=tuple(awards), line=line)
 
 
-def runners_up_line(candidates: Candidates, slot: int, reserve: int, runners_up: Sequence[int]) -> int:
-    """Rows below it are no runner-up: the last one's v, or the reserve where there is room for more."""
-    return candidates.v.item(runners_up[-1], slot) if len(runners_up) == RUNNERS_UP else reserve
+def runners_up_line(candidates: Candidates, slot: int, least: int, runners_up: Sequence[int]) -> int:
+    """Rows below it are no runner-up: the last one's v, or the least reserve where there is room for more."""
+    return candidates.v.item(runners_up[-1], slot) if len(runners_up) == RUNNERS_UP else least

@@ -5,15 +5,20 @@ from engine.limits import PPB, PPM
 from engine.money import cdiv
 
 
-def price_nanos(candidates: Candidates, row: int, slot: int, *, reserve: int, target: int) -> tuple[int, bool]:
+def price_nanos(candidates: Candidates, row: int, slot: int, *, target: int) -> tuple[int, bool]:
     """``least_bid_nanos`` of a candidate in a slot."""
     return least_bid_nanos(
         n=candidates.n.item(row, slot),
         q=candidates.q.item(row),
         u=candidates.u.item(row),
-        reserve=reserve,
+        reserve=candidates.r.item(row, slot),
         target=target,
     )
+
+
+def fixed_price_nanos(*, n: int, reserve: int) -> int:
+    """The price per billing event of a deal of fixed price: the least bid whose money reaches its floor."""
+    return cdiv(reserve * PPB, n)
 
 
 def least_bid_nanos(*, n: int, q: int, u: int, reserve: int, target: int) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import layout as col
 from engine.auctions.contract import Award, Outcome
-from engine.auctions.price import least_bid_nanos
+from engine.auctions.price import fixed_price_nanos, least_bid_nanos
 from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, rank
 from engine.auctions.standing import Contest
 from engine.layout import Ints
@@ -26,29 +26,31 @@ def run_ranked(auction: str, pool: Pool, asking: Asking, placed: Ints) -> tuple[
     return awards, rank(pool.count, RANKED[auction], contest)
 
 
-def outcome_of(auction: str, pool: Pool, asking: Asking, awards: Ints, line: int) -> Outcome:
+def outcome_of(auction: str, pool: Pool, awards: Ints, line: int) -> Outcome:
     """The awards with their prices."""
     won = [slot for slot, winner in enumerate(awards[:, col.WINNER].tolist()) if winner >= 0]
     return Outcome(
         auction=auction,
         fallback=False,
-        awards=tuple(_award(auction, slot, pool, asking, awards[slot].tolist()) for slot in won),
+        awards=tuple(_award(auction, slot, pool, awards[slot].tolist()) for slot in won),
         line=line,
     )
 
 
-def _award(auction: str, slot: int, pool: Pool, asking: Asking, found: list[int]) -> Award:
+def _award(auction: str, slot: int, pool: Pool, found: list[int]) -> Award:
     winner, rival, target = found[col.WINNER], found[col.RIVAL], found[col.TARGET]
-    row = pool.rows[winner].tolist()
+    row, values = pool.rows[winner].tolist(), pool.values[winner, slot].tolist()
     runners_up = tuple(one for one in found[col.FIRST_RUNNER_UP : col.FIRST_RUNNER_UP + RUNNERS_UP] if one >= 0)
-    if auction == "first_price":
+    if values[col.FIXED]:
+        price, setter, by = fixed_price_nanos(n=values[col.N], reserve=values[col.R]), "deal", -1
+    elif auction == "first_price":
         price, setter, by = row[col.P_B], "bid", -1
     else:
         price, by_rival = least_bid_nanos(
-            n=pool.values.item(winner, slot, col.N),
+            n=values[col.N],
             q=row[col.P_Q],
             u=row[col.P_U],
-            reserve=asking.slots.item(slot, col.RESERVE),
+            reserve=values[col.R],
             target=target,
         )
         setter, by = ("runner_up", rival) if by_rival else ("reserve", -1)

@@ -6,12 +6,13 @@ from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
 from engine.compiled import compiled
 from engine.layout import (
     ADMISSIBLE,
+    LEAST,
     P_ADVERTISER,
     P_TIE,
-    RESERVE,
     RIVAL,
     TARGET,
     WINNER,
+    R,
     V,
 )
 from engine.limits import RUNNERS_UP
@@ -30,7 +31,7 @@ def rank(count: int, auction: int, contest: Contest) -> int:
     for slot in range(len(contest.slots)):
         if not far_enough(slot, contest, slot):
             continue
-        reserve = contest.slots[slot, RESERVE]
+        least = contest.slots[slot, LEAST]
         found = 0
         for row in range(count):
             if values[row, slot, ADMISSIBLE] == 0:
@@ -45,15 +46,15 @@ def rank(count: int, auction: int, contest: Contest) -> int:
                 awards[slot, other] = awards[slot, other - 1]
             awards[slot, place] = row
         if found == 0:
-            line = min(line, reserve)
+            line = min(line, least)
             continue
-        slot_line = values[awards[slot, RUNNERS_UP], slot, V] if found == RUNNERS_UP + 1 else reserve
-        awards[slot, TARGET] = reserve
+        slot_line = values[awards[slot, RUNNERS_UP], slot, V] if found == RUNNERS_UP + 1 else least
+        awards[slot, TARGET] = values[awards[slot, WINNER], slot, R]
         if auction == SECOND_PRICE:
             rival = rival_of(slot, count, contest)
             awards[slot, RIVAL] = rival
             if rival >= 0:
-                awards[slot, TARGET] = values[rival, slot, V]
+                awards[slot, TARGET] = max(awards[slot, TARGET], values[rival, slot, V])
             slot_line = min(slot_line, awards[slot, TARGET])
         line = min(line, slot_line)
     return line

@@ -3,11 +3,14 @@
 Exact or not used: beyond ``Rules.vcg_nodes_max`` search nodes the request runs as GSP and says so. The reserve is the
 seller's own bid and stands inside the total. Needs advertiser_once, so that a bidder is one advertiser.
 
+A deal's candidate has a reserve of its own, so that what it gains, w = v - r, need not fall with v. What follows counts a
+candidate as above another in a slot when its (w, v, tie) is greater; where all reserves of a slot are one, (v, tie) is.
+
 Why a short list of candidates is enough. Let K be the most ads that can stand (open slots or what ads_max leaves, the
 lesser), m the most labels of an ad, and x a candidate of slot k. Take the best assignment (of all candidates, or of all
 but one advertiser's), the lexicographically greatest of equals, and suppose x stands in slot k. Beside x at most K - 1
-ads stand. If then some y with a greater (v, tie) in slot k could take x's place, the assignment was not the best. So x
-can be left out of slot k when, above it in slot k, there is
+ads stand. If then some y above x in slot k could take x's place, the assignment was not the best: it gained less, or
+as much and came later in order. So x can be left out of slot k when, above it in slot k, there is
 
 1. an ad of x's own advertiser, without labels that x has not: whatever lets x stand, lets it stand; or
 2. more than K ads of different advertisers, each without labels that x has not: the others hold back at most K - 1 of
@@ -16,8 +19,9 @@ can be left out of slot k when, above it in slot k, there is
    ad holds back one by its advertiser and m by its labels, the latter only of those that have any, and one more may be
    the advertiser left out.
 
-Rule 3 looks at nothing of x but its value, so it holds for rows not seen yet as well. As the list of a slot ends where
-rule 3 is met, and rules 1 and 2 look only upwards, rows strictly below that line change neither list nor node count.
+Rule 3 looks at nothing of x but its gain, so it holds for rows not seen yet as well: one whose v is below the least
+gain of the list and the least reserve of the slot together gains less. As the list of a slot ends where rule 3 is met, and
+rules 1 and 2 look only upwards, rows strictly below that line change neither list nor node count.
 """
 
 import dataclasses
@@ -31,7 +35,7 @@ from engine.auctions import gsp
 from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Outcome, Placed, Rules, Slots
 from engine.auctions.feasibility import as_placed, far_enough, joinable, open_slots, ranked
 from engine.auctions.greedy import runners_up_line
-from engine.auctions.price import price_nanos
+from engine.auctions.price import fixed_price_nanos, price_nanos
 from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
 from engine.limits import EXCLUSION_LABELS_PER_AD_MAX, RUNNERS_UP
 
@@ -40,13 +44,13 @@ _NONE: Final = np.zeros(0, np.int64)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """The candidates of one open slot: all, best first; and those that can stand in a best assignment.
+    """The candidates of one open slot: all, the greatest (v, tie) first; and those that can stand in a best assignment.
 
-    No row below ``line`` can.
+    No row below ``line`` can. ``least``: no reserve is below it.
     """
 
     slot: int
-    reserve: int
+    least: int
     ranking: Column
     contenders: list[int]
     line: int
@@ -60,7 +64,7 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
     ads_max = min(len(openings), rules.ads_max - len(placed))
     free = joinable(candidates, rules, placed)
     fields = [
-        _field(candidates, slot, slots.reserve.item(slot), ranked(candidates, slot, free), ads_max) for slot in openings
+        _field(candidates, slot, slots.least.item(slot), ranked(candidates, slot, free), ads_max) for slot in openings
     ]
     line = min((field.line for field in fields), default=LINE_CLOSED)
     options = _options(candidates, fields)
@@ -81,23 +85,26 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
     return Outcome(auction="vcg", fallback=False, awards=awards, line=min(line, lines))
 
 
-def _field(candidates: Candidates, slot: int, reserve: int, ranking: Column, ads_max: int) -> Field:
-    """The slot's short list, by the three rules above."""
-    contenders = []
+def _field(candidates: Candidates, slot: int, least: int, ranking: Column, ads_max: int) -> Field:
+    """The slot's short list, by the three rules above; in the order of ``ranking``."""
+    gains = candidates.v[ranking, slot] - candidates.r[ranking, slot]
+    chosen = []
     crowds = _Crowds(ads_max)
     spread = _Spread(ads_max)
-    line = reserve
-    for row in ranking.tolist():
+    line = least
+    for place in np.argsort(-gains, kind="stable").tolist():
+        row = ranking.item(place)
         advertiser, labels = candidates.advertiser.item(row), candidates.labels.item(row)
         if crowds.hide(advertiser, labels):
             continue
-        contenders.append(row)
+        chosen.append(place)
         crowds.add(advertiser, labels)
         spread.add(advertiser, labels)
         if spread.complete:
-            line = candidates.v.item(row, slot)
+            line = least + gains.item(place)
             break
-    return Field(slot=slot, reserve=reserve, ranking=ranking, contenders=contenders, line=line)
+    contenders = ranking[sorted(chosen)].tolist()
+    return Field(slot=slot, least=least, ranking=ranking, contenders=contenders, line=line)
 
 
 class _Crowds:
@@ -156,7 +163,7 @@ def _options(candidates: Candidates, fields: Sequence[Field]) -> Options:
     """Contenders as the search sees them."""
     rows = [np.array(field.contenders, np.int64) for field in fields]
     gains = [
-        candidates.v[own, field.slot].astype(np.int64) - field.reserve for own, field in zip(rows, fields, strict=True)
+        candidates.v[own, field.slot] - candidates.r[own, field.slot] for own, field in zip(rows, fields, strict=True)
     ]
     row = np.concatenate([*rows, _NONE])
     _, advertiser = np.unique(candidates.advertiser[row], return_inverse=True)
@@ -205,18 +212,21 @@ def _awards(
     for row, field, harm in zip(best.rows, fields, harms, strict=True):
         if row < 0:
             continue
-        target = harm + field.reserve
-        price, by_harm = price_nanos(candidates, row, field.slot, reserve=field.reserve, target=target)
+        reserve = candidates.r.item(row, field.slot)
+        price, by_harm = price_nanos(candidates, row, field.slot, target=harm + reserve)
+        setter = "vcg" if by_harm else "reserve"
+        if candidates.fixed.item(row, field.slot):
+            price, setter = fixed_price_nanos(n=candidates.n.item(row, field.slot), reserve=reserve), "deal"
         free = joinable(candidates, rules, [ad for ad in winners if ad.slot != field.slot])
         free[row] = False
         runners_up = tuple(field.ranking[free[field.ranking]][:RUNNERS_UP].tolist())
-        line = min(line, runners_up_line(candidates, field.slot, field.reserve, runners_up))
+        line = min(line, runners_up_line(candidates, field.slot, field.least, runners_up))
         awards.append(
             Award(
                 slot=field.slot,
                 candidate=row,
                 price_nanos=price,
-                setter="vcg" if by_harm else "reserve",
+                setter=setter,
                 setter_candidate=-1,
                 runners_up=runners_up,
             )

@@ -48,11 +48,13 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Table(NamedTuple):
-    """What a search reads: ``near``: by slot, a bit for each slot before it that may not be filled as well; ``ahead_*``,
+    """What a search reads: ``most``: for each option the greatest gain of it and those after it in its slot, as gains need
+    not fall; ``near``: by slot, a bit for each slot before it that may not be filled as well; ``ahead_*``,
     [slots + 1, advertisers]: the greatest gain of each advertiser in a slot from here on, the greatest first.
     """
 
     options: Options
+    most: Ints
     near: Ints
     ahead_gain: Ints
     ahead_advertiser: Ints
@@ -116,14 +118,16 @@ class Search:
 
 def _table(options: Options, too_near: list[int], advertisers: int) -> Table:
     slots = len(too_near)
-    best = np.zeros((slots + 1, advertisers), np.int64)
+    best, most = np.zeros((slots + 1, advertisers), np.int64), options.gain.copy()
     for slot in range(slots - 1, -1, -1):
         here = slice(options.first[slot], options.first[slot + 1])
+        most[here] = np.maximum.accumulate(most[here][::-1])[::-1]
         best[slot] = best[slot + 1]
         np.maximum.at(best[slot], options.advertiser[here], options.gain[here])
     order = np.argsort(-best, axis=1, kind="stable")
     return Table(
         options=options,
+        most=most,
         near=np.array(too_near, np.int64),
         ahead_gain=np.take_along_axis(best, order, axis=1),
         ahead_advertiser=order,
@@ -145,9 +149,10 @@ def bound(depth: int, labels: int, left: int, table: Table, work: Work) -> int:
     for slot in range(depth, slots):
         gains[slot] = 0
         for place in range(options.first[slot], options.first[slot + 1]):
-            if not used[options.advertiser[place]] and not labels & options.labels[place]:
-                gains[slot] = options.gain[place]
+            if table.most[place] <= gains[slot]:
                 break
+            if not used[options.advertiser[place]] and not labels & options.labels[place]:
+                gains[slot] = max(gains[slot], options.gain[place])
         by_slot += gains[slot]
     for _ in range(slots - depth - count):  # so many slots stay empty: those that gain least
         least = depth
@@ -191,9 +196,9 @@ def choose(depth: int, table: Table, work: Work) -> int:
     left = state[_ADS_MAX] - levels[depth, _COUNT]
     place = levels[depth, _NEXT]
     while place < options.first[depth + 1]:
-        worth = levels[depth, _TOTAL] + options.gain[place]
-        if worth + levels[depth, _REST] <= state[_BEST]:
+        if levels[depth, _TOTAL] + table.most[place] + levels[depth, _REST] <= state[_BEST]:
             return -1
+        worth = levels[depth, _TOTAL] + options.gain[place]
         advertiser = options.advertiser[place]
         if not used[advertiser] and not labels & options.labels[place]:
             used[advertiser] = 1

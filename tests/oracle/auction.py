@@ -15,7 +15,10 @@ TIERS = ("standard", "house")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ad:
-    """A candidate. ``effects`` are ppm by slot, ``fits`` the slots whose format it has; None stands for all."""
+    """A candidate. ``effects`` are ppm by slot, ``fits`` the slots whose format it has; None stands for all.
+
+    ``deals``: by slot the floor of the deal through which it comes there, nanos, and whether that is a fixed price.
+    """
 
     id: str
     advertiser: str
@@ -29,6 +32,7 @@ class Ad:
     labels: frozenset[str] = frozenset()
     tier: str = "standard"
     fits: frozenset[int] | None = None
+    deals: Mapping[int, tuple[int, bool]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,14 +107,28 @@ def value(ad: Ad, k: int, auction: Auction) -> int:
     return money(ad, k) * ad.quality_ppm // PPM + user_value(ad, auction)
 
 
+def reserve_of(ad: Ad, k: int, auction: Auction) -> int:
+    """r_ik: the deal's floor for a deal's candidate, otherwise the slot's."""
+    return ad.deals[k][0] if k in ad.deals else auction.slots[k].reserve_nanos
+
+
+def is_fixed(ad: Ad, k: int) -> bool:
+    return k in ad.deals and ad.deals[k][1]
+
+
 def price(ad: Ad, k: int, target: int, auction: Auction) -> int:
     """The least bid per event, nanos, whose rank value reaches the target and whose money reaches the reserve."""
     least = up((target - user_value(ad, auction)) * PPM, ad.quality_ppm)
-    return up(max(auction.slots[k].reserve_nanos, least) * PPB, events(ad, k))
+    return up(max(reserve_of(ad, k, auction), least) * PPB, events(ad, k))
+
+
+def fixed_price(ad: Ad, k: int) -> int:
+    """The least bid per event, nanos, whose money reaches the deal's floor: nobody else is asked."""
+    return up(ad.deals[k][0] * PPB, events(ad, k))
 
 
 def admissible(ad: Ad, k: int, auction: Auction) -> bool:
-    reserve = auction.slots[k].reserve_nanos
+    reserve = reserve_of(ad, k, auction)
     fits = ad.fits is None or k in ad.fits
     return fits and events(ad, k) > 0 and money(ad, k) >= reserve and value(ad, k, auction) >= reserve
 
@@ -161,9 +179,10 @@ def in_feed_order(kind: str, ads: Sequence[Ad], before: Mapping[int, Ad], auctio
             continue
         winner = able[0]
         others = [ad.id for ad in able[1:4]]
-        if kind == "first_price":
-            paid, setter, setter_ad = winner.bid_nanos, "bid", None
-        else:
+        paid, setter, setter_ad = winner.bid_nanos, "bid", None
+        if is_fixed(winner, k):
+            paid, setter = fixed_price(winner, k), "deal"
+        elif kind != "first_price":
             rival = next((ad for ad in able if ad.advertiser != winner.advertiser), None)
             paid, setter, setter_ad = second_price(winner, k, rival, auction)
         wins.append(
@@ -175,7 +194,7 @@ def in_feed_order(kind: str, ads: Sequence[Ad], before: Mapping[int, Ad], auctio
 
 def second_price(winner: Ad, k: int, rival: Ad | None, auction: Auction) -> tuple[int, str, str | None]:
     """Price, what set it, and who: the rival counts as setter where it asks for more than the reserve does."""
-    reserve = auction.slots[k].reserve_nanos
+    reserve = reserve_of(winner, k, auction)
     target = reserve if rival is None else max(reserve, value(rival, k, auction))
     if rival is not None and binds(winner, target, reserve, auction):
         return price(winner, k, target, auction), "runner_up", rival.id
@@ -220,7 +239,7 @@ def assignments(ads: Sequence[Ad], before: Mapping[int, Ad], auction: Auction) -
 
 def surplus(assignment: Mapping[int, Ad], auction: Auction) -> int:
     """Sum of w_ik."""
-    return sum(value(ad, k, auction) - auction.slots[k].reserve_nanos for k, ad in assignment.items())
+    return sum(value(ad, k, auction) - reserve_of(ad, k, auction) for k, ad in assignment.items())
 
 
 def by_harm(ads: Sequence[Ad], before: Mapping[int, Ad], auction: Auction) -> Tier:
@@ -236,7 +255,7 @@ def by_harm(ads: Sequence[Ad], before: Mapping[int, Ad], auction: Auction) -> Ti
     total = surplus(best, auction)
     wins = []
     for k, ad in sorted(best.items()):
-        reserve = auction.slots[k].reserve_nanos
+        reserve = reserve_of(ad, k, auction)
         without = max(
             surplus(other, auction)
             for other in every
@@ -245,12 +264,16 @@ def by_harm(ads: Sequence[Ad], before: Mapping[int, Ad], auction: Auction) -> Ti
         harm = without - (total - (value(ad, k, auction) - reserve))
         assert harm >= 0
         others = [other.id for other in ranked(k, rest(best, k, before), ads, auction) if other.id != ad.id]
+        paid = price(ad, k, harm + reserve, auction)
+        setter = "vcg" if binds(ad, harm + reserve, reserve, auction) else "reserve"
+        if is_fixed(ad, k):
+            paid, setter = fixed_price(ad, k), "deal"
         wins.append(
             Win(
                 slot=k,
                 ad=ad.id,
-                price_nanos=price(ad, k, harm + reserve, auction),
-                setter="vcg" if binds(ad, harm + reserve, reserve, auction) else "reserve",
+                price_nanos=paid,
+                setter=setter,
                 setter_ad=None,
                 runners_up=tuple(others[:3]),
             )

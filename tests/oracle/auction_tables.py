@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: 
     if kind in RANKED:
         pool, asking, standing = numbers(candidates, slots, rules, placed)
         awards, line = run_ranked(kind, pool, asking, standing)
-        assert outcome_of(kind, pool, asking, awards, line) == outcome
+        assert outcome_of(kind, pool, awards, line) == outcome
     return outcome
 
 
@@ -95,7 +96,17 @@ def numbers(
     }
     for column, values in columns.items():
         pool.rows[:, column] = values
-    pool.values = np.stack((candidates.n, candidates.m, candidates.v, candidates.admissible), axis=2).astype(np.int64)
+    pool.values = np.zeros((pool.count, len(slots.open), col.VALUE), np.int64)
+    by_slot: dict[int, NDArray[Any]] = {
+        col.N: candidates.n,
+        col.M: candidates.m,
+        col.V: candidates.v,
+        col.R: candidates.r,
+        col.ADMISSIBLE: candidates.admissible,
+        col.FIXED: candidates.fixed,
+    }
+    for column, grid in by_slot.items():
+        pool.values[:, :, column] = grid
     ask = np.zeros(col.ASK, np.int64)
     ask[[col.ADS_MAX, col.GAP_MIN, col.ONE_AN_ADVERTISER]] = (
         rules.ads_max,
@@ -104,7 +115,7 @@ def numbers(
     )
     ask[[col.HAS_LAST, col.LAST_POSITION]] = rules.last_ad_position is not None, rules.last_ad_position or 0
     table = np.zeros((len(slots.open), col.SLOT), np.int64)
-    table[:, col.RESERVE], table[:, col.POSITION], table[:, col.OPEN] = slots.reserve, slots.position, slots.open
+    table[:, col.LEAST], table[:, col.POSITION], table[:, col.OPEN] = slots.least, slots.position, slots.open
     rows = [(ad.slot, ad.line_item, ad.advertiser, ad.labels) for ad in placed]
     return pool, Asking(ask=ask, slots=table), np.array(rows, np.int64).reshape(-1, col.PLACED)
 
@@ -124,6 +135,8 @@ def table(ads: Sequence[Ad], auction: Auction) -> Candidates:
         n=grid([[oracle.events(ad, k) for k in slots] for ad in ads]),
         m=grid([[oracle.money(ad, k) for k in slots] for ad in ads]),
         v=grid([[oracle.value(ad, k, auction) for k in slots] for ad in ads]),
+        r=grid([[oracle.reserve_of(ad, k, auction) for k in slots] for ad in ads]),
+        fixed=grid([[oracle.is_fixed(ad, k) for k in slots] for ad in ads]).astype(np.bool_),
         admissible=grid([[oracle.admissible(ad, k, auction) for k in slots] for ad in ads]).astype(np.bool_),
         q=np.array([ad.quality_ppm for ad in ads], np.int64),
         u=np.array([oracle.user_value(ad, auction) for ad in ads], np.int64),
@@ -132,6 +145,11 @@ def table(ads: Sequence[Ad], auction: Auction) -> Candidates:
         labels=np.array([sum(1 << labels.index(label) for label in ad.labels) for ad in ads], np.int64),
         tie=np.array([ad.tie for ad in ads], np.uint64),
     )
+
+
+def least_reserve(auction: Auction, k: int) -> int:
+    """What the slot asks for, or the least floor of a deal there."""
+    return min([auction.slots[k].reserve_nanos, *(ad.deals[k][0] for ad in auction.ads if k in ad.deals)])
 
 
 def rows_of(candidates: Candidates, rows: Sequence[int]) -> Candidates:
@@ -158,7 +176,7 @@ def run_tiers(auction: Auction, *, vcg_nodes_max: int = NODES_MAX) -> tuple[Run,
         candidates = table(ads, auction)
         filled = [ad.slot for ad in placed]
         slots = Slots(
-            reserve=np.array([slot.reserve_nanos for slot in auction.slots], np.int64),
+            least=np.array([least_reserve(auction, k) for k in range(len(auction.slots))], np.int64),
             position=np.array([slot.position for slot in auction.slots], np.int64),
             open=np.array([slot.decidable and k not in filled for k, slot in enumerate(auction.slots)], np.bool_),
         )

@@ -19,6 +19,7 @@ from engine.reasons import Reason
 from schemas.codes import Nbr
 from tests.oracle import auction as oracle
 from tests.oracle.decision_checks import find_refusal, shown_format, slots_open
+from tests.oracle.decision_deals import way_in
 from tests.oracle.decision_dsa import said_dsa
 from tests.oracle.decision_held import Held, Joined, condition_holds, join, labels_of
 from tests.oracle.decision_reading import Asked, Slot, attributes_of, page_of, paths_of, personal
@@ -50,6 +51,7 @@ class Fill:
     user_value_nanos: int
     rank_value_nanos: int
     reserve_nanos: int
+    deal: str | None
     price_nanos: int
     expected_revenue_nanos: int
     setter: str
@@ -140,22 +142,36 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
     slots: list[Slot] = []
     refused: dict[int, str] = {}
     for index, imp in enumerate(request["imp"]):
-        nanos = ceil(Fraction(Decimal(str(imp.get("bidfloor", 0)))) * 1_000_000)
-        rate = rate_of(policy, imp.get("bidfloorcur", "USD")) if nanos or "bidfloorcur" in imp else 0
+        floor = floor_of(imp, policy)
         if "banner" not in imp and "native" not in imp:
             refused[index] = "unsupported_video" if "video" in imp else "no_format"
-        elif imp.get("pmp", {}).get("private_auction"):
-            refused[index] = "unsupported_private_auction"
-        elif rate is None:
+        elif floor is None:
             refused[index] = "currency_unavailable"
         elif len(slots) == DECIDABLE_MAX:
             refused[index] = "slots_max"
         else:
-            floor = ceil(Fraction(nanos * rate, PPB))
             adjudge = imp.get("ext", {}).get("adjudge", {})
             position = adjudge.get("position", index)
-            slots.append(Slot(index=index, imp=imp, reserve_nanos=max(floor, policy_floor), position=position))
+            reserve, deals = max(floor, policy_floor), deals_of(imp, policy)
+            slots.append(Slot(index=index, imp=imp, reserve_nanos=reserve, position=position, deals=deals))
     return tuple(slots), refused
+
+
+def deals_of(imp: Json, policy: Json) -> tuple[tuple[Json, int], ...]:
+    """A deal whose floor has no rate is as good as not offered; the first under an id counts."""
+    found: dict[str, tuple[Json, int]] = {}
+    for deal in imp.get("pmp", {}).get("deals", ()):
+        floor = floor_of(deal, policy)
+        if floor is not None:
+            found.setdefault(deal["id"], (deal, floor))
+    return tuple(found.values())
+
+
+def floor_of(asking: Json, policy: Json) -> int | None:
+    """The floor of an imp or deal, nanos of the policy's currency; None where there is no rate."""
+    nanos = ceil(Fraction(Decimal(str(asking.get("bidfloor", 0)))) * 1_000_000)
+    rate = rate_of(policy, asking.get("bidfloorcur", "USD")) if nanos or "bidfloorcur" in asking else 0
+    return None if rate is None else ceil(Fraction(nanos * rate, PPB))
 
 
 def rate_of(policy: Json, currency: str) -> int | None:
@@ -199,6 +215,7 @@ def offer(one: Joined, value: Worth, asked: Asked, held: Held) -> oracle.Ad:
     assert one.line_item is not None
     assert one.advertiser is not None
     own = labels_of(one)
+    ways = {k: way_in(one, slot) for k, slot in enumerate(asked.slots)}
     counting = [label for label in asked.policy.get("exclusion_labels", ()) if label in own]
     return oracle.Ad(
         id=one.ad["id"],
@@ -213,6 +230,7 @@ def offer(one: Joined, value: Worth, asked: Asked, held: Held) -> oracle.Ad:
         labels=frozenset(counting[:3]),
         tier="house" if one.line_item.get("tier") == "house" else "standard",
         fits=slots_open(one, asked),
+        deals={k: (way.reserve_nanos, way.fixed) for k, way in ways.items() if way.deal is not None},
     )
 
 
@@ -295,6 +313,7 @@ def reasons_of(contest: Contest, tiers: Sequence[oracle.Tier], asked: Asked) -> 
 def fill(win: oracle.Win, contest: Contest, asked: Asked) -> Fill:
     """All that is said of an ad that won a slot."""
     one, value, slot = contest.joined[win.ad], contest.worth[win.ad], asked.slots[win.slot]
+    way = way_in(one, slot)
     assert one.line_item is not None
     assert one.advertiser is not None
     offers = {ad.id: ad for ad in contest.auction.ads}
@@ -317,7 +336,8 @@ def fill(win: oracle.Win, contest: Contest, asked: Asked) -> Fill:
         user_value_ppm=value.user_value_ppm,
         user_value_nanos=value.user_value_nanos,
         rank_value_nanos=rank(offers[win.ad]),
-        reserve_nanos=slot.reserve_nanos,
+        reserve_nanos=way.reserve_nanos,
+        deal=way.deal,
         price_nanos=win.price_nanos,
         expected_revenue_nanos=win.price_nanos * n // PPB,
         setter=win.setter,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from engine.reasons import Reason
+from tests.oracle.decision_deals import blocked_seat, way_in
 from tests.oracle.decision_dsa import gives_dsa
 from tests.oracle.decision_held import Joined, categories_of, condition_holds, domains_of, labels_of
 from tests.oracle.decision_reading import Asked, Slot, reads_personal
@@ -81,20 +82,29 @@ def refused_by_slots(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> 
         return Reason.BLOCKED_CATEGORY
     if blocked_domain(domains_of(one), asked.request.get("badv", ())):
         return Reason.BLOCKED_ADOMAIN
+    if blocked_seat(one, asked.request):
+        return Reason.BLOCKED_SEAT
     left = [k for k in fits if fits[k] == FITS and not asked.slots[k].blocked_attributes & {*creative.get("attr", ())}]
     if not left:
         return Reason.BLOCKED_ATTRIBUTE
+    ways = {k: way_in(one, asked.slots[k]) for k in left}
+    left = [k for k in left if ways[k].refusal is None]
+    if not left:
+        return max(way.refusal for way in ways.values() if way.refusal is not None)
     if rate_of(asked.policy, one.part("advertiser")["currency"]) is None:
         return Reason.CURRENCY_UNAVAILABLE
     if any(worth.n[k] > 0 for k in left):  # no value at all has a reason of its own
-        left = [k for k in left if worth.n[k] > 0 and reaches(worth, k, asked.slots[k].reserve_nanos)]
+        left = [k for k in left if worth.n[k] > 0 and reaches(worth, k, ways[k].reserve_nanos)]
     if not left:
         return Reason.BELOW_FLOOR
     if not any(creative.get("secure", False) or not asked.slots[k].secure for k in left):
         return Reason.NOT_SECURE
     spoken = {language.lower().split("-")[0] for language in asked.request.get("wlang", ())}
-    own = (creative.get("language") or "").lower().split("-")[0]
-    return Reason.LANGUAGE if spoken and own not in spoken else None
+    own = (creative.get("language") or "").lower()
+    tags = [tag.lower() for tag in asked.request.get("wlangb", ())]
+    unspoken = spoken and own.split("-")[0] not in spoken
+    untagged = tags and not any(f"{own}-".startswith(f"{tag}-") for tag in tags)
+    return Reason.LANGUAGE if unspoken or untagged else None
 
 
 def reaches(worth: Worth, k: int, reserve: int) -> bool:
@@ -110,8 +120,6 @@ def refused_for_now(one: Joined, worth: Worth, asked: Asked) -> Reason | None:
         return Reason.UNSUPPORTED_TIER
     if line_item["pricing"].get("strategy", "manual") != "manual":
         return Reason.UNSUPPORTED_STRATEGY
-    if line_item.get("deal_ids"):
-        return Reason.UNSUPPORTED_DEAL
     if event == "video_complete" or only_video(one):
         return Reason.UNSUPPORTED_VIDEO
     if event == "impression" and billed != "served":
@@ -124,7 +132,7 @@ def refused_for_now(one: Joined, worth: Worth, asked: Asked) -> Reason | None:
 
 
 def slots_open(one: Joined, asked: Asked) -> frozenset[int]:
-    """The slots whose format, blocked attributes and security the ad meets."""
+    """The slots whose format, blocked attributes, deals and security the ad meets."""
     creative, fits = one.part("creative"), fits_of(one, asked)
     return frozenset(
         k
@@ -132,6 +140,7 @@ def slots_open(one: Joined, asked: Asked) -> frozenset[int]:
         if fits[k] == FITS
         and not slot.blocked_attributes & {*creative.get("attr", ())}
         and (creative.get("secure", False) or not slot.secure)
+        and way_in(one, slot).refusal is None
     )
 
 

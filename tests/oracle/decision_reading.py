@@ -27,12 +27,17 @@ OFF: Final = (None, 0, "", "0", "false")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Slot:
-    """A decidable imp."""
+    """A decidable imp. ``deals``: those it offers, each with its floor, nanos of the policy's currency."""
 
     index: int
     imp: Json
     reserve_nanos: int
     position: int
+    deals: tuple[tuple[Json, int], ...]
+
+    @property
+    def private(self) -> bool:
+        return bool(self.imp.get("pmp", {}).get("private_auction"))
 
     @property
     def secure(self) -> bool:

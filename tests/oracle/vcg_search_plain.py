@@ -32,6 +32,7 @@ class Search:
     ) -> None:
         self.nodes = 0
         self._options: Final = options
+        self._by_gain: Final = [sorted(in_slot, key=_gain, reverse=True) for in_slot in options]
         self._too_near: Final = too_near
         self._ads_max: Final = ads_max
         self._nodes_max: Final = nodes_max
@@ -66,10 +67,11 @@ class Search:
         left = self._ads_max - filled.bit_count()
         if left and not filled & self._too_near[depth]:
             rest = self._bound(depth + 1, used, left - 1)
-            for option in self._options[depth]:
-                worth = total + option.gain
-                if worth + rest <= self._best.total:
+            for place, option in enumerate(self._options[depth]):
+                most = max(later.gain for later in self._options[depth][place:])  # gains need not fall
+                if total + most + rest <= self._best.total:
                     break
+                worth = total + option.gain
                 claimed = used | option.claims
                 if not used & option.claims and worth + self._bound(depth + 1, claimed, left - 1) > self._best.total:
                     self._visit(used=claimed, filled=filled | 1 << depth, total=worth, rows=(*rows, option.row))
@@ -86,7 +88,7 @@ class Search:
             return 0
         by_slot = [
             next((option.gain for option in options if not used & option.claims), 0)
-            for options in self._options[depth:]
+            for options in self._by_gain[depth:]
         ]
         if count < len(by_slot):
             by_slot = sorted(by_slot, reverse=True)[:count]
@@ -98,6 +100,10 @@ class Search:
                 if not count:
                     break
         return min(sum(by_slot), by_advertiser)
+
+
+def _gain(option: Option) -> int:
+    return option.gain
 
 
 def _best_of_advertisers(options: Sequence[Sequence[Option]]) -> list[tuple[int, int]]:

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 DAY_MS: Final = 86_400_000
 SIZES: Final = ((300, 250), (300, 250), (728, 90))
+DEALS: Final = ("d1", "d2", "d3")
+SEATS: Final = ("s1", "s2", "s3")
 FLEXIBLE: Final[tuple[Json, ...]] = (
     {"wratio": 12, "hratio": 10},
     {"wratio": 6, "hratio": 5, "wmin": 301},
@@ -39,8 +41,22 @@ class Dice:
         return self.chance.sample(names, self.chance.randint(0, min(most, len(names))))
 
 
+def some_buyers(dice: Dice) -> Json:
+    """Who may bid on a deal: mostly everyone."""
+    made: Json = {}
+    if dice.percent(10):
+        made["wseat"] = dice.some(SEATS, 2)
+    if dice.percent(15):
+        made["wadomain"] = dice.some(("a0.EXAMPLE", "shop.a1.example", "example", "extra.example"), 2)
+    return made
+
+
 class RequestMaker(Dice):
     """Draws requests."""
+
+    def __init__(self, chance: Random, *, dealing: int) -> None:
+        super().__init__(chance)
+        self.dealing: Final = dealing  # percent of imps
 
     def make(self, count: int) -> tuple[tuple[Json, int], ...]:
         """So many requests, each with its event time."""
@@ -74,9 +90,12 @@ class RequestMaker(Dice):
             ext = made["regs"].setdefault("ext", {})
             if isinstance(ext, dict):
                 ext["dsa"] = self.dsa()
-        for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr"))):  # fmt: skip
+        for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr")), ("wlangb", ("en-gb", "DE", "en-US"))):  # fmt: skip
             if self.percent(3 + 2 * self.rough):
                 made[name] = self.some(values, 2)
+        for name in ("wseat", "bseat"):
+            if self.amiss():
+                made[name] = self.some(SEATS, 2)
         if self.percent(15):
             made["cattax"] = chance.choice((1, 7))
         if self.percent(10):
@@ -171,12 +190,31 @@ class RequestMaker(Dice):
             made["bidfloorcur"] = "CHF" if self.amiss() else chance.choice(("EUR", "USD"))
         if self.percent(5 + 3 * self.rough):
             made["secure"] = 1
-        if self.amiss():
-            made["pmp"] = {"private_auction": 1}
+        if self.percent(self.dealing):
+            made["pmp"] = self.pmp()
         adjudge: Json = {}
         if self.percent(10):
             adjudge["effect_ppm"] = chance.choice((0, 500_000, 1_000_000))
         return {**made, "ext": {"adjudge": adjudge}}
+
+    def pmp(self) -> Json:
+        """Deals, at times one twice; few auctions are private."""
+        private: Json = {"private_auction": 1} if self.percent(20) else {}
+        if self.amiss():
+            return private
+        named = self.chance.sample((*DEALS, "d_unknown"), self.chance.choice((1, 2, 3, 3)))
+        return {**private, "deals": [self.deal(one) for one in named + named[: self.amiss()]]}
+
+    def deal(self, identity: str) -> Json:
+        chance = self.chance
+        made: Json = {"id": identity, **some_buyers(self)}
+        if self.percent(60):
+            made["bidfloor"] = chance.choice((0, 0.5, 1, 2, "1.5000001", 3))
+        if self.percent(25):
+            made["bidfloorcur"] = chance.choice(("CHF", "EUR", "USD"))
+        if self.percent(50):
+            made["at"] = chance.choice((1, 2, 3))
+        return made
 
     def shown(self) -> Json:
         """What an imp can show."""

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from tests.oracle.decision_held import Held, Record
-from tests.property.decision_requests import SIZES, Dice, RequestMaker
+from tests.property.decision_requests import DEALS, SIZES, Dice, RequestMaker, some_buyers
 
 Json = dict[str, Any]
 
@@ -84,6 +84,7 @@ class CatalogMaker(Dice):
     def __init__(self, chance: Random, *, ads: int) -> None:
         super().__init__(chance)
         self.ads: Final = ads
+        self.dealing: Final = chance.choice((0, 0, 0, 20, 50))  # percent of line items
         self.advertisers: Final = [f"a{number}" for number in range(chance.choice((1, 2, 4, 8, 12)))]
         self.campaigns: Final = [f"c{number}" for number in range(chance.choice((1, 3, 6, 10)))]
         self.line_items: Final = [f"l{number}" for number in range(chance.choice((2, 6, 12, 30)))]
@@ -103,7 +104,7 @@ class CatalogMaker(Dice):
             *(self.line_item(one) for one in self.line_items),
             *(self.creative(one) for one in self.creatives),
             *(self.ad(f"ad{number}") for number in range(self.ads)),
-            {"kind": "deal", "id": "d1"},
+            *(self.deal(one) for one in DEALS),
             {"kind": "conversion", "id": "cv1", "advertiser_id": "a0", "event": "purchase"},
         ]
         self.chance.shuffle(made)
@@ -150,6 +151,17 @@ class CatalogMaker(Dice):
             "cat": self.some(("IAB1", "IAB2-3", "IAB7-39", "483"), 1),
             "labels": self.labels(),
             **self.names(identity),
+            **chance.choice(({}, {"seat": "s1"}, {"seat": "s2"})),
+        }
+
+    def deal(self, identity: str) -> Json:
+        chance = self.chance
+        return {
+            "kind": "deal",
+            "id": identity,
+            "floor_cpm_micros": chance.choice((0, 0, 1_000_000, 2_000_000)),
+            "pricing": chance.choice(("auction", "auction", "fixed")),
+            **some_buyers(self),
         }
 
     def names(self, identity: str) -> Json:
@@ -204,8 +216,8 @@ class CatalogMaker(Dice):
             "targeting": self.targeting(),
             "labels": self.labels(),
         }
-        if self.amiss():
-            made["deal_ids"] = [chance.choice(("d1", "d1", "d2"))]
+        if self.amiss() or self.percent(self.dealing):
+            made["deal_ids"] = chance.sample(DEALS, chance.choice((1, 1, 2, 3))) + ["d_absent"][: self.amiss()]
         if self.amiss():
             made["budget"] = {"daily_micros": 1}
         if self.amiss():
@@ -376,5 +388,5 @@ def some_world(chance: Random, *, ads: int, requests: int) -> Stuff:
     return Stuff(
         records=maker.aligned(maker.records()),
         controls=maker.controls(),
-        requests=RequestMaker(chance).make(requests),
+        requests=RequestMaker(chance, dealing=70 if maker.dealing else chance.choice((0, 0, 10))).make(requests),
     )

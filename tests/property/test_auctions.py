@@ -35,6 +35,7 @@ EFFECTS: Final = (
     (PPM, 333_333, 1, *[0] * 5),
 )
 RESERVES: Final = (0, 0, 0, 1, 100_000, 1_000_000, 2_500_000)
+DEAL_FLOORS: Final = (0, 1, 500_000, 1_000_000, 2_000_000, 3_000_000)
 LAMBDAS: Final = (0, 0, 0, 1, 999_999, 2_000_000, 9_000_000_000)
 TIERS: Final = ("standard", "standard", "standard", "house")
 LABELS: Final = ("alcohol", "auto", "beauty", "finance", "games", "travel")
@@ -82,7 +83,14 @@ def some_ad(chance: Random, *, index: int, tie: int, slots: int, plain: bool, ad
         labels=frozenset(chance.sample(LABELS, chance.choice((0, 0, 0, 1, 1, 2, 3)))),
         tier=tier,
         fits=chance.choice((None, None, None, frozenset(chance.sample(range(slots), chance.randint(0, slots))))),
+        deals=some_deals(chance, slots) if chance.random() < 0.3 else {},
     )
+
+
+def some_deals(chance: Random, slots: int) -> dict[int, tuple[int, bool]]:
+    """For some slots a floor above or below theirs, and whether it is a fixed price."""
+    chosen = chance.sample(range(slots), chance.randint(1, slots))
+    return {k: (chance.choice(DEAL_FLOORS), chance.random() < 0.3) for k in chosen}
 
 
 def some_slots(chance: Random, count: int) -> tuple[Slot, ...]:
@@ -151,7 +159,7 @@ def test_prices_stay_between_reserve_and_bid(kind: str, chance: Random) -> None:
             row, slot = award.candidate, award.slot
             assert award.price_nanos <= run.candidates.b.item(row)
             expected_revenue = award.price_nanos * run.candidates.n.item(row, slot) // PPB
-            assert expected_revenue >= auction.slots[slot].reserve_nanos
+            assert expected_revenue >= run.candidates.r.item(row, slot)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -191,7 +199,7 @@ def test_unseen_rows_below_the_line_change_nothing(kind: str, chance: Random) ->
         seen = order[: chance.randint(0, len(order))]
         few = engine.rows_of(run.candidates, seen)
         outcome = run.again(few)
-        least_reserve = min(slot.reserve_nanos for slot in auction.slots)
+        least_reserve = min(engine.least_reserve(auction, k) for k in range(len(auction.slots)))
         assert outcome.line >= least_reserve
         below = [row for row in order if row not in seen and run.candidates.v[row].max() < outcome.line]
         more = engine.rows_of(run.candidates, seen + chance.sample(below, len(below)))

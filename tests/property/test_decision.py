@@ -109,8 +109,8 @@ def check(decision: Decision, verdict: Verdict, lines: Sequence[int]) -> None:
     nbr = verdict.nbr if verdict.fills or verdict.nbr is not None else oracle.no_bid(verdict, lines)
     assert decision.result.nbr == nbr
     bids = [bid for seat in decision.result.seatbid for bid in seat.bid]
-    assert {(bid.adid, bid.price) for bid in bids} == {
-        (one.ad, one.expected_revenue_nanos / 1e6) for one in verdict.fills
+    assert {(bid.adid, bid.price, bid.dealid) for bid in bids} == {
+        (one.ad, one.expected_revenue_nanos / 1e6, one.deal) for one in verdict.fills
     }
 
 
@@ -118,6 +118,7 @@ def fill_of(impression: Impression, costs: Sequence[Cost], dsa: Json | None) -> 
     """An impression and its cost as the oracle says them."""
     own = [cost for cost in costs if cost.impression_id == impression.impression_id]
     assert len(own) <= 1
+    assert [cost.deal_id for cost in own] == [impression.deal_id] * len(own)
     return Fill(
         imp=impression.slot,
         ad=impression.ad_id,
@@ -132,6 +133,7 @@ def fill_of(impression: Impression, costs: Sequence[Cost], dsa: Json | None) -> 
         user_value_nanos=impression.user_value_nanos,
         rank_value_nanos=impression.rank_value_nanos,
         reserve_nanos=impression.reserve_nanos,
+        deal=impression.deal_id,
         price_nanos=impression.price_nanos,
         expected_revenue_nanos=impression.expected_revenue_nanos,
         setter=impression.price_setter,
@@ -285,6 +287,7 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
             seen.update(reason.label for reason in verdict.reasons.values() if reason is not None)
             seen.update(f"set by {one.setter}" for one in verdict.fills)
             seen.update(f"tier {one.tier}" for one in verdict.fills)
+            seen.update(f"through a deal by {verdict.auction}" for one in verdict.fills if one.deal is not None)
             seen.update(
                 "a tie" for one in verdict.fills for _, value in one.runners_up if value == one.rank_value_nanos
             )
@@ -312,9 +315,10 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
     )
     wanted = [
         *reasons,
-        *(f"set by {setter}" for setter in ("bid", "runner_up", "reserve", "vcg")),
+        *(f"set by {setter}" for setter in ("bid", "runner_up", "reserve", "vcg", "deal")),
         *(f"tier {tier}" for tier in ("standard", "house")),
         *(f"auction {auction}" for auction in ("first_price", "gsp", "vcg")),
+        *(f"through a deal by {auction}" for auction in ("first_price", "gsp", "vcg")),
         *(f"filled {slots}" for slots in range(5)),
         *(f"code {int(code)}" for code in codes),
         "DSA params [1, 2]",

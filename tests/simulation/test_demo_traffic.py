@@ -80,6 +80,13 @@ def test_all_auctions_and_pricing_events_occur(seen: Seen) -> None:
     assert {impression.currency for impression in impressions} == {"USD"}, "the demo adds up what was charged"
 
 
+def test_deals_are_sold_at_auction_and_at_fixed_prices(seen: Seen) -> None:
+    sold = [one for decision in seen.decisions for one in decision.impressions if one.deal_id is not None]
+    assert {one.price_setter for one in sold} >= {"deal", "runner_up"}
+    private = [decision for decision in seen.decisions if "private_auction" in decision.result.ext.adjudge.why]
+    assert private
+
+
 def test_people_who_opted_out_are_shown_ads_without_their_data(seen: Seen) -> None:
     bases = collections.Counter(decision.result.ext.adjudge.privacy_basis for decision in seen.decisions)
     assert bases["ok"] > sum(bases.values()) / 2

@@ -69,6 +69,18 @@ def reserved_clicks() -> Auction:
     )
 
 
+def through_deals(kind: str, *, fixed: bool = False) -> Auction:
+    return Auction(
+        kind=kind,
+        ads=(
+            ad("A", 3 * MILLION, deals={0: (MILLION, fixed)}),
+            ad("B", 5 * MILLION, deals={0: (4 * MILLION, False)}),
+            ad("C", 2_500_000),
+        ),
+        slots=(Slot(reserve_nanos=2 * MILLION),),
+    )
+
+
 EXAMPLES = {
     "1 first price, user value": (annoying_and_welcome("first_price"), [("B", 2_000_000), ("A", 2_500_000)]),
     "1 GSP, user value": (annoying_and_welcome("gsp"), [("B", 1_700_000), ("A", 700_000)]),
@@ -78,6 +90,9 @@ EXAMPLES = {
     "4 VCG, constraints": (travel_and_autos("vcg"), [("A1", 9 * MILLION), ("C", 2 * MILLION)]),
     "4 GSP, constraints": (travel_and_autos("gsp"), [("A1", 9 * MILLION), ("C", 1 * MILLION)]),
     "5 VCG, reserve": (reserved_clicks(), [("A", 5 * UNIT), ("B", 4 * UNIT)]),
+    "6 GSP, deals": (through_deals("gsp"), [("B", 4 * MILLION)]),
+    "6 VCG, deals": (through_deals("vcg"), [("A", 2 * MILLION)]),
+    "6 VCG, fixed price": (through_deals("vcg", fixed=True), [("A", MILLION)]),
 }
 
 

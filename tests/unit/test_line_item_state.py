@@ -28,7 +28,7 @@ def states(catalog: Catalog, line_item_id: str) -> set[str]:
         ("l-review-0-0", {"review_not_approved"}),
         ("l-guaranteed-0-0", {"unsupported_tier"}),
         ("l-strategy-0-0", {"unsupported_strategy"}),
-        ("l-deal-0-0", {"unsupported_deal"}),
+        ("l-deal-0-0", {CAN_SERVE}),
         ("l-video-0-0", {"unsupported_video"}),
         ("l-budget-0-0", {"unsupported_budget"}),
         ("l-cap-0-0", {"unsupported_frequency_cap"}),
@@ -61,6 +61,11 @@ def test_an_update_that_is_not_valid_is_told_with_its_problem(catalog: Catalog) 
 
 def test_targeting_on_an_unknown_path_is_warned_of(catalog: Catalog) -> None:
     assert any("site.mood" in text for text in line_item_state(catalog, "l-mood-0-0", now_ms=NOON_MS).warnings)
+
+
+def test_that_deals_are_the_only_way_in_is_said(catalog: Catalog) -> None:
+    warnings = line_item_state(catalog, "l-deal-0-0", now_ms=NOON_MS).warnings
+    assert any(text.endswith("one of its deals: d-deal-0") for text in warnings)
 
 
 def test_a_line_item_that_nobody_wrote_is_not_known(catalog: Catalog) -> None:

@@ -45,6 +45,32 @@ def test_many_ads_that_one_label_holds_back_do_not_hide_the_ad_below_them() -> N
     assert engine.run_tiers(unseen)[0].outcome.line <= 5
 
 
+def test_rows_that_gain_more_for_a_lower_reserve_are_read_though_they_are_worth_less() -> None:
+    """Four ads come through deals of a floor of 10; one that has to reach nothing gains more with less."""
+    dear = [
+        dataclasses.replace(ad(name, name, bid), deals={0: (10, False)})
+        for name, bid in zip("abcd", (20, 19, 18, 17), strict=True)
+    ]
+    auction = Auction(kind="vcg", ads=(*dear, ad("x", "x", 15)), slots=(Slot(),))
+    assert engine.decide(auction) == oracle.decide(auction)
+    run = engine.run_tiers(auction)[0]
+    assert [(win.ad, win.price_nanos) for win in run.tier().wins] == [("x", 10)]
+    assert run.again(engine.rows_of(run.candidates, range(4))).line == 9
+
+
+def test_of_equal_totals_the_greatest_rank_values_win_whatever_they_gain() -> None:
+    """Either way round the two gain 12: a 8 and b 4, or b 7 and a 5. In the first slot b is worth more and gains less."""
+    effects = {"a": (1_000_000, 900_000), "b": (1_000_000, 500_000)}
+    deals = {"a": {0: (2, False), 1: (4, False)}, "b": {0: (13, False), 1: (6, False)}}
+    ads = [
+        dataclasses.replace(ad(name, name, bid), effects_ppm=effects[name], deals=deals[name])
+        for name, bid in (("a", 10), ("b", 20))
+    ]
+    auction = two_slots(*ads)
+    assert [(win.slot, win.ad) for win in engine.decide(auction)[0].wins] == [(0, "b"), (1, "a")]
+    assert engine.decide(auction) == oracle.decide(auction)
+
+
 def test_falling_back_does_not_depend_on_rows_left_unread() -> None:
     """With the last ad the search takes fewer nodes than without it, so its line must stand below that ad."""
     auction = two_slots(
@@ -129,7 +155,9 @@ def searches(draw: st.DrawFn) -> tuple[list[list[Option]], list[int], int]:
         advertiser=st.integers(0, 9),
         labels=st.sampled_from([0, 0, 0, 1, 2, 4, 3, 6]),
     )
-    in_slots = [sorted(draw(st.lists(one, max_size=8)), key=lambda option: -option.gain) for _ in range(slots)]
+    in_slots = [draw(st.lists(one, max_size=8)) for _ in range(slots)]
+    if draw(st.booleans()):  # all reserves of a slot are one
+        in_slots = [sorted(in_slot, key=lambda option: -option.gain) for in_slot in in_slots]
     near = [draw(st.just(0) | st.integers(0, (1 << slot) - 1)) for slot in range(slots)]
     return in_slots, near, draw(st.integers(0, slots))
 
