@@ -55,7 +55,7 @@ def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> A
         privacy=privacy,
         attributes=seen,
         policy=policy,
-        imps=slots_of(request, policy, policy.floor_nanos(page)),
+        imps=slots_of(request, policy, policy.floor_nanos(page, world.controls.groups)),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layout import Codes, Verdicts, Words
-from engine.targeting.base import Attributes
+from engine.targeting.base import Attributes, Groups
 from engine.targeting.clauses import Asks
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import at_path
@@ -41,7 +41,7 @@ class LaneTables:
     turned: Words
     orderless: Words
 
-    def ask(self, attributes: Attributes, exists: Words, answers: Verdicts) -> Clauses:
+    def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts) -> Clauses:
         """What a request leaves of the clauses, to be worked out."""
         asked: list[int] = []
         asked_from = [0]
@@ -52,8 +52,8 @@ class LaneTables:
             scalar = type(value)
             for lane in path.members:
                 first = next(first_values)
-                if scalar is list or lane.asks is Asks.ANY_OF_FOLDED:
-                    asked += [first + slot for slot in lane.slots_of(value)]
+                if scalar is list or lane.asks > Asks.ANY_OF:
+                    asked += [first + slot for slot in lane.slots_of(value, groups)]
                 elif (named := lane.slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
                     asked.append(first + slot)  # what slots_of comes to, for most values there are
                 asked_from.append(len(asked))

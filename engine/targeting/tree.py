@@ -45,6 +45,13 @@ class Member:
     fold: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class InGroup:
+    """The value, or any element of it if it is an array, is in the saved group ``name``; a request finds its values."""
+
+    name: str
+
+
 Operator: TypeAlias = Literal["lt", "lte", "gt", "gte"]
 
 
@@ -133,5 +140,18 @@ class Not:
 
 
 Node: TypeAlias = (
-    Equal | Member | Order | Version | Pattern | KindIs | Size | ElemMatch | ContainsAll | Where | Every | Some | Not
+    Equal
+    | Member
+    | InGroup
+    | Order
+    | Version
+    | Pattern
+    | KindIs
+    | Size
+    | ElemMatch
+    | ContainsAll
+    | Where
+    | Every
+    | Some
+    | Not
 )
