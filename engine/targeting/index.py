@@ -22,7 +22,7 @@ from engine.limits import INDEX_LANES_MAX, TEST_ANSWERS_KEPT_BYTES
 from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
-from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft
+from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
 from engine.targeting.tables import LanesOfPath, LaneTables, assemble
@@ -229,6 +229,7 @@ class _Sorter:
         self.tests: list[Test] = []
         self._conditions = conditions
         self._drafts: dict[tuple[str, Asks, int], Draft] = {}
+        self._vocabularies: dict[tuple[str, Asks], Vocabulary] = {}
         self._numbers: dict[Hashable, int] = {}
         self._testing: list[tuple[int, int]] = []  # clause, 2 x test + negated
 
@@ -267,7 +268,8 @@ class _Sorter:
             draft.add(place, constraint)
         else:
             if not isinstance(draft, MembershipDraft):
-                draft = self._drafts[key] = MembershipDraft(constraint.asks)
+                vocabulary = self._vocabularies.setdefault(key[:2], Vocabulary())
+                draft = self._drafts[key] = MembershipDraft(constraint.asks, vocabulary)
             draft.add(place, constraint)
 
     def _number(self, place: int, test: Test) -> None:

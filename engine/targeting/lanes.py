@@ -25,7 +25,8 @@ _TEXTS: Final = frozenset([str])
 class MembershipLane:
     """Constraints "is (not) one of these values".
 
-    ``slots``: the number of each value that some constraint names, by type. ``unlisted`` is the row of the clauses that
+    ``slots``: the number of each value that some constraint names, by type; lanes that look at one path in the same way
+    share it, so that a value may have a number and no owner. ``unlisted`` is the row of the clauses that
     a value named by no constraint passes. A value that is named turns over the bits of the clauses that name it: they
     are ``owners`` from ``starts[slot]`` to ``starts[slot + 1]``. A value named by many clauses has its finished row in
     ``rows``.
