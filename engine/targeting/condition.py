@@ -287,7 +287,8 @@ def _ordered(operator: Operator) -> Callable[[_Reader, object, _Place], Node]:
 
 def _version(operator: Literal["eq", "lt", "lte", "gt", "gte"]) -> Callable[[_Reader, object, _Place], Node]:
     def read(reader: _Reader, operand: object, place: _Place) -> Node:
-        return Version(operator=operator, padded=padded_version(_number_or_string(reader, operand, place)))
+        given = _number_or_string(reader, operand, place)
+        return Version(operator=operator, padded=padded_version(given), written=given)
 
     return read
 

@@ -66,10 +66,11 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
-    """The value read as a version stands in this order to ``padded``."""
+    """The value read as a version stands in this order to ``padded``, which is ``written`` as a version."""
 
     operator: Literal["eq", "lt", "lte", "gt", "gte"]
     padded: str
+    written: str | int | float = dataclasses.field(metadata=DERIVED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
