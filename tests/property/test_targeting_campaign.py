@@ -28,6 +28,7 @@ Record = Callable[[str, object], None]
 PROFILE: Final = settings.default or settings()
 EXAMPLES: Final = PROFILE.max_examples
 STEPS: Final = 30
+TIMEOUT_S: Final = 7_200  # of a campaign of millions of pairs; without the profile chaos it takes seconds
 LINE_ITEMS: Final = 12
 
 several_conditions: Final = st.lists(generated.conditions, min_size=5, max_size=8)
@@ -75,6 +76,7 @@ def mixed(requests: Sequence[Json]) -> Iterator[Json]:
         yield {**one, "list": other["list"]}
 
 
+@pytest.mark.timeout(TIMEOUT_S)
 def test_every_pair_of_condition_and_request(record_testsuite_property: Record) -> None:
     pairs = 0
 
@@ -94,6 +96,7 @@ def test_every_pair_of_condition_and_request(record_testsuite_property: Record) 
     assert pairs > 100 * EXAMPLES
 
 
+@pytest.mark.timeout(TIMEOUT_S)
 def test_every_pair_of_a_catalog_under_constant_change(record_testsuite_property: Record) -> None:
     """Line items come, change and go, groups change, and merges stand at whatever slice they have come to."""
     pairs = parts = 0
