@@ -1,4 +1,4 @@
-"""The controls: policies, seed, limits and models that operators put in force (design, D6).
+"""The controls: policies, seed, limits, models and saved groups that operators put in force (design, D6).
 
 A state machine like the catalog. The topic is kept for ever, so a fold is enough; an invalid control leaves the
 former one of its key in force: a typing error must not lift an emergency stop.
@@ -13,11 +13,13 @@ from engine.models.base import Model
 from engine.models.default import build, default_models
 from engine.rejection import Rejection
 from engine.rows import EVENTS
+from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
-from schemas.controls import Control, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
+from engine.targeting.values import key_of
+from schemas.controls import Control, Group, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
 from schemas.errors import SchemaError
-from schemas.limits import POLICIES_MAX
+from schemas.limits import GROUPS_MAX, GROUPS_VALUES_MAX, POLICIES_MAX
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +32,13 @@ class PolicyInForce:
     floors: tuple[tuple[Condition | None, int], ...]  # condition, nanos of an impression in the policy's currency
     effects_ppm: tuple[tuple[int, ...], ...]  # f_k of each of rows.EVENTS, by the imp's index; the last repeats
 
-    def applies(self, attributes: Mapping[str, object]) -> bool:
+    def applies(self, attributes: Mapping[str, object], groups: Groups) -> bool:
         """Whether the policy may decide a request with these attributes."""
-        return self.when is None or matches(self.when, attributes)
+        return self.when is None or matches(self.when, attributes, groups)
 
-    def floor_nanos(self, attributes: Mapping[str, object]) -> int:
+    def floor_nanos(self, attributes: Mapping[str, object], groups: Groups) -> int:
         """The greatest of the policy's floors that hold for a request: nanos of an impression."""
-        held = [nanos for when, nanos in self.floors if when is None or matches(when, attributes)]
+        held = [nanos for when, nanos in self.floors if when is None or matches(when, attributes, groups)]
         return max(self.policy.floor_cpm_micros, *held, 0)
 
     def rate_ppb(self, currency: str) -> int | None:
@@ -48,7 +50,8 @@ class PolicyInForce:
 class ControlsView:
     """The controls at one offset, immutable. ``models``: by what they predict; all of them, defaults included.
 
-    ``models_offset`` changes when any model does: columns computed with a model are kept under it.
+    ``models_offset`` changes when any model does: columns computed with a model are kept under it. ``groups``: the
+    saved groups; the same object until one of them changes.
     """
 
     offset: int
@@ -58,11 +61,14 @@ class ControlsView:
     models: Mapping[str, Model]
     models_offset: int
     model_versions: Mapping[str, int]  # by name, as outputs carry them
+    groups: Groups
 
     def policy_for(self, attributes: Mapping[str, object]) -> PolicyInForce:
         """The policy of highest rank whose ``when`` holds; equal ranks go by name, and ``default`` is asked last."""
-        return next(held for held in self.policies if held.applies(attributes))
+        return next(held for held in self.policies if held.applies(attributes, self.groups))
 
+
+_MOST: Final = {"policy": POLICIES_MAX, "group": GROUPS_MAX}  # controls of a kind at a time
 
 BUILT_IN: Final = Policy(name="default", version=0)
 
@@ -76,6 +82,7 @@ class Controls:
         self._models: dict[str, Model] = {}
         self._seeds: dict[str, Seed] = {}
         self._limits: dict[str, Limits] = {}
+        self._groups: Groups = NO_GROUPS
         self._models_offset = -1
         self._view: ControlsView | None = None
 
@@ -108,6 +115,7 @@ class Controls:
                 models=models,
                 models_offset=self._models_offset,
                 model_versions={model.name: model.version for model in models.values()},
+                groups=self._groups,
             )
         return self._view
 
@@ -125,13 +133,15 @@ class Controls:
                 self._models_offset = offset
             case "seed":
                 self._seeds.pop(name, None)
+            case "group":
+                self._groups = {one: held for one, held in self._groups.items() if one != name}
             case _:
                 self._limits.pop(name, None)
 
     def _put(self, control: Control, offset: int) -> None:
         match control:
             case Policy():
-                check_room(control.name, self._policies)
+                check_room("policy", control.name, self._policies)
                 self._policies[control.name] = compile_policy(control, offset)
             case ModelControl():
                 self._models[control.name] = build(control)
@@ -140,6 +150,8 @@ class Controls:
                 self._seeds[control.name] = control
             case Limits():
                 self._limits[control.name] = control
+            case Group():
+                self._groups = with_group(self._groups, control)
 
 
 def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
@@ -147,10 +159,23 @@ def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
     return held.policy.name == "default", -held.policy.rank, held.policy.name
 
 
-def check_room(name: str, held: Collection[str]) -> None:
-    """Raise SchemaError when a policy of this name is one more than there may be; ``default`` always finds room."""
-    if name != "default" and name not in held and len(held) >= POLICIES_MAX:
-        raise SchemaError("name", f"is that of one policy more than {POLICIES_MAX}", "remove one first, or replace it")
+def check_room(kind: str, name: str, held: Collection[str]) -> None:
+    """Raise SchemaError when a control of this name is one more than there may be; policy ``default`` finds room."""
+    most = _MOST.get(kind)
+    always = name in held or (kind, name) == ("policy", "default")
+    if most is not None and not always and len(held) >= most:
+        raise SchemaError("name", f"is that of one {kind} more than {most}", "remove one first, or replace it")
+
+
+def with_group(held: Groups, group: Group) -> Groups:
+    """The groups with one put in its place. Raises SchemaError when they would be too many, or list too much together."""
+    check_room("group", group.name, held)
+    found = {**held, group.name: frozenset(map(key_of, group.values))}
+    total = sum(map(len, found.values()))
+    if total > GROUPS_VALUES_MAX:
+        fix = f"at most {GROUPS_VALUES_MAX} are kept (GROUPS_VALUES_MAX): remove a group first"
+        raise SchemaError("values", f"all groups together would have {total} values", fix)
+    return found
 
 
 def compile_policy(policy: Policy, offset: int) -> PolicyInForce:

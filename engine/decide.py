@@ -57,7 +57,7 @@ def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> A
         dsa=dsa_asked(request.fields),
         attributes=seen,
         policy=policy,
-        imps=slots_of(request, policy, policy.floor_nanos(page)),
+        imps=slots_of(request, policy, policy.floor_nanos(page, world.controls.groups)),
     )
 
 

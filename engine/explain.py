@@ -1,9 +1,13 @@
 """Explain one decision: decide again with every row looked at, and say of each ad why it did not win (D12)."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
+from engine.outcome import Asked
+from engine.reasons import Reason
+from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of
 from engine.world import World
 from schemas.openrtb import AdRequest
@@ -15,11 +19,18 @@ WON = "won"
 class Explanation:
     """``ads``: for each ad of the line item ``won`` or the label of its reason; empty when nothing was auctioned.
 
-    ``not_decided``: why no auction ran for the request at all, as the result's code says it.
+    ``not_decided``: why no auction ran for the request at all, as the result's code says it. ``misses``: where an ad's
+    reason is ``targeting``, the fewest tests of the line item's condition that would have to turn out otherwise.
     """
 
     ads: dict[str, str]
     not_decided: str | None = None
+    misses: Misses = None
+
+    @property
+    def refused_by_targeting(self) -> bool:
+        """Whether the request did not satisfy the line item's condition."""
+        return Reason.TARGETING.label in self.ads.values()
 
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:
@@ -28,5 +39,14 @@ def explain_line_item(request: AdRequest, world: World, place: Place, line_item_
     refusal = not_auctioned(asked)
     if refusal is not None:
         return Explanation(ads={}, not_decided=refusal.label)
-    reasons = reasons_of(run_auctions(asked, exhaustive=True), line_item_id)
-    return Explanation(ads={ad: WON if reason is None else reason.label for ad, reason in sorted(reasons.items())})
+    reasons = dict(sorted(reasons_of(run_auctions(asked, exhaustive=True), line_item_id).items()))
+    return Explanation(
+        ads={ad: WON if reason is None else reason.label for ad, reason in reasons.items()},
+        misses=_misses(asked, [ad for ad, reason in reasons.items() if reason is Reason.TARGETING]),
+    )
+
+
+def _misses(asked: Asked, ads: Sequence[str]) -> Misses:
+    """How far the request was from the condition of ads that it refused; all of a line item's have the same."""
+    row = asked.world.catalog.row_of(ads[0]) if ads else None
+    return None if row is None else near_miss(row.condition, asked.attributes, asked.world.controls.groups)

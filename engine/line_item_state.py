@@ -13,7 +13,6 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE, Row
 from engine.schedule import IN_SCHEDULE, OUT_OF_FLIGHT, Schedules
-from engine.snapshot import Snapshot
 from schemas.entities import Advertiser, Campaign, Creative, LineItem
 
 CAN_SERVE: Final = "can_serve"  # where requests, policies and competition allow
@@ -56,7 +55,8 @@ class LineItemState:
 def line_item_state(catalog: Catalog, line_item_id: str, *, now_ms: int) -> LineItemState:
     """The state of a line item at an instant, out of the catalog as it is."""
     held = catalog.entity("line_item", line_item_id)
-    rows = list(_rows(catalog.snapshot(), catalog.ads_of(line_item_id)))
+    snapshot = catalog.snapshot()
+    rows = [row for row in map(snapshot.row_of, catalog.ads_of(line_item_id)) if row is not None]
     return LineItemState(
         line_item_id=line_item_id,
         known=held is not None,
@@ -72,14 +72,6 @@ def line_item_state(catalog: Catalog, line_item_id: str, *, now_ms: int) -> Line
         ),
         warnings=tuple(_warnings(held, rows)),
     )
-
-
-def _rows(snapshot: Snapshot, ad_ids: tuple[str, ...]) -> Iterator[Row]:
-    for ad_id in ad_ids:
-        for part in snapshot.parts:
-            place = part.segment.position.get(ad_id)
-            if place is not None and int(part.alive[place >> 6]) >> (place & 63) & 1:
-                yield part.segment.rows[place]
 
 
 def _state(row: Row, now_ms: int) -> str:

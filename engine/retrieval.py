@@ -45,7 +45,7 @@ class PartQuery:
         index = part.segment.index
         self._ask: Final = asking.ask.copy()
         self._slots: Final = asking.slots.copy()
-        clauses = index.ask(question.attributes)
+        clauses = index.ask(question.attributes, question.controls.groups)
         self._ask[col.PART] = number
         self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
         table = self.priced.table
@@ -99,7 +99,7 @@ class PartQuery:
 
     def settle(self, needs: Ints) -> None:
         """Find out what a scan needs to know."""
-        segment, index = self.segment, self.segment.index
+        segment, index, question = self.segment, self.segment.index, self.question
         tables: dict[int, VerdictTable[Any]] = {
             col.NEED_FORMATS: segment.asked_formats,
             col.NEED_ATTR: segment.asked_attributes,
@@ -111,7 +111,7 @@ class PartQuery:
         }
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
-                index.answer(code, self.question.attributes, self.numbers.clauses)
+                index.answer(code, question.attributes, question.controls.groups, self.numbers.clauses)
             else:
                 tables[kind].settle(row, code)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from engine.bitmaps import Words
+from engine.rows import Row
 from engine.segment import Segment
 
 
@@ -24,3 +25,12 @@ class Snapshot:
     offset: int
     parts: tuple[Part, ...]
     ads: int
+
+    def row_of(self, ad_id: str) -> Row | None:
+        """The row of an ad that is in force; None when there is none."""
+        for part in self.parts:
+            place = part.segment.position.get(ad_id)
+            if place is not None and int(part.alive[place >> 6]) >> (place & 63) & 1:
+                row: Row = part.segment.rows[place]
+                return row
+        return None

@@ -16,6 +16,7 @@ from schemas.limits import (
     BLOCKED_MAX,
     CONTROL_BYTES_MAX,
     EXCLUSION_LABELS_MAX,
+    GROUP_VALUES_MAX,
     LAMBDA_NANOS_MAX,
     MODEL_VALUES_MAX,
     MODEL_WEIGHT_MAX,
@@ -153,12 +154,22 @@ class ModelControl(ControlBase, frozen=True, kw_only=True, tag="model"):
     weights: Annotated[dict[str, Weight], Meta(max_length=MODEL_VALUES_MAX)] = {}
 
 
-Control = Policy | Seed | Limits | ModelControl
-ControlKind = Literal["policy", "seed", "limits", "model"]
+class Group(ControlBase, frozen=True, kw_only=True, tag="group"):
+    """A saved group: the values that ``$inGroup`` and ``$notInGroup`` of this name ask for, compared as ``$in`` does.
 
-CONTROL_KINDS: Final[tuple[ControlKind, ...]] = ("policy", "seed", "limits", "model")
+    The topic of controls is kept for ever: list segments, places and things, and of people hashed ids alone.
+    """
 
-_MODELS: Final = {model.kind: model for model in (Policy, Seed, Limits, ModelControl)}
+    kind: ClassVar[str] = "group"
+    values: Annotated[tuple[str | int | float, ...], Meta(max_length=GROUP_VALUES_MAX)]
+
+
+Control = Policy | Seed | Limits | ModelControl | Group
+ControlKind = Literal["policy", "seed", "limits", "model", "group"]
+
+CONTROL_KINDS: Final[tuple[ControlKind, ...]] = ("policy", "seed", "limits", "model", "group")
+
+_MODELS: Final = {model.kind: model for model in (Policy, Seed, Limits, ModelControl, Group)}
 _CONTROL: Final[msgspec.json.Decoder[Control]] = msgspec.json.Decoder(Control)
 
 

@@ -76,7 +76,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         name="controls",
         key="kind/name",
-        message="Control: policy, seed, limits, model; null removes",
+        message="Control: policy, seed, limits, model, group; null removes",
         writer="operators",
         readers=("engine", "ledger"),
         partitions="one",

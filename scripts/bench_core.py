@@ -20,6 +20,7 @@ from engine.world import World
 from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest, read_request
 from schemas.wire import encode
+from scripts import bench_segments
 from scripts.bench_stages import Stage, timed
 from scripts.feed_simulation import traffic
 from scripts.sample_catalog import entities, records
@@ -85,6 +86,7 @@ def run(requests: int, line_items: int) -> tuple[list[Stage], Mapping[str, Any]]
         encoding,
         whole,
         _shard(world, bytes_in),
+        *bench_segments.stages(requests),
         *_baselines(world, bytes_in),
     ]
     slots = sum(len(one.imps.slots) for one in asked)

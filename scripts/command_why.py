@@ -16,8 +16,9 @@ from consumers.settings import Settings
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Place
-from engine.explain import explain_line_item
+from engine.explain import Explanation, explain_line_item
 from engine.line_item_state import LineItemState, line_item_state
+from engine.targeting.near_miss import NearMisses
 from engine.world import World
 from schemas.errors import SchemaError
 from schemas.openrtb import read_request
@@ -26,16 +27,21 @@ from scripts.console import bar, console, json_option, print_json, settings_opti
 from scripts.topic_reading import TopicReading
 
 RECENT: Final = 200
+CONDITIONS_SHOWN: Final = 20
 TOKEN_KEY_UNUSED: Final = bytes(32)  # nothing that is rendered here leaves the command
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """``outcomes``: over recent requests, how often each ad came to each end, were they decided now."""
+    """``outcomes``: over recent requests, how often each ad came to each end, were they decided now.
+
+    ``near_misses``: of those that its targeting refused, how far they were from it.
+    """
 
     state: LineItemState
     requests: int
     outcomes: Mapping[str, Mapping[str, int]]
+    near_misses: NearMisses
     served: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
@@ -45,6 +51,7 @@ class Why:
             **dataclasses.asdict(self.state),
             "recent_requests": self.requests,
             "outcomes": {ad: dict(counts) for ad, counts in self.outcomes.items()},
+            "refused_by_targeting": self.near_misses.as_json(),
             "served": dict(self.served),
         }
 
@@ -61,9 +68,13 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
         progress.update(task, description="Deciding them again", total=len(requests), completed=0)
         world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=TOKEN_KEY_UNUSED)
         outcomes: dict[str, collections.Counter[str]] = {}
+        near_misses = NearMisses()
         for record in requests:
-            for ad_id, outcome in _outcomes(record, world, line_item_id).items():
+            explained = _explained(record, world, line_item_id)
+            for ad_id, outcome in (explained.ads if explained else {}).items():
                 outcomes.setdefault(ad_id, collections.Counter())[outcome] += 1
+            if explained and explained.refused_by_targeting:
+                near_misses.add(explained.misses)
             progress.update(task, advance=1)
     served = collections.Counter(
         impression.ad_id
@@ -75,18 +86,20 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
         state=line_item_state(catalog, line_item_id, now_ms=now_ms),
         requests=len(requests),
         outcomes=outcomes,
+        near_misses=near_misses,
         served=served,
     )
 
 
-def _outcomes(record: ConsumerRecord, world: World, line_item_id: str) -> Mapping[str, str]:
+def _explained(record: ConsumerRecord, world: World, line_item_id: str) -> Explanation | None:
+    """What became of the line item's ads; None for what is no request. Where there is none to tell of, "(any)"."""
     try:
         request = read_request(record.value or b"")
     except SchemaError:
-        return {}
+        return None
     place = Place(epoch="why", shard=record.partition, offset=record.offset, event_time_ms=record.timestamp)
     explained = explain_line_item(request, world, place, line_item_id)
-    return explained.ads or {"(any)": explained.not_decided or "no ads"}
+    return explained if explained.ads else Explanation(ads={"(any)": explained.not_decided or "no ads"})
 
 
 async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Controls]:
@@ -137,7 +150,18 @@ def show(shown: Console, why: Why) -> None:
             rows,
         )
     )
+    _show_near_misses(shown, why.near_misses)
     shown.print(f"Served in the last impressions: {sum(why.served.values())}")
+
+
+def _show_near_misses(shown: Console, near: NearMisses) -> None:
+    """Which conditions stood in the way, where targeting refused requests."""
+    if not near.requests:
+        return
+    rows = [(one["condition"], f"{one['failed']:,}", f"{one['alone']:,}") for one in near.tests()[:CONDITIONS_SHOWN]]
+    shown.print(table("Conditions that stood in the way", ("condition", "failed", "alone"), rows))
+    one_away = near.away[1]
+    shown.print(f"Targeting refused {near.requests:,} requests, {one_away:,} of them for one condition alone")
 
 
 @click.command(
@@ -157,6 +181,7 @@ def why(*, settings: Settings, line_item: str, recent: int, as_json: bool) -> No
     """Say why LINE_ITEM does not serve: its own state, then its outcome in each of the last requests.
 
     The requests are decided again with today's campaigns and controls, looking at every ad. Nothing is written.
+    Where its targeting refused a request, the fewest conditions are counted that would have had to turn out otherwise.
     """
     shown = console(as_json=as_json)
     found = uvloop.run(find_out(settings, line_item, recent, shown))

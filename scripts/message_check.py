@@ -9,13 +9,15 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.controls import check_room
+from engine.controls import check_room, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
+from engine.targeting.base import NO_GROUPS, Groups
 from engine.zones import known_zone
 from schemas.controls import (
     CONTROL_KINDS,
     Control,
+    Group,
     ModelControl,
     Policy,
     control_key,
@@ -196,6 +198,7 @@ class Report:
         self.errors_found = 0
         self.warnings_found = 0
         self._policies: dict[str, int] = {}  # name to line
+        self._groups: Groups = NO_GROUPS
         self._seen: dict[tuple[str, bytes], int] = {}
         self._entities: dict[Address, tuple[int, Entity]] = {}
 
@@ -214,8 +217,10 @@ class Report:
         try:
             checked = self._check(item)
             if isinstance(checked.message, Policy):
-                check_room(checked.message.name, self._policies)
+                check_room("policy", checked.message.name, self._policies)
                 self._policies[checked.message.name] = item.line
+            elif isinstance(checked.message, Group):
+                self._groups = with_group(self._groups, checked.message)
         except SchemaError as error:
             self._error(_note(item.line, name_of(item), error))
             return None

@@ -4,14 +4,19 @@ The family's one algorithm today is ``engine/targeting/index.py``. Another one (
 service whose answers arrive as attributes, a GPU) needs these four members and no more; retrieval knows nothing else.
 """
 
+import types
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from engine.targeting.words import Clauses, Conditions
 
 # JSON values as orjson yields them: dict, list, str, int, float, bool, None. A key that is absent and a key that is
 # null are the same to the language.
 Attributes: TypeAlias = Mapping[str, object]
+
+# The saved groups in force, by name: ``key_of`` each value. A group that is not there is empty, as the language has it.
+Groups: TypeAlias = Mapping[str, frozenset[object]]
+NO_GROUPS: Final[Groups] = types.MappingProxyType({})
 
 
 class Matcher(Protocol):
@@ -26,10 +31,10 @@ class Matcher(Protocol):
         """The conditions over their clauses, as compiled code reads them (``words.py``)."""
         ...
 
-    def ask(self, attributes: Attributes) -> Clauses:
-        """The clauses as a request finds them; good until the next one is asked."""
+    def ask(self, attributes: Attributes, groups: Groups) -> Clauses:
+        """The clauses as a request finds them under the groups in force; good until the next one is asked."""
         ...
 
-    def answer(self, test: int, attributes: Attributes, clauses: Clauses) -> None:
+    def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
         """Answer a test that a clause turned out to need, for the request that ``clauses`` were asked for."""
         ...

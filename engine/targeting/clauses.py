@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine.limits import CONDITION_CLAUSES_MAX
-from engine.targeting.tree import Equal, Every, Member, Node, Not, ObjectLiteral, Operator, Order, Some, Where
+from engine.targeting.tree import Equal, Every, InGroup, Member, Node, Not, ObjectLiteral, Operator, Order, Some, Where
 from engine.targeting.values import SCALARS, Scalar, key_of
 
 
@@ -25,6 +25,7 @@ class Asks(enum.IntEnum):
     ANY_OF = 1  # the value, or any element of an array
     ANY_OF_FOLDED = 2  # the same, strings in lower case
     IN_RANGE = 3  # the number that the value stands for
+    IN_GROUP = 4  # the names of the saved groups that the value, or any element of an array, is in
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -99,6 +100,8 @@ def _leaf(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
             return _membership(path, Asks.EQUAL, (literal,), negated=negated)
         case Member():
             return _membership(path, Asks.ANY_OF_FOLDED if node.fold else Asks.ANY_OF, node.values, negated=negated)
+        case InGroup():
+            return _membership(path, Asks.IN_GROUP, (node.name,), negated=negated)
         case Order(bound=int() | float() as bound):
             upper, is_open = node.operator in ("lt", "lte"), node.operator in ("lt", "gt")
             low, high = (None, bound) if upper else (bound, None)
@@ -145,6 +148,8 @@ def as_test(constraint: Constraint) -> Test:
         node: Node = Every(nodes=tuple(bounds))
     elif constraint.asks is Asks.EQUAL:
         node = Equal(literal=constraint.values[0])
+    elif constraint.asks is Asks.IN_GROUP:
+        node = InGroup(name=str(constraint.values[0]))
     else:
         node = Member(
             values=constraint.values,

@@ -22,6 +22,7 @@ from engine.targeting.tree import (
     ElemMatch,
     Equal,
     Every,
+    InGroup,
     KindIs,
     LiteralValue,
     Member,
@@ -38,6 +39,7 @@ from engine.targeting.tree import (
 )
 from engine.targeting.values import Scalar, as_number, key_of, padded_version
 from schemas.errors import SchemaError
+from schemas.shapes import Id
 
 KINDS = ("string", "number", "boolean", "array", "object", "null")
 
@@ -47,12 +49,13 @@ class Condition:
     """A parsed condition; compared by identity.
 
     ``paths``: every attribute path it reads, with those inside ``$elemMatch`` after the path of their array.
-    ``warnings``: what is odd though valid, in the order of the text.
+    ``warnings``: what is odd though valid, in the order of the text. ``groups``: the saved groups it names, sorted.
     """
 
     root: Node
     paths: frozenset[str]
     warnings: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 def parse_condition(obj: object, *, field: str = "") -> Condition:
@@ -62,7 +65,12 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     """
     reader = _Reader()
     root = reader.condition(obj, _Place(field=field, within="", path="", depth=1))
-    return Condition(root=root, paths=frozenset(reader.paths), warnings=tuple(dict.fromkeys(reader.warnings)))
+    return Condition(
+        root=root,
+        paths=frozenset(reader.paths),
+        warnings=tuple(dict.fromkeys(reader.warnings)),
+        groups=tuple(sorted(reader.groups)),
+    )
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +106,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.paths: dict[str, None] = {}
+        self.groups: dict[str, None] = {}
         self.warnings: list[str] = []
         self._terms = 0
         self._values = 0
@@ -189,7 +198,7 @@ class _Reader:
 
 
 _GROUPS = ("$and", "$or", "$nor", "$not")
-_SAVED_GROUPS = ("$inGroup", "$notInGroup", "$savedGroup", "$savedGroups")
+_SAVED_CONDITIONS = ("$savedGroup", "$savedGroups")
 
 
 def _every(nodes: Sequence[Node]) -> Node:
@@ -202,8 +211,11 @@ def _shown(value: object) -> str:
 
 
 def _refuse_key(key: str, place: _Place) -> NoReturn:
-    if key in _SAVED_GROUPS:
-        place.refuse("saved groups belong to a later version", 'list the values with "$in" or "$nin"')
+    if key in _SAVED_CONDITIONS:
+        place.refuse(
+            f"{key} names a condition that is kept elsewhere, and what this one reads would not be known from its text",
+            'write the condition itself, or ask "$inGroup" for the values of a control of kind group',
+        )
     if key in _OPERATORS:
         place.refuse(f"{key} tests a value and stands where a path is expected", f'write {{"path": {{"{key}": ...}}}}')
     if key in _GROUPS:
@@ -249,6 +261,15 @@ def _is_in(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> No
     return Member(values=tuple(distinct.values()), lookup=frozenset(distinct), fold=fold)
 
 
+def _in_group(reader: _Reader, operand: object, place: _Place) -> Node:
+    try:
+        name = msgspec.convert(operand, Id)
+    except msgspec.ValidationError:
+        place.refuse(f"{_shown(operand)} is no name of a group", "write that of a control of kind group, as a string")
+    reader.groups[name] = None
+    return InGroup(name=name)
+
+
 def _listed(reader: _Reader, operand: object, place: _Place) -> list[object]:
     if not isinstance(operand, list):
         place.refuse(f"{_shown(operand)} is no array", "write the values between [ and ]")
@@ -266,7 +287,8 @@ def _ordered(operator: Operator) -> Callable[[_Reader, object, _Place], Node]:
 
 def _version(operator: Literal["eq", "lt", "lte", "gt", "gte"]) -> Callable[[_Reader, object, _Place], Node]:
     def read(reader: _Reader, operand: object, place: _Place) -> Node:
-        return Version(operator=operator, padded=padded_version(_number_or_string(reader, operand, place)))
+        given = _number_or_string(reader, operand, place)
+        return Version(operator=operator, padded=padded_version(given), written=given)
 
     return read
 
@@ -345,6 +367,8 @@ _OPERATORS: dict[str, Callable[[_Reader, object, _Place], Node]] = {
     "$nin": _negated(_in),
     "$ini": _ini,
     "$nini": _negated(_ini),
+    "$inGroup": _in_group,
+    "$notInGroup": _negated(_in_group),
     "$exists": _exists,
     "$type": _type,
     "$regex": _pattern(fold=False),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.bitmaps import Words, pack
 from engine.targeting.clauses import Asks, Membership, Range
 from engine.targeting.lanes import MembershipLane, RangeLane
+from engine.targeting.values import Scalar
 
 # A value that more than one in so many clauses name has a finished row, which then takes less than four times the
 # memory of the places it replaces.
@@ -25,24 +26,40 @@ _SLICE_RANGES = 2_000
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-class MembershipDraft:
-    """Gathers, for each value, the clauses that name it."""
+class Vocabulary:
+    """Numbers the values that constraints name, for all lanes that look at one path in the same way.
 
-    def __init__(self, asks: Asks) -> None:
-        self._asks = asks
+    So a request's values, of which there may be a thousand, are looked for once, however many lanes there are.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
         numbers: dict[object, int] = {}
         # By type, so that True does not find 1 and no array is hashed; an int finds the float that equals it.
-        self._slots: dict[type, dict[object, int]] = {
+        self.slots: dict[type, dict[object, int]] = {
             str: {},
             bool: {},
             type(None): {},
             int: numbers,
             float: numbers,
         }
+
+    def slot(self, value: Scalar) -> int:
+        """The number of a value, a new one when it has none."""
+        slot = self.slots[type(value)].setdefault(value, self.count)
+        self.count += slot == self.count
+        return slot
+
+
+class MembershipDraft:
+    """Gathers, for each value, the clauses that name it."""
+
+    def __init__(self, asks: Asks, vocabulary: Vocabulary) -> None:
+        self._asks = asks
+        self._vocabulary = vocabulary
         self._namings: list[int] = []  # slots; beside it in _owners the clause that names it
         self._owners: list[int] = []
         self._demanding: list[int] = []  # clauses that an unlisted value fails
-        self._slot_count = 0
         self.clauses: list[int] = []
         self.constraints: list[Membership] = []
 
@@ -52,10 +69,7 @@ class MembershipDraft:
         self.constraints.append(constraint)
         if not constraint.negated:
             self._demanding.append(clause)
-        for value in constraint.values:
-            slot = self._slots[type(value)].setdefault(value, self._slot_count)
-            self._slot_count += slot == self._slot_count
-            self._namings.append(slot)
+        self._namings.extend(map(self._vocabulary.slot, constraint.values))
         self._owners.extend([clause] * len(constraint.values))
 
     def finish(self, clauses: int) -> Generator[None, None, MembershipLane]:
@@ -68,7 +82,7 @@ class MembershipDraft:
         yield
         return MembershipLane(
             asks=self._asks,
-            slots=self._slots,
+            slots=self._vocabulary.slots,
             unlisted=unlisted,
             rows=(yield from _finished_rows(owners, counts, unlisted, clauses)),
             starts=starts,
@@ -78,7 +92,7 @@ class MembershipDraft:
     def _owners_by_slot(self) -> Generator[None, None, tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """The clauses ordered by the slot they name, and how many name each slot: a counting sort, slice by slice."""
         namings = np.array(self._namings, dtype=np.int64)
-        counts = np.bincount(namings, minlength=self._slot_count)
+        counts = np.bincount(namings, minlength=self._vocabulary.count)
         filled = np.cumsum(counts) - counts
         ordered = np.empty(len(namings), dtype=np.int64)
         for start in range(0, len(namings), _SLICE_NAMINGS):
@@ -88,7 +102,7 @@ class MembershipDraft:
             since_slot_began = np.arange(len(part)) - np.searchsorted(slots, slots)
             owners = np.array(self._owners[start : start + _SLICE_NAMINGS], dtype=np.int64)
             ordered[filled[slots] + since_slot_began] = owners[order]
-            filled += np.bincount(part, minlength=self._slot_count)
+            filled += np.bincount(part, minlength=self._vocabulary.count)
             yield
         return ordered, counts
 

@@ -1,15 +1,16 @@
 """Whether a condition holds: the language's meaning, one value at a time. The index must always agree with this."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from engine.targeting.base import Attributes
+from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.condition import Condition
 from engine.targeting.tree import (
     ContainsAll,
     ElemMatch,
     Equal,
     Every,
+    InGroup,
     KindIs,
     LiteralValue,
     Member,
@@ -34,18 +35,20 @@ from engine.targeting.values import (
     utf16_order,
 )
 
-
-def matches(condition: Condition, attributes: Attributes) -> bool:
-    """Whether the attributes of a request satisfy a condition. Never raises for JSON values."""
-    return holds(condition.root, attributes)
+_NOBODY: Final[frozenset[object]] = frozenset()  # a group that is not there has nobody in it
 
 
-def holds(node: Node, value: object) -> bool:
+def matches(condition: Condition, attributes: Attributes, groups: Groups = NO_GROUPS) -> bool:
+    """Whether the attributes of a request satisfy a condition under the groups in force. Never raises for JSON values."""
+    return holds(condition.root, attributes, groups)
+
+
+def holds(node: Node, value: object, groups: Groups = NO_GROUPS) -> bool:
     """Whether a value satisfies a part of a condition."""
-    return _RULES[type(node)](node, value)
+    return _RULES[type(node)](node, value, groups)
 
 
-def _equal(node: Equal, value: object) -> bool:
+def _equal(node: Equal, value: object, _: Groups) -> bool:
     if node.fold and isinstance(node.literal, str) and isinstance(value, str):
         return node.literal.lower() == value.lower()
     return _same(node.literal, value)
@@ -63,7 +66,7 @@ def _same(literal: LiteralValue, value: object) -> bool:
     return same_scalar(literal, value)
 
 
-def _member(node: Member, value: object) -> bool:
+def _member(node: Member, value: object, _: Groups) -> bool:
     if isinstance(value, list):
         return any(_is_one_of(node, element) for element in value)
     return _is_one_of(node, value)
@@ -77,7 +80,14 @@ def _is_one_of(node: Member, value: object) -> bool:
     return key_of(value) in node.lookup
 
 
-def _order(node: Order, value: object) -> bool:
+def _in_group(node: InGroup, value: object, groups: Groups) -> bool:
+    listed = groups.get(node.name, _NOBODY)
+    if isinstance(value, list):
+        return any(isinstance(element, SCALARS) and key_of(element) in listed for element in value)
+    return isinstance(value, SCALARS) and key_of(value) in listed
+
+
+def _order(node: Order, value: object, _: Groups) -> bool:
     if isinstance(value, str) and isinstance(node.bound, str):
         return _ORDERS[node.operator](utf16_order(value, node.bound))
     number = as_number(value)
@@ -95,53 +105,54 @@ _ORDERS: dict[str, Callable[[int], bool]] = {
 }
 
 
-def _version(node: Version, value: object) -> bool:
+def _version(node: Version, value: object, _: Groups) -> bool:
     return _ORDERS[node.operator](utf16_order(padded_version(value), node.padded))
 
 
-def _pattern(node: Pattern, value: object) -> bool:
+def _pattern(node: Pattern, value: object, _: Groups) -> bool:
     return isinstance(value, str) and node.found(value)
 
 
-def _kind(node: KindIs, value: object) -> bool:
+def _kind(node: KindIs, value: object, _: Groups) -> bool:
     return kind_of(value) == node.kind
 
 
-def _size(node: Size, value: object) -> bool:
-    return isinstance(value, list) and holds(node.length, len(value))
+def _size(node: Size, value: object, groups: Groups) -> bool:
+    return isinstance(value, list) and holds(node.length, len(value), groups)
 
 
-def _elem_match(node: ElemMatch, value: object) -> bool:
-    return isinstance(value, list) and any(item is not None and holds(node.element, item) for item in value)
+def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
+    return isinstance(value, list) and any(item is not None and holds(node.element, item, groups) for item in value)
 
 
-def _contains_all(node: ContainsAll, value: object) -> bool:
-    return isinstance(value, list) and all(any(holds(one, item) for item in value) for one in node.elements)
+def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
+    return isinstance(value, list) and all(any(holds(one, item, groups) for item in value) for one in node.elements)
 
 
 # Most of the nodes of a tree are of these four: they dispatch by themselves, a call less for each node below.
 
 
-def _where(node: Where, value: object) -> bool:
+def _where(node: Where, value: object, groups: Groups) -> bool:
     test = node.test
-    return _RULES[type(test)](test, at_path(value, node.parts))
+    return _RULES[type(test)](test, at_path(value, node.parts), groups)
 
 
-def _every(node: Every, value: object) -> bool:
-    return all(_RULES[type(one)](one, value) for one in node.nodes)
+def _every(node: Every, value: object, groups: Groups) -> bool:
+    return all(_RULES[type(one)](one, value, groups) for one in node.nodes)
 
 
-def _some(node: Some, value: object) -> bool:
-    return any(_RULES[type(one)](one, value) for one in node.nodes)
+def _some(node: Some, value: object, groups: Groups) -> bool:
+    return any(_RULES[type(one)](one, value, groups) for one in node.nodes)
 
 
-def _not(node: Not, value: object) -> bool:
-    return not _RULES[type(node.node)](node.node, value)
+def _not(node: Not, value: object, groups: Groups) -> bool:
+    return not _RULES[type(node.node)](node.node, value, groups)
 
 
-_RULES: dict[type, Callable[[Any, object], bool]] = {
+_RULES: dict[type, Callable[[Any, object, Groups], bool]] = {
     Equal: _equal,
     Member: _member,
+    InGroup: _in_group,
     Order: _order,
     Version: _version,
     Pattern: _pattern,

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from engine.bitmaps import pack
 from engine.layout import UNKNOWN, Ints, Verdicts, Words
 from engine.limits import INDEX_LANES_MAX, TEST_ANSWERS_KEPT_BYTES
-from engine.targeting.base import Attributes
+from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
-from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft
+from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
 from engine.targeting.tables import LanesOfPath, LaneTables, assemble
@@ -64,12 +64,13 @@ class _Compiled:
 class TargetingIndex:
     """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
 
-    __slots__ = ("_compiled", "_kept", "_kept_bytes")
+    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
+        self._groups = NO_GROUPS  # those that the kept answers were given under
 
     @classmethod
     def build_sliced(
@@ -91,17 +92,20 @@ class TargetingIndex:
         """See ``Matcher``."""
         return self._compiled.conditions
 
-    def ask(self, attributes: Attributes) -> Clauses:
+    def ask(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
         """See ``Matcher``."""
         compiled = self._compiled
-        return compiled.tables.ask(attributes, compiled.exists, self._answered(attributes))
+        if groups is not self._groups:
+            self._groups = groups
+            self._forget()
+        return compiled.tables.ask(attributes, groups, compiled.exists, self._answered(attributes))
 
-    def answer(self, test: int, attributes: Attributes, clauses: Clauses) -> None:
+    def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
         """See ``Matcher``."""
         if clauses.answers[test] == UNKNOWN:
             tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
             value = at_path(attributes, tested.parts)
-            answer = clauses.answers[test] = holds(self._compiled.tests[test].node, value)
+            answer = clauses.answers[test] = holds(self._compiled.tests[test].node, value, groups)
             if _comes_again(value):
                 self._kept_of(tested, value)[test - tested.first] = answer
 
@@ -119,15 +123,18 @@ class TargetingIndex:
         held = self._kept.get(key)
         if held is None:
             if self._kept_bytes > TEST_ANSWERS_KEPT_BYTES:
-                self._kept.clear()
-                self._kept_bytes = 0
+                self._forget()
             held = self._kept[key] = np.full(tested.after - tested.first, UNKNOWN, np.int8)
             self._kept_bytes += len(held) + KEPT_OVERHEAD_BYTES
         return held
 
-    def matching(self, attributes: Attributes) -> NDArray[np.bool_]:
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._kept_bytes = 0
+
+    def matching(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> NDArray[np.bool_]:
         """Shape (conditions,): which of them hold. For whoever wants all of them, as a scan seldom does."""
-        clauses, found = self.ask(attributes), np.zeros(len(self), np.int64)
+        clauses, found = self.ask(attributes, groups), np.zeros(len(self), np.int64)
         while True:
             all_that_hold(self.conditions, clauses, found)
             missing = np.unique(-1 - found[found < 0]).tolist()
@@ -135,7 +142,7 @@ class TargetingIndex:
                 matched: NDArray[np.bool_] = found == 1
                 return matched
             for test in missing:
-                self.answer(test, attributes, clauses)
+                self.answer(test, attributes, groups, clauses)
 
 
 def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generator[None, None, _Compiled]:
@@ -222,6 +229,7 @@ class _Sorter:
         self.tests: list[Test] = []
         self._conditions = conditions
         self._drafts: dict[tuple[str, Asks, int], Draft] = {}
+        self._vocabularies: dict[tuple[str, Asks], Vocabulary] = {}
         self._numbers: dict[Hashable, int] = {}
         self._testing: list[tuple[int, int]] = []  # clause, 2 x test + negated
 
@@ -260,7 +268,8 @@ class _Sorter:
             draft.add(place, constraint)
         else:
             if not isinstance(draft, MembershipDraft):
-                draft = self._drafts[key] = MembershipDraft(constraint.asks)
+                vocabulary = self._vocabularies.setdefault(key[:2], Vocabulary())
+                draft = self._drafts[key] = MembershipDraft(constraint.asks, vocabulary)
             draft.add(place, constraint)
 
     def _number(self, place: int, test: Test) -> None:

@@ -8,21 +8,25 @@ that leaves of the clauses.
 import bisect
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import Words
+from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.clauses import Asks
-from engine.targeting.values import as_number
+from engine.targeting.values import SCALARS, as_number, key_of
+
+_TEXTS: Final = frozenset([str])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MembershipLane:
     """Constraints "is (not) one of these values".
 
-    ``slots``: the number of each value that some constraint names, by type. ``unlisted`` is the row of the clauses that
+    ``slots``: the number of each value that some constraint names, by type; lanes that look at one path in the same way
+    share it, so that a value may have a number and no owner. ``unlisted`` is the row of the clauses that
     a value named by no constraint passes. A value that is named turns over the bits of the clauses that name it: they
     are ``owners`` from ``starts[slot]`` to ``starts[slot + 1]``. A value named by many clauses has its finished row in
     ``rows``.
@@ -35,8 +39,10 @@ class MembershipLane:
     starts: NDArray[np.int64]
     owners: NDArray[np.int64]
 
-    def slots_of(self, value: object) -> list[int]:
-        """The slots of the value, or of an array's elements, that some constraint names."""
+    def slots_of(self, value: object, groups: Groups = NO_GROUPS) -> list[int]:
+        """The slots of the value, of an array's elements or of the groups they are in, that some constraint names."""
+        if self.asks is Asks.IN_GROUP:
+            return self._groups_of(value, groups)
         if not isinstance(value, list):
             if self.asks is Asks.ANY_OF_FOLDED and isinstance(value, str):
                 value = value.lower()
@@ -48,11 +54,24 @@ class MembershipLane:
         if self.asks is Asks.ANY_OF_FOLDED:
             value = [one.lower() if isinstance(one, str) else one for one in value]
         tables = self.slots
+        if _TEXTS.issuperset(map(type, value)):  # as ids are, of which there may be a thousand
+            return [slot for slot in map(tables[str].get, value) if slot is not None]
         return [
             slot
             for one in value
             if (table := tables.get(type(one))) is not None and (slot := table.get(one)) is not None
         ]
+
+    def _groups_of(self, value: object, groups: Groups) -> list[int]:
+        """The work grows with the groups that constraints name, not with what is in them."""
+        named = self.slots[str]
+        if isinstance(value, list):
+            keys = {key_of(one) for one in value if isinstance(one, SCALARS)}
+            return [slot for name, slot in named.items() if name in groups and not keys.isdisjoint(groups[str(name)])]
+        if not isinstance(value, SCALARS):
+            return []
+        key = key_of(value)
+        return [slot for name, slot in named.items() if name in groups and key in groups[str(name)]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layout import Codes, Verdicts, Words
-from engine.targeting.base import Attributes
+from engine.targeting.base import Attributes, Groups
 from engine.targeting.clauses import Asks
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import at_path
@@ -28,39 +28,39 @@ class LanesOfPath:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LaneTables:
-    """Lanes are numbered in the order of ``paths``, values through all lanes: lane i's begin at ``first_value[i]``.
+    """Lanes are numbered in the order of ``paths``, those of memberships and those of ranges each.
 
     ``first``, ``last``, ``turned`` and ``orderless`` have a row for each lane of ranges.
     """
 
     paths: Sequence[LanesOfPath]
-    first_value: Sequence[int]
     memberships: Memberships
     first: Codes
     last: Codes
     turned: Words
     orderless: Words
 
-    def ask(self, attributes: Attributes, exists: Words, answers: Verdicts) -> Clauses:
+    def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts) -> Clauses:
         """What a request leaves of the clauses, to be worked out."""
         asked: list[int] = []
-        asked_from = [0]
+        spans: list[tuple[int, int]] = []
         stretches: list[int] = []
-        first_values = iter(self.first_value)
         for path in self.paths:
             value = at_path(attributes, path.parts)
-            scalar = type(value)
+            scalar, slots = type(value), None
             for lane in path.members:
-                first = next(first_values)
-                if scalar is list or lane.asks is Asks.ANY_OF_FOLDED:
-                    asked += [first + slot for slot in lane.slots_of(value)]
-                elif (named := lane.slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
-                    asked.append(first + slot)  # what slots_of comes to, for most values there are
-                asked_from.append(len(asked))
+                if lane.slots is not slots:  # else the lane before looked for the same values in the same way
+                    slots, first = lane.slots, len(asked)
+                    if scalar is list or lane.asks > Asks.ANY_OF:
+                        asked += lane.slots_of(value, groups)
+                    elif (named := slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
+                        asked.append(slot)  # what slots_of comes to, for most values there are
+                    span = first, len(asked)
+                spans.append(span)
             if path.ranges:
                 stretches += [lane.stretch_of(value) for lane in path.ranges]
-        chosen = np.empty(len(asked_from) - 1, np.int32)
-        choose_rows(np.array(asked, np.int32), np.array(asked_from, np.int32), self.memberships, chosen)
+        chosen = np.empty(len(spans), np.int32)
+        choose_rows(np.array(asked, np.int32), np.array(spans, np.int32).reshape(-1, 2), self.memberships, chosen)
         return Clauses(
             exists=exists,
             lanes=self.memberships.rows,
@@ -92,15 +92,17 @@ def assemble(paths: Sequence[LanesOfPath], clauses: int) -> Generator[None, None
             lanes[row] = words_of
             finished[value + slot] = row
             row += 1
+        unnamed = np.flatnonzero(lane.starts[1:] == lane.starts[:-1])
+        finished[value + unnamed] = number
         named_from.append(lane.starts[1:] + namers)
         value += len(lane.starts) - 1
         namers += len(lane.owners)
         yield
     return LaneTables(
         paths=paths,
-        first_value=first_value,
         memberships=Memberships(
             rows=lanes,
+            first_value=np.array(first_value, np.int32),
             finished=finished,
             named_from=np.concatenate(named_from),
             namers=np.concatenate([np.zeros(0, np.int64), *(lane.owners for lane in members)]),

@@ -45,6 +45,13 @@ class Member:
     fold: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class InGroup:
+    """The value, or any element of it if it is an array, is in the saved group ``name``; a request finds its values."""
+
+    name: str
+
+
 Operator: TypeAlias = Literal["lt", "lte", "gt", "gte"]
 
 
@@ -59,10 +66,11 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
-    """The value read as a version stands in this order to ``padded``."""
+    """The value read as a version stands in this order to ``padded``, which is ``written`` as a version."""
 
     operator: Literal["eq", "lt", "lte", "gt", "gte"]
     padded: str
+    written: str | int | float = dataclasses.field(metadata=DERIVED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -133,5 +141,18 @@ class Not:
 
 
 Node: TypeAlias = (
-    Equal | Member | Order | Version | Pattern | KindIs | Size | ElemMatch | ContainsAll | Where | Every | Some | Not
+    Equal
+    | Member
+    | InGroup
+    | Order
+    | Version
+    | Pattern
+    | KindIs
+    | Size
+    | ElemMatch
+    | ContainsAll
+    | Where
+    | Every
+    | Some
+    | Not
 )

@@ -47,34 +47,36 @@ class Conditions(NamedTuple):
 
 class Memberships(NamedTuple):
     """The lanes of memberships. ``rows``: for each lane what a value passes that no constraint names; then finished
-    rows of single values; then one to work on for each lane. ``finished``, by value: its row, -1 for none. The clauses
-    that name a value are ``namers`` from ``named_from``.
+    rows of single values; then one to work on for each lane. Values are numbered through all lanes, those of lane i
+    from ``first_value[i]``. ``finished``, by value: its row (the lane's first one where no clause names it), -1 for none.
+    The clauses that name a value are ``namers`` from ``named_from``.
     """
 
     rows: Words
+    first_value: Codes
     finished: Codes
     named_from: Ints
     namers: Ints
 
 
 @compiled
-def choose_rows(asked: Codes, asked_from: Codes, lanes: Memberships, chosen: Codes) -> None:
-    """For each lane the row of clauses that a request's values pass: those of lane ``i`` are ``asked`` from
-    ``asked_from[i]``. An unlisted value and one with a finished row have it; others turn over the bits of their namers.
+def choose_rows(asked: Codes, spans: Codes, lanes: Memberships, chosen: Codes) -> None:
+    """For each lane the row of clauses that a request's values pass: those of lane ``i`` are ``asked`` from ``spans[i]``.
+    An unlisted value and one with a finished row have it; others turn over the bits of their namers.
     """
     rows, finished = lanes.rows, lanes.finished
     for lane in range(len(chosen)):
-        first, last = asked_from[lane], asked_from[lane + 1]
+        first, last, base = spans[lane, 0], spans[lane, 1], lanes.first_value[lane]
         if first == last:
             chosen[lane] = lane
-        elif last == first + 1 and finished[asked[first]] >= 0:
-            chosen[lane] = finished[asked[first]]
+        elif last == first + 1 and finished[base + asked[first]] >= 0:
+            chosen[lane] = finished[base + asked[first]]
         else:
             own = len(rows) - len(chosen) + lane
             chosen[lane] = own
             rows[own, :] = np.uint64(0)
             for place in range(first, last):
-                add_namers(asked[place], lane, own, lanes)
+                add_namers(base + asked[place], lane, own, lanes)
             for word in range(rows.shape[1]):
                 rows[own, word] ^= rows[lane, word]
 
@@ -83,6 +85,8 @@ def choose_rows(asked: Codes, asked_from: Codes, lanes: Memberships, chosen: Cod
 def add_namers(value: int, lane: int, own: int, lanes: Memberships) -> None:
     """Set in row ``own`` the bits of the clauses that name a value of a lane."""
     rows, ready = lanes.rows, lanes.finished[value]
+    if ready == lane:
+        return
     if ready >= 0:
         for word in range(rows.shape[1]):
             rows[own, word] |= rows[ready, word] ^ rows[lane, word]

@@ -9,6 +9,7 @@ from consumers.connection import client_arguments
 from scripts.command_audit import read_and_audit
 from scripts.command_why import find_out
 from scripts.topic_reading import TopicReading
+from tests.builders import ad, line_item
 from tests.kafka.cluster import Cluster
 from tests.kafka.running import request_record, results_reach, running, write_campaign
 
@@ -67,6 +68,13 @@ async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> 
     why = await find_out(cluster.settings(), "l1", 100, SILENT)
     assert why.state.verdict == "cannot serve: status_inactive"
     assert set(why.outcomes["ad1"]) == {"status_inactive"}
+    aimed = line_item(targeting={"adjudge.community": {"$inGroup": "growers"}}, version=2)
+    await cluster.write("campaign-updates", [(b"line_item/l1", orjson.dumps(aimed)), (b"ad/ad1", orjson.dumps(ad()))])
+    why = await find_out(cluster.settings(), "l1", 100, SILENT)
+    assert set(why.outcomes["ad1"]) == {"targeting"}
+    told = why.as_json()["refused_by_targeting"]
+    assert told["requests"] == told["away"]["1"] == why.outcomes["ad1"]["targeting"] >= 10
+    assert [one["condition"] for one in told["conditions"]] == ['{"adjudge.community": {"$inGroup": "growers"}}']
 
 
 async def test_reading_ends_where_the_topic_ended(cluster: Cluster) -> None:

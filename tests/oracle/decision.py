@@ -116,14 +116,17 @@ def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
     free = personal(request, held.limits.get("tcf_vendor_id", 0))
     attributes = attributes_of(request, now_ms, personalised=free)
     page = page_of(attributes)
-    policy = next(one for one in ranked_policies(held) if condition_holds(one.get("when"), page))
-    floors = [one["cpm_micros"] for one in policy.get("floors", ()) if condition_holds(one.get("when"), page)]
+    policy = next(one for one in ranked_policies(held) if condition_holds(one.get("when"), page, held.groups))
+    floors = [
+        one["cpm_micros"] for one in policy.get("floors", ()) if condition_holds(one.get("when"), page, held.groups)
+    ]
     slots, refused = slots_of(request, policy, max([policy.get("floor_cpm_micros", 0), *floors]))
     return Asked(
         request=request,
         now_ms=now_ms,
         personalised=free,
         attributes=attributes,
+        groups=held.groups,
         policy=policy,
         slots=slots,
         refused=refused,

@@ -43,7 +43,7 @@ def find_refusal(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> Reas
     if blocked_by_policy(one, asked.policy.get("blocked", {})):
         return Reason.BLOCKED_BY_POLICY
     targeting = one.part("line_item").get("targeting", {})
-    if not condition_holds(targeting, asked.attributes):
+    if not condition_holds(targeting, asked.attributes, asked.groups):
         return Reason.TARGETING
     if not asked.personalised and reads_personal(targeting):
         return Reason.PERSONAL_DATA_UNAVAILABLE

@@ -14,6 +14,7 @@ from schemas.entities import decode_entity
 from schemas.errors import SchemaError
 
 Json = dict[str, Any]
+Groups = Mapping[str, list[Any]]  # values of saved groups, by name
 Record = tuple[str, Json | None]  # key and value; None removes
 
 INVALID: Final[Json] = {}
@@ -46,6 +47,10 @@ class Held:
         return named["value"].encode() if named else b""
 
     @property
+    def groups(self) -> Groups:
+        return {one["name"]: one["values"] for one in self.controls_of("group")}
+
+    @property
     def limits(self) -> Mapping[str, Any]:
         return self._controls.get("limits/default", {})
 
@@ -63,8 +68,26 @@ def acceptable(key: str, value: bytes) -> bool:
     return True
 
 
-def condition_holds(condition: Json | None, attributes: Mapping[str, object]) -> bool:
-    return condition is None or matches(_parsed(orjson.dumps(condition)), attributes)
+def condition_holds(condition: Json | None, attributes: Mapping[str, object], groups: Groups) -> bool:
+    """A saved group is what it lists: the condition is asked with its values written out."""
+    return condition is None or matches(_parsed(orjson.dumps(written_out(condition, groups))), attributes)
+
+
+def written_out(condition: Any, groups: Groups) -> Any:
+    """``$inGroup`` and ``$notInGroup`` as ``$in`` and ``$nin`` of the group's values, none where there is no group."""
+    if isinstance(condition, list):
+        return [written_out(one, groups) for one in condition]
+    if not isinstance(condition, dict):
+        return condition
+    found: Json = {}
+    for key, operand in condition.items():
+        if key in ("$inGroup", "$notInGroup"):
+            operator = "$in" if key == "$inGroup" else "$nin"
+            assert operator not in condition
+            found[operator] = groups.get(operand, [])
+        else:
+            found[key] = written_out(operand, groups)
+    return found
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -6,7 +6,7 @@ Of the fields that ``tests/property/decision_worlds.py`` generates; how odd ones
 import copy
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from tests.oracle.privacy_signals import gpp_permits, read_gpp, tc_permits
@@ -56,6 +56,7 @@ class Asked:
     now_ms: int
     personalised: bool
     attributes: Json
+    groups: Mapping[str, list[Any]]
     policy: Json
     slots: tuple[Slot, ...]
     refused: dict[int, str]

@@ -46,11 +46,18 @@ CONDITIONS: Final[tuple[Json, ...]] = (
     {"imp.0.tagid": {"$ne": "top"}},
     {"site.cat": {"$all": ["IAB1", "IAB2"]}},
     {"site.cat": {"$size": 1}},
+    {"site.cat": {"$inGroup": "g1"}},
+    {"device.geo.country": {"$notInGroup": "g1"}},
+    {"device.geo.country": {"$inGroup": "g2", "$ne": "USA"}},
+    {"imp": {"$elemMatch": {"tagid": {"$inGroup": "g2"}}}},
+    {"device.os": {"$notInGroup": "g3"}},
     # These read what is removed from requests that are not personalised.
     {"user.yob": {"$gte": 1980}},
     {"user.yob": {"$not": {"$gt": 2009}}},
     {"adjudge.segments": {"$in": ["s1"]}},
     {"adjudge.segments": {"$nin": ["s1"]}},
+    {"adjudge.segments": {"$inGroup": "g1"}},
+    {"adjudge.segments": {"$notInGroup": "g3"}},
     {"adjudge.interests": {"$in": ["art"]}},
     {"$or": [{"device.os": "ios"}, {"user.gender": {"$exists": False}}]},
     {"user": {"$exists": True}},
@@ -298,6 +305,14 @@ class CatalogMaker(Dice):
             made.append({**self.policy("feed", {"site.domain": "feed.example"}), "rank": self.chance.choice((0, 5))})
         if self.percent(20):
             made.append({**self.policy("top", {"imp.tagid": "top"}), "rank": self.chance.choice((-1, 0, 5))})
+        if self.percent(15):
+            made.append({**self.policy("saved", {"device.geo.country": {"$inGroup": "g1"}}), "rank": 3})
+        for name in ("g1", "g2", "g3"):
+            if self.percent(60):
+                listed = self.some(
+                    ("USA", "CAN", "IAB1", "top", "ios", "s1", "s2", 1, 2.5), self.chance.choice((0, 2, 5))
+                )
+                made.append({"kind": "group", "name": name, "values": listed})
         if self.percent(50):
             made.append({"kind": "seed", "name": "default", "value": self.chance.choice(("x", "y"))})
         if self.percent(30):

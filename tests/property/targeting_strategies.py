@@ -1,10 +1,13 @@
 """Generated targeting: few paths and few values, so that conditions and attributes meet, of every kind and mixture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
+from engine.targeting.base import Groups
 from engine.targeting.condition import KINDS
+from engine.targeting.values import key_of
 
 Json = object
 
@@ -12,6 +15,7 @@ STRINGS = ["a", "A", "b", "", "10", " 2 ", "0x10", "é", "\uffff", "\U0001f600"]
 VERSIONS = ["0", "1.2", "1.2.3", "v1.2.3", "1.2.3-beta", "1.2.3-beta.2", "1.2.3+build", "1.10.3", "1..2"]
 NUMBERS = [0, 1, 2, 10, 1.0, -1, 2.5, -0.0, 2**53, 2**53 + 1, 1e300, 10**30]
 PATTERNS = ["a", "^a", "b$", "^[0-9]+$", "a|1", "^$", "(a+)+$", "[^a]", "1.2"]
+GROUP_NAMES = ["g1", "g2", "g3", "g.absent"]
 PATHS = ["x", "x", "x", "y", "o.x", "list", "list", "list.0", "list.length", "o"]
 
 # Few values most of the time, so that they meet.
@@ -36,12 +40,27 @@ def _one(operator: str, operands: st.SearchStrategy[Json]) -> st.SearchStrategy[
     return operands.map(lambda operand: {operator: operand})
 
 
+# Values of saved groups, by name; of a group that is not there, nothing.
+group_values = st.dictionaries(
+    st.sampled_from(GROUP_NAMES[:3]),
+    st.lists(st.one_of(st.sampled_from(["a", "A", "b", "10", 1, 2]), strings, numbers)),
+)
+
+
+def groups_of(listed: Mapping[str, Sequence[Any]]) -> Groups:
+    """The groups as the evaluator and the index take them."""
+    return {name: frozenset(map(key_of, values)) for name, values in listed.items()}
+
+
+groups = group_values.map(groups_of)
+
 _listed = st.lists(scalars, max_size=4)
 
 indexed_operators = st.one_of(
     *(_one(name, scalars) for name in ("$eq", "$ne")),
     *(_one(name, _listed) for name in ("$in", "$nin", "$ini", "$nini")),
     *(_one(name, numbers) for name in ("$lt", "$lte", "$gt", "$gte")),
+    *(_one(name, st.sampled_from(GROUP_NAMES)) for name in ("$inGroup", "$notInGroup")),
     _one("$exists", st.booleans()),
 )
 
@@ -108,6 +127,7 @@ INDEXED_TESTS = [
     *_each("$eq $ne", _OPERANDS),
     *_each("$in $nin $ini $nini", _LISTS),
     *RANGE_TESTS,
+    *_each("$inGroup $notInGroup", ["texts", "numbers", "absent"]),
     *_each("$exists", [True, False]),
 ]
 OTHER_TESTS = [
@@ -121,6 +141,7 @@ OTHER_TESTS = [
         "$elemMatch", [{}, {"$eq": "a"}, {"$gt": 0}, {"$exists": False}, {"x": "a"}, {"$or": [{"x": 1}, {"y": None}]}]
     ),
 ]
+EVERY_GROUP: dict[str, list[Json]] = {"texts": ["a", "10", "\U0001f600"], "numbers": [0, 1, 2.5, 2**53]}
 EVERY_VALUE: list[Json] = [
     *_OPERANDS,
     *([operand] for operand in _OPERANDS),

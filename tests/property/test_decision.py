@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, Final
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import event, given, settings
@@ -15,9 +16,11 @@ from engine.decide import ask, decide, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
 from engine.limits import PPB
+from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.settlement import TierResult
-from engine.why import reasons_of
+from engine.targeting.evaluator import matches
+from engine.why import count_reasons, reasons_of
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.events import Cost, Impression
@@ -258,6 +261,37 @@ def test_an_explanation_names_every_ad_of_its_line_item(chance: Random, ads: int
             else:
                 reasons = {ad: verdict.reasons[ad] for ad in own}
                 assert explained.ads == {ad: "won" if one is None else one.label for ad, one in reasons.items()}
+                refused = Reason.TARGETING in reasons.values()
+                assert (explained.refused_by_targeting, bool(explained.misses)) == (refused, refused)
+
+
+@given(chances, catalog_sizes)
+def test_targeting_is_counted_as_often_as_the_evaluator_says(chance: Random, ads: int) -> None:
+    """Over all rows: those whose condition does not hold and which nothing refuses before their targeting does."""
+    stuff = some_world(chance, ads=ads, requests=REQUESTS)
+    held, world = stuff.held, stage_of(stuff, stuff.records, merges=[len(stuff.records) // 2]).world()
+    for drawn, now_ms in stuff.requests:
+        request = read(drawn)
+        asked = ask(request, world, place(event_time_ms=now_ms), duplicate=False)
+        if not_auctioned(asked) is not None:
+            continue
+        results = run_auctions(asked, exhaustive=True)
+        found = {
+            ad: reason for one in held.entities_of("line_item") for ad, reason in reasons_of(results, one["id"]).items()
+        }
+        counted = 0
+        for ad, reason in found.items():
+            row = world.catalog.row_of(ad)
+            assert row is not None
+            fits = matches(row.condition, asked.attributes, world.controls.groups)
+            if reason is Reason.TARGETING or reason is None or reason > Reason.TARGETING:
+                assert fits is (reason is not Reason.TARGETING)
+            counted += reason is Reason.TARGETING
+        every = [
+            msgspec.structs.replace(one, outcome=msgspec.structs.replace(one.outcome, line=INT64_MIN))
+            for one in results
+        ]  # every row contends
+        assert count_reasons(every, world.catalog).get("targeting", 0) == counted
 
 
 @given(chances, catalog_sizes)

@@ -1,6 +1,6 @@
 """The evaluator agrees with GrowthBook's own package, save where that departs from the published cases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import growthbook.core
@@ -65,9 +65,11 @@ def package_with_published_cases() -> Iterator[None]:
         yield
 
 
-def agrees(condition: dict[str, object], attributes: dict[str, object]) -> bool:
-    expected: bool = growthbook.core.evalCondition(attributes, condition)
-    return matches(parse_condition(condition), attributes) is expected
+def agrees(
+    condition: dict[str, object], attributes: dict[str, object], listed: Mapping[str, list[Any]] = generated.EVERY_GROUP
+) -> bool:
+    expected: bool = growthbook.core.evalCondition(attributes, condition, dict(listed))
+    return matches(parse_condition(condition), attributes, generated.groups_of(listed)) is expected
 
 
 @pytest.mark.parametrize("test", [*generated.INDEXED_TESTS, *generated.OTHER_TESTS], ids=str)
@@ -84,9 +86,11 @@ def test_every_plain_value_on_every_value() -> None:
 
 
 @settings(max_examples=settings().max_examples * 5)
-@given(condition=generated.conditions, attributes=generated.attributes)
-def test_conditions_agree_with_the_package(condition: dict[str, object], attributes: dict[str, object]) -> None:
-    assert agrees(condition, attributes)
+@given(condition=generated.conditions, attributes=generated.attributes, listed=generated.group_values)
+def test_conditions_agree_with_the_package(
+    condition: dict[str, object], attributes: dict[str, object], listed: dict[str, list[object]]
+) -> None:
+    assert agrees(condition, attributes, listed)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from engine.targeting import clauses as clauses_module
 from engine.targeting import drafts
 from engine.targeting import index as index_module
+from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
 from engine.targeting.index import TargetingIndex
@@ -19,9 +20,11 @@ from tests.property import targeting_strategies as generated
 Json = dict[str, object]
 
 
-def assert_agrees(index: TargetingIndex, conditions: Sequence[Condition], attributes: Json) -> None:
-    found = index.matching(attributes)
-    assert found.tolist() == [matches(condition, attributes) for condition in conditions]
+def assert_agrees(
+    index: TargetingIndex, conditions: Sequence[Condition], attributes: Json, groups: Groups = NO_GROUPS
+) -> None:
+    found = index.matching(attributes, groups)
+    assert found.tolist() == [matches(condition, attributes, groups) for condition in conditions]
 
 
 def parsed(texts: Sequence[Json]) -> list[Condition]:
@@ -30,13 +33,16 @@ def parsed(texts: Sequence[Json]) -> list[Condition]:
 
 @settings(max_examples=settings().max_examples * 3)
 @given(
-    texts=st.lists(generated.conditions, max_size=12), requests=st.lists(generated.attributes, min_size=1, max_size=4)
+    texts=st.lists(generated.conditions, max_size=12),
+    requests=st.lists(generated.attributes, min_size=1, max_size=4),
+    groups=st.lists(generated.groups, min_size=1, max_size=2),
 )
-def test_any_conditions(texts: list[Json], requests: list[Json]) -> None:
+def test_any_conditions(texts: list[Json], requests: list[Json], groups: list[Groups]) -> None:
+    """Whatever groups are in force when a request comes; an index is built without them."""
     conditions = parsed(texts)
     index = TargetingIndex(conditions)
-    for attributes in requests:
-        assert_agrees(index, conditions, attributes)
+    for held, attributes in itertools.product(groups, requests):
+        assert_agrees(index, conditions, attributes, held)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1_000, 10**6])
@@ -61,12 +67,13 @@ def test_answers_kept_for_a_value_are_those_of_no_other(kept_bytes: int, monkeyp
 @given(
     texts=st.lists(generated.indexed_conditions, max_size=12),
     requests=st.lists(generated.attributes, min_size=1, max_size=4),
+    groups=generated.groups,
 )
-def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: list[Json]) -> None:
+def test_conditions_that_the_index_holds_in_full(texts: list[Json], requests: list[Json], groups: Groups) -> None:
     conditions = parsed(texts)
     index = TargetingIndex(conditions)
     for attributes in requests:
-        assert_agrees(index, conditions, attributes)
+        assert_agrees(index, conditions, attributes, groups)
     few = [i for i, text in enumerate(texts) if not any(name in repr(text) for name in ("$and", "$or", "$nor", "$not"))]
     assert not TargetingIndex([conditions[i] for i in few]).tests
 
@@ -87,10 +94,11 @@ def test_every_operator_and_every_pair_of_them_on_every_value(rows_from: int) ->
         patch.setattr(drafts, "_SLICE_NAMINGS", 7)
         index = TargetingIndex(conditions)
     assert not index.tests
+    groups = generated.groups_of(generated.EVERY_GROUP)
     for value in generated.EVERY_VALUE:
         attributes = {"x": value}
-        expected = [matches(condition, attributes) for condition in conditions]
-        assert index.matching(attributes).tolist() == expected
+        expected = [matches(condition, attributes, groups) for condition in conditions]
+        assert index.matching(attributes, groups).tolist() == expected
 
 
 @given(
@@ -142,17 +150,20 @@ def test_more_alternatives_than_the_limit_are_tested(groups: int, *, negated: bo
 @given(
     texts=st.lists(generated.indexed_conditions, min_size=1, max_size=10),
     requests=st.lists(generated.attributes, min_size=1, max_size=3),
+    groups=generated.groups,
     lanes=st.integers(0, 3),
     clauses=st.integers(1, 4),
 )
-def test_what_exceeds_a_limit_is_tested(texts: list[Json], requests: list[Json], lanes: int, clauses: int) -> None:
+def test_what_exceeds_a_limit_is_tested(
+    texts: list[Json], requests: list[Json], groups: Groups, lanes: int, clauses: int
+) -> None:
     conditions = parsed(texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "INDEX_LANES_MAX", lanes)
         patch.setattr(clauses_module, "CONDITION_CLAUSES_MAX", clauses)
         index = TargetingIndex(conditions)
     for attributes in requests:
-        assert_agrees(index, conditions, attributes)
+        assert_agrees(index, conditions, attributes, groups)
 
 
 @given(

@@ -7,7 +7,7 @@ from scripts.bench_stages import Stage, against, by_name, timed
 def test_every_stage_of_a_decision_is_measured() -> None:
     stages, facts = bench_core.run(requests=30, line_items=3)
     names = [stage.name for stage in stages]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) == 12
     assert all(stage.calls > 0 and stage.p50_us <= stage.p99_us for stage in stages)
     assert facts["requests"] == 30
     assert facts["slots_per_request"] >= 1

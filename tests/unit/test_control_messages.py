@@ -36,7 +36,7 @@ def refusal(message: dict[str, Any]) -> SchemaError:
     return caught.value
 
 
-@pytest.mark.parametrize("kind", ["policy", "seed", "limits", "model_constant", "model_logistic"])
+@pytest.mark.parametrize("kind", ["policy", "seed", "limits", "model_constant", "model_logistic", "group"])
 def test_each_kind_is_read_under_its_key(kind: str) -> None:
     control = decode(golden(kind))
     assert control.kind in CONTROL_KINDS

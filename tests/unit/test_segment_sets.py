@@ -1,0 +1,57 @@
+"""Requests with a thousand segments, and conditions that name 100,000 of them: every answer is the one sets give."""
+
+from random import Random
+from typing import Any, Final
+
+from engine.attributes import attributes
+from engine.limits import SEGMENTS_MAX
+from engine.targeting.condition import parse_condition
+from engine.targeting.evaluator import matches
+from engine.targeting.index import TargetingIndex
+from tests.builders import NOW_MS
+
+NAMES: Final = [f"s{number}" for number in range(110_000)]
+CONDITIONS: Final = 9_000
+
+
+def attributes_with(ids: list[str]) -> dict[str, object]:
+    """As a request with these segments gives them, from two data providers."""
+    middle = len(ids) // 2
+    data = [{"segment": [{"id": one} for one in part]} for part in (ids[:middle], ids[middle:])]
+    return attributes({"user": {"data": data}}, event_time_ms=NOW_MS, personalised=True)
+
+
+def test_a_thousand_segments_against_a_hundred_thousand_listed_ones() -> None:
+    chance = Random(1)
+    listed = [frozenset(chance.sample(NAMES, chance.choice((1, 20, 60)))) for _ in range(CONDITIONS)]
+    excluded = [frozenset(chance.sample(NAMES, chance.choice((0, 0, 1, 30)))) for _ in range(CONDITIONS)]
+    assert len(frozenset().union(*listed, *excluded)) >= 100_000
+    groups = {f"g{number}": frozenset(chance.sample(NAMES, 2_000)) for number in range(20)}
+    named = [f"g{chance.randrange(25)}" for _ in range(CONDITIONS)]
+    texts: list[dict[str, Any]] = [
+        {"adjudge.segments": {"$in": sorted(wanted), "$nin": sorted(unwanted), "$notInGroup": name}}
+        for wanted, unwanted, name in zip(listed, excluded, named, strict=True)
+    ]
+    conditions = [parse_condition(text) for text in texts]
+    index = TargetingIndex(conditions)
+    assert index.tests == 0
+    held = 0
+    for size in (0, 1, 2, SEGMENTS_MAX - 1, SEGMENTS_MAX):
+        ids = chance.sample(NAMES, size)
+        found = index.matching(attributes_with(ids), groups)
+        own = frozenset(ids)
+        expected = [
+            bool(own & wanted) and not own & unwanted and not own & groups.get(name, frozenset())
+            for wanted, unwanted, name in zip(listed, excluded, named, strict=True)
+        ]
+        assert found.tolist() == expected
+        for number in chance.sample(range(CONDITIONS), 50):
+            assert matches(conditions[number], attributes_with(ids), groups) is expected[number]
+        held += sum(expected)
+    assert held > 0
+
+
+def test_ids_beyond_the_limit_are_not_seen_and_repeated_ones_count_once() -> None:
+    index = TargetingIndex([parse_condition({"adjudge.segments": {"$in": [name]}}) for name in ("first", "late")])
+    ids = ["first", "first", *NAMES[: SEGMENTS_MAX - 1], "late"]
+    assert index.matching(attributes_with(ids)).tolist() == [True, False]
