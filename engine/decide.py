@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from engine.attributes import attributes
 from engine.auctions.base import LINE_CLOSED, Rules
 from engine.decision import Decision, Place
+from engine.dsa import dsa_asked
 from engine.imps import slots_of
 from engine.limits import VCG_NODES_MAX
 from engine.outcome import Asked, filled, refuse, unfilled
@@ -42,7 +43,7 @@ def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -
 
 def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Asked:
     """What is known of a request before any ad is looked at."""
-    privacy = basis(request.fields)
+    privacy = basis(request.fields, tcf_vendor_id=world.controls.limits.tcf_vendor_id)
     seen = attributes(request.fields, event_time_ms=place.event_time_ms, personalised=privacy.personalised)
     # A policy's conditions read request fields and the first imp (data-model.md, Policy).
     page = {**seen, "imp": next(iter(items(seen.get("imp"))), None)}
@@ -53,6 +54,7 @@ def ask(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> A
         place=place,
         duplicate=duplicate,
         privacy=privacy,
+        dsa=dsa_asked(request.fields),
         attributes=seen,
         policy=policy,
         imps=slots_of(request, policy, policy.floor_nanos(page)),
@@ -80,6 +82,7 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         controls=asked.world.controls,
         personalised=asked.privacy.personalised,
         adult=known_adult(asked.attributes, event_time_ms=asked.place.event_time_ms),
+        dsa_needs=asked.dsa.needs if asked.dsa else 0,
         slots=asked.imps.slots,
         cattax=typed.cattax,
         bcat=tuple(sorted(set(typed.bcat))),

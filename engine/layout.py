@@ -23,6 +23,7 @@ UNKNOWN: Final = -3
 SCHEDULE, FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, CONDITION, EVENT, FLAGS, STATE, UNSUPPORTED = range(11)
 CODES: Final = 11
 PERSONAL, RESTRICTED, SECURE = 1, 2, 4  # bits of FLAGS
+DSA_SHIFT: Final = 3  # the next two bits of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
 
 # keys, [rows, KEYS].
 LINE_ITEM, ADVERTISER, AD = range(3)
@@ -45,8 +46,8 @@ SLOT: Final = EFFECT + 5
 # ask, [ASK]: what a request asks of every row; BCAT, BADV and WLANG are rows of tables of verdicts.
 PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
 ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
-BCAT, BADV, WLANG, PART = range(11, 15)
-ASK: Final = 15
+BCAT, BADV, WLANG, PART, DSA_NEEDS = range(11, 16)
+ASK: Final = 16
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found.
 NEXT, UNTIL, POOLED, NEEDED = range(4)

@@ -12,6 +12,7 @@ from engine import layout
 from engine.auctions.base import Award
 from engine.controls import PolicyInForce
 from engine.decision import Decision, Place
+from engine.dsa import DsaAsked, bid_dsa
 from engine.formats import chosen_format
 from engine.hashing import ad_key, hashed_id
 from engine.imps import Imps
@@ -45,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     duplicate: bool
     privacy: Privacy
+    dsa: DsaAsked | None
     attributes: Mapping[str, object]
     policy: PolicyInForce
     imps: Imps
@@ -349,6 +351,7 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
     )
     rendered = render(form, ad, facts, winner.slot.spec.native)
     banner = form if isinstance(form, BannerFormat) else None
+    adomain = creative.adomain or advertiser.adomain
     return Bid(
         id=impression.impression_id,
         impid=impression.imp_id,
@@ -358,7 +361,7 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
         cid=impression.campaign_id,
         adm=rendered.markup,
         mtype=MTYPES[form.type],
-        adomain=creative.adomain or advertiser.adomain,
+        adomain=adomain,
         cat=creative.cat or advertiser.cat,
         cattax=advertiser.cattax,
         attr=creative.attr,
@@ -376,7 +379,13 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
                 impression_trackers=rendered.impression_trackers,
                 click_trackers=rendered.click_trackers,
                 landing_url=rendered.landing_url,
-            )
+            ),
+            dsa=bid_dsa(
+                winner.asked.dsa,
+                advertiser,
+                paths=winner.row.condition.paths,
+                domain=winner.asked.world.controls.limits.dsa_domain or next(iter(adomain), None),
+            ),
         ),
     )
 

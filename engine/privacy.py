@@ -2,22 +2,19 @@
 
 Signals are read in both places that OpenRTB versions put them (``regs.gdpr`` and ``regs.ext.gdpr``, ``user.consent``
 and ``user.ext.consent``, ...); when the two differ, the more protective one holds. What is present and cannot be read
-protects: a signal, and an object that would hold signals. GPP strings (``regs.gpp``) are not decoded by this version and
-decide nothing.
+protects: a signal, and an object that would hold signals. docs/privacy.md has the table of all signals.
 """
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 import msgspec
 
-from engine.consent import purposes_consented
-from engine.reading import at, integer, mapping
-
-# TCF purposes that personalised advertising needs: store or read on the device, build a profile, use it.
-PURPOSES_NEEDED: Final = (1, 3, 4)
+from engine.consent import consents
+from engine.gpp import NOT_SECTIONS, consent_string, permits
+from engine.reading import at, integer, items, mapping
+from engine.us_privacy import opted_out
 
 # A person is known to be adult when the year of birth alone shows this age, whatever the birthday.
 ADULT_YEARS: Final = 18
@@ -42,11 +39,9 @@ _DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
 _PERSONAL: Final = (*REMOVED, *_DERIVED)
 
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
-_US_PRIVACY: Final = re.compile(r"1[YNyn-]([YNyn-])[YNyn-]")
-
 
 # ``ok``, or the first that forbids, in this order. ``unreadable``: a holder of signals is there and is no object.
-Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "unreadable"]
+Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "unreadable"]
 
 
 class Privacy(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,19 +51,24 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
 
 
-def basis(fields: Mapping[str, object]) -> Privacy:
-    """Judge a whole request. Never fails: what cannot be read protects."""
+def basis(fields: Mapping[str, object], *, tcf_vendor_id: int = 0) -> Privacy:
+    """Judge a whole request. Never fails: what cannot be read protects.
+
+    ``tcf_vendor_id``: ours in the Global Vendor List, whose own consent TCF strings must have; 0: is not asked for.
+    """
     regs, user, device = fields.get("regs"), fields.get("user"), fields.get("device")
     if _set(regs, "coppa"):
         return Privacy(personalised=False, basis="coppa")
-    if _set(regs, "gdpr") and not _consented(user):
+    if _set(regs, "gdpr") and not _consented(user, regs, tcf_vendor_id):
         return Privacy(personalised=False, basis="gdpr")
-    if any(_opted_out(signal) for signal in _both(regs, "us_privacy")):
+    if any(opted_out(signal) for signal in _both(regs, "us_privacy")):
         return Privacy(personalised=False, basis="us_privacy")
     if _set(device, "lmt"):
         return Privacy(personalised=False, basis="lmt")
     if _set(device, "dnt"):
         return Privacy(personalised=False, basis="dnt")
+    if not _gpp_permits(regs, tcf_vendor_id):
+        return Privacy(personalised=False, basis="gpp")
     if any(_hides(holder) for holder in (regs, device)):
         return Privacy(personalised=False, basis="unreadable")
     return Privacy(personalised=True, basis="ok")
@@ -91,23 +91,43 @@ def _set(holder: object, name: str) -> bool:
     )
 
 
-def _consented(user: object) -> bool:
+def _given(holder: object, name: str) -> list[object]:
+    """What stands in either place, unless it is null or an empty text."""
+    return [value for value in _both(holder, name) if value not in (None, "")]
+
+
+def _consented(user: object, regs: object, tcf_vendor_id: int) -> bool:
     """Every consent string given must allow all purposes needed; none given is no consent, nor one out of sight."""
     if _hides(user):
         return False
-    given = [consent for consent in _both(user, "consent") if consent not in (None, "")]
-    return bool(given) and all(
-        purposes is not None and all(purpose in purposes for purpose in PURPOSES_NEEDED)
-        for purposes in map(purposes_consented, given)
-    )
+    applying = _sections_listed(regs) or ()
+    inside = (consent_string(gpp, applying) for gpp in _given(regs, "gpp"))
+    given = [*_given(user, "consent"), *(one for one in inside if one is not None)]
+    return bool(given) and all(consents(one, tcf_vendor_id) for one in given)
 
 
-def _opted_out(signal: object) -> bool:
-    """IAB US Privacy String, version 1: the third character is the opt-out of sale."""
-    if signal is None or signal == "":
+def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
+    """Whether the sections that apply allow it: those of ``gpp_sid``, all of the string where none is named.
+
+    A section that applies and cannot be found or read protects. A ``gpp_sid`` of -1 or 0 alone: no section applies.
+    """
+    if not regs:  # most requests: nothing to look for
+        return True
+    listed = _sections_listed(regs)
+    if listed is None:
         return False
-    match = _US_PRIVACY.fullmatch(signal) if isinstance(signal, str) else None
-    return match is None or match[1] in "Yy"
+    applying = tuple(section for section in listed if section > 0 and section not in NOT_SECTIONS)
+    strings = _given(regs, "gpp")
+    if not applying and (listed or not strings):
+        return True
+    return bool(strings) and all(permits(gpp, applying, tcf_vendor_id) for gpp in strings)
+
+
+def _sections_listed(regs: object) -> tuple[int, ...] | None:
+    """The section ids of ``gpp_sid``, ascending; None when one cannot be read."""
+    ids = [integer(one) for listed in _both(regs, "gpp_sid") for one in items(listed)]
+    known = sorted({one for one in ids if one is not None})
+    return tuple(known) if len([one for one in ids if one is not None]) == len(ids) else None
 
 
 def strip(fields: Mapping[str, object]) -> dict[str, object]:

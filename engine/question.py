@@ -21,7 +21,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
-    ``bcat``, ``badv``, ``languages``: sorted, lower-cased where case does not matter; no languages, no restriction.
+    ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``badv``, ``languages``: sorted, lower-cased where case does not matter; no languages, no restriction.
     """
 
     request_id: str
@@ -31,6 +31,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     controls: ControlsView
     personalised: bool
     adult: bool
+    dsa_needs: int
     slots: tuple[Slot, ...]
     cattax: int
     bcat: tuple[str, ...]

@@ -24,6 +24,7 @@ class Reason(enum.IntEnum):
     TARGETING = enum.auto()
     PERSONAL_DATA_UNAVAILABLE = enum.auto()
     RESTRICTED_AUDIENCE = enum.auto()
+    DSA_UNAVAILABLE = enum.auto()
     FORMAT_MISMATCH = enum.auto()
     SIZE_MISMATCH = enum.auto()
     BLOCKED_CATEGORY = enum.auto()

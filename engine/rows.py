@@ -5,10 +5,13 @@ every request is kept in ``state``; what a later version of the engine will deci
 """
 
 import dataclasses
+import functools
 from typing import Final
 
+from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import Signature, format_signature
 from engine.hashing import ad_key
+from engine.limits import PATHS_KEPT
 from engine.models.base import RowFacts
 from engine.money import bid_per_event_nanos
 from engine.privacy import reads_personal
@@ -73,6 +76,8 @@ class Row:
     language: str
     secure: bool
     restricted: bool
+    dsa_told: bool
+    dsa_rendered: bool
     labels: tuple[str, ...]
 
 
@@ -97,7 +102,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         currency=advertiser.currency if advertiser else "",
         schedule=schedule,
         condition=condition,
-        personal=reads_personal(condition.paths),
+        personal=_is_personal(condition.paths),
         signature=tuple(format_signature(form, creative.api if creative else ()) for form in formats),
         video=only_video(join),
         cattax=advertiser.cattax if advertiser else 1,
@@ -107,8 +112,16 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         language=(creative.language or "").lower().split("-")[0] if creative else "",
         secure=bool(creative and creative.secure),
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
+        dsa_told=bool(dsa_given(advertiser) & TOLD),
+        dsa_rendered=bool(dsa_given(advertiser) & RENDERED),
         labels=_labels(join),
     )
+
+
+@functools.lru_cache(maxsize=PATHS_KEPT)
+def _is_personal(paths: frozenset[str]) -> bool:
+    """Many conditions read the same few paths."""
+    return reads_personal(paths)
 
 
 def _signed_key(identity: str) -> int:
@@ -166,6 +179,7 @@ def _facts(join: Join) -> RowFacts:
         event=line_item.pricing.event if line_item else "",
         cat=_categories(join),
         labels=_labels(join),
+        feedback_ppm=join.creative.feedback_ppm if join.creative else None,
     )
 
 

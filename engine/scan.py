@@ -22,6 +22,7 @@ _TARGETING: Final = int(Reason.TARGETING)
 _BLOCKED_BY_POLICY: Final = int(Reason.BLOCKED_BY_POLICY)
 _PERSONAL: Final = int(Reason.PERSONAL_DATA_UNAVAILABLE)
 _RESTRICTED: Final = int(Reason.RESTRICTED_AUDIENCE)
+_DSA: Final = int(Reason.DSA_UNAVAILABLE)
 _FORMAT: Final = int(Reason.FORMAT_MISMATCH)
 _SIZE: Final = int(Reason.SIZE_MISMATCH)
 _CATEGORY: Final = int(Reason.BLOCKED_CATEGORY)
@@ -145,6 +146,8 @@ def refusal(row: int, query: Query, walk: Walk) -> int:
         return _PERSONAL
     if codes[row, col.FLAGS] & col.RESTRICTED and not ask[col.ADULT]:
         return _RESTRICTED
+    if ask[col.DSA_NEEDS] & ~(codes[row, col.FLAGS] >> col.DSA_SHIFT):
+        return _DSA
     shown = by_format(row, query, walk)
     if shown != CANDIDATE:
         return shown

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import layout
 from engine.bitmaps import Words, pack
+from engine.dsa import RENDERED, TOLD
 from engine.formats import Signature
 from engine.models.base import RowFacts
 from engine.rows import Row
@@ -57,7 +58,7 @@ NUMBERS: Final = (
     "event",
     "amount_nanos",
 )
-FLAGS: Final = ("personal", "restricted", "secure")
+FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered")
 
 
 class Columns:
@@ -120,7 +121,13 @@ _FACET_COLUMNS: Final = {
     layout.ATTR: "attr",
     layout.TONGUE: "language",
 }
-_FLAG_BITS: Final = {"personal": layout.PERSONAL, "restricted": layout.RESTRICTED, "secure": layout.SECURE}
+_FLAG_BITS: Final = {
+    "personal": layout.PERSONAL,
+    "restricted": layout.RESTRICTED,
+    "secure": layout.SECURE,
+    "dsa_told": TOLD << layout.DSA_SHIFT,
+    "dsa_rendered": RENDERED << layout.DSA_SHIFT,
+}
 
 # Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
 NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)

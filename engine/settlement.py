@@ -82,6 +82,7 @@ def _asking(question: Question, rules: Rules) -> Asking:
     ask = [0] * col.ASK
     ask[col.PERSONALISED], ask[col.ADULT] = question.personalised, question.adult
     ask[col.LAMBDA_NANOS], ask[col.USER_VALUE_MAX_PPM] = policy.user_value_cpm_micros, policy.user_value_max_ppm
+    ask[col.DSA_NEEDS] = question.dsa_needs
     ask[col.TIE_KEY] = tie_key if tie_key < UINT64 // 2 else tie_key - UINT64
     ask[col.ADS_MAX], ask[col.GAP_MIN] = rules.ads_max, rules.position_gap_min
     ask[col.HAS_LAST], ask[col.LAST_POSITION] = last is not None, last or 0

@@ -28,12 +28,13 @@ from schemas.limits import (
     POSITION_GAP_MAX,
     PPB,
     PPM,
+    TCF_VENDOR_ID_MAX,
     USER_VALUE_PPM_MAX,
     VCG_NODES_SETTING_MAX,
 )
 from schemas.nesting import check_depth
 from schemas.plain import check_amounts, check_plain
-from schemas.shapes import Currency, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
+from schemas.shapes import Currency, Domain, FloorCpmMicros, Id, Label, PricingEvent, RatePpb, Share, Version
 
 Auction = Literal["first_price", "gsp", "vcg"]
 Prediction = Literal["viewable", "click", "video_complete", "conversion", "quality", "user_value"]
@@ -122,12 +123,16 @@ class Seed(ControlBase, frozen=True, kw_only=True, tag="seed"):
 class Limits(ControlBase, frozen=True, kw_only=True, tag="limits"):
     """Limits that can change a decision; those named ``default`` are in force, null is the built-in one.
 
-    ``misplaced``: what becomes of a request that lies in another partition than its key's hash says.
+    ``misplaced``: what becomes of a request that lies in another partition than its key's hash says. ``tcf_vendor_id``:
+    ours in IAB Europe's Global Vendor List, whose own consent a TCF string must have; 0: vendors are not looked at.
+    ``dsa_domain``: what bids name as the one who applied targeting (DSA transparency); null: the advertiser's domain.
     """
 
     kind: ClassVar[str] = "limits"
     vcg_nodes_max: Annotated[int, Meta(ge=0, le=VCG_NODES_SETTING_MAX)] | None = None
     misplaced: Literal["accept", "refuse"] = "accept"
+    tcf_vendor_id: Annotated[int, Meta(ge=0, le=TCF_VENDOR_ID_MAX)] = 0
+    dsa_domain: Domain | None = None
 
 
 class ModelControl(ControlBase, frozen=True, kw_only=True, tag="model"):
@@ -135,12 +140,12 @@ class ModelControl(ControlBase, frozen=True, kw_only=True, tag="model"):
 
     ``constant``: ``value``, or the first of ``values`` that names the ad, line item, campaign or advertiser
     (``line_item:ID``). ``logistic``: ``bias`` and ``weights`` in micro-logits, by feature (``path=value``,
-    ``ad.line_item_id=ID``, ``path=value*ad.x=y``). ``cap_ppb``: most that a probability may come to.
+    ``ad.line_item_id=ID``, ``path=value*ad.x=y``). ``feedback``, of user value: the creative's ``feedback_ppm``, else ``value``. ``cap_ppb``: most that a probability may come to.
     """
 
     kind: ClassVar[str] = "model"
     predicts: Prediction
-    algorithm: Literal["constant", "logistic"]
+    algorithm: Literal["constant", "logistic", "feedback"]
     value: ModelValue | None = None
     values: Annotated[dict[str, ModelValue], Meta(max_length=MODEL_VALUES_MAX)] = {}
     cap_ppb: Annotated[int, Meta(ge=0, le=PPB)] | None = None

@@ -16,11 +16,13 @@ from schemas.limits import (
     ASSETS_MAX,
     DAYPARTS_MAX,
     DEALS_MAX,
+    DSA_NAME_CHARS_MAX,
     ENTITY_BYTES_MAX,
     FLIGHTS_MAX,
     FORMATS_MAX,
     FREQUENCY_CAPS_MAX,
     MARKUP_CHARS_MAX,
+    PPM,
     TRACKERS_MAX,
     WEIGHT_MAX,
 )
@@ -65,6 +67,7 @@ Role = Literal[
 ]  # fmt: skip
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DsaName = Annotated[str, Meta(min_length=1, max_length=DSA_NAME_CHARS_MAX)]
 Markup = Annotated[str, Meta(max_length=MARKUP_CHARS_MAX)]
 
 
@@ -164,6 +167,17 @@ class EntityBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     version: Version
 
 
+class Dsa(msgspec.Struct, frozen=True, kw_only=True):
+    """DSA transparency: on whose behalf ads are shown and who paid, the advertiser's name where null.
+
+    ``renders``: the creatives show it themselves.
+    """
+
+    behalf: DsaName | None = None
+    paid: DsaName | None = None
+    renders: bool = False
+
+
 class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
     """Who pays. ``cat`` are ids of the taxonomy ``cattax`` (OpenRTB 2.6, List: Category Taxonomies)."""
 
@@ -177,6 +191,7 @@ class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
     cattax: Annotated[int, Meta(ge=1, le=10_000)] = 1
     cat: Categories = ()
     labels: Labels = ()
+    dsa: Dsa | None = None
 
 
 class Campaign(EntityBase, frozen=True, kw_only=True, tag="campaign"):
@@ -242,6 +257,9 @@ class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
     policy_labels: Labels = ()
     adomain: Domains = ()
     cat: Categories = ()
+    feedback_ppm: Annotated[int, Meta(ge=-PPM, le=PPM)] | None = (
+        None  # what users made of it: a model of user value reads it
+    )
 
 
 class Deal(EntityBase, frozen=True, kw_only=True, tag="deal"):
@@ -270,6 +288,7 @@ Entity = Advertiser | Campaign | LineItem | Ad | Creative | Deal | Conversion
 Kind = Literal["advertiser", "campaign", "line_item", "ad", "creative", "deal", "conversion"]
 
 KINDS: Final[tuple[Kind, ...]] = ("advertiser", "campaign", "line_item", "ad", "creative", "deal", "conversion")
+_KINDS: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}
 
 _ENTITY: Final[msgspec.json.Decoder[Entity]] = msgspec.json.Decoder(Entity)
 
@@ -282,7 +301,7 @@ def entity_key(entity: Entity) -> bytes:
 def parse_entity_key(key: bytes) -> tuple[Kind, str]:
     """Kind and id of a record of ``ads.campaign-updates``. Raises SchemaError on any other key."""
     kind, slash, identity = key.decode("utf-8", "replace").partition("/")
-    known: Kind | None = next((one for one in KINDS if one == kind), None)
+    known = _KINDS.get(kind)
     if not slash or known is None:
         raise SchemaError("key", f"{key[:80]!r} is not kind/id", f"the kinds are {', '.join(KINDS)}")
     try:

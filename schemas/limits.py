@@ -38,6 +38,7 @@ ID_TOKENS_MAX = 10_000  # of a request that cannot be read, among which its id i
 POSITION_MAX = 1_000_000  # feed positions count from 0
 
 # Entities.
+DSA_NAME_CHARS_MAX = 100  # who paid, on whose behalf: as much as the extension allows
 NAME_CHARS_MAX = 256
 TEXT_CHARS_MAX = 4_096
 URL_CHARS_MAX = 4_096
@@ -71,3 +72,4 @@ POSITION_GAP_MAX = 1_000
 MODEL_VALUES_MAX = 100_000
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits: 1,000 logits decide everything
 VCG_NODES_SETTING_MAX = 100_000  # the most that a control may ask for: about 1.2 s of a request that needs them all
+TCF_VENDOR_ID_MAX = 65_535  # sixteen bits in a TCF string

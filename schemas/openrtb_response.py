@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import ResultAdjudge
+from schemas.limits import DSA_NAME_CHARS_MAX
 from schemas.shapes import PricingEvent
 
 
@@ -30,10 +31,27 @@ class BidAdjudge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     landing_url: str | None = None
 
 
-class BidExt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Our extension of a bid."""
+class DsaParameters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who applied user parameters, and which: 1 profiling, 2 basic advertising, 3 precise geolocation."""
+
+    domain: str
+    dsaparams: tuple[int, ...]
+
+
+class BidDsa(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """DSA Transparency (IAB Tech Lab), for requests with ``regs.ext.dsa``. ``adrender`` 1: the creative shows it itself."""
+
+    behalf: Annotated[str, Meta(max_length=DSA_NAME_CHARS_MAX)]
+    paid: Annotated[str, Meta(max_length=DSA_NAME_CHARS_MAX)]
+    adrender: Annotated[int, Meta(ge=0, le=1)]
+    transparency: tuple[DsaParameters, ...] = ()
+
+
+class BidExt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Our extension of a bid, and what the request's extensions ask for."""
 
     adjudge: BidAdjudge
+    dsa: BidDsa | None = None
 
 
 class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

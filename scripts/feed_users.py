@@ -1,7 +1,7 @@
 """The people of the simulated feed: where they live, what they like, what they have agreed to."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
 from scripts.chance import Chance, Weighted
 from scripts.sample_tables import COMMUNITIES, COUNTRIES, DEVICES, SEGMENTS, Community, Country, Device
@@ -80,6 +80,10 @@ def device_fields(person: User) -> dict[str, Any]:
     return fields
 
 
+# The publisher must tell who paid for an ad, and cannot show it itself: an ad that does not is not eligible.
+DSA_REQUIRED: Final = {"dsarequired": 3, "pubrender": 0, "datatopub": 2}
+
+
 def regs_fields(person: User) -> dict[str, Any]:
     """OpenRTB ``regs``, the fields of 2.6 and, as much traffic still has them, those in ``ext``."""
     if person.choice == "coppa":
@@ -87,5 +91,5 @@ def regs_fields(person: User) -> dict[str, Any]:
     if person.choice == "us_privacy":
         return {"us_privacy": "1YYN"}
     if person.choice == "gdpr":
-        return {"ext": {"gdpr": 1}}
+        return {"ext": {"gdpr": 1, "dsa": DSA_REQUIRED}}
     return {}

@@ -54,6 +54,7 @@ def advertiser(chance: Chance, number: int) -> Entity:
         "cattax": 1,
         "cat": [category],
         "labels": [label],
+        "dsa": {"renders": number % 2 == 0},  # half of them show who paid inside their creatives
     }
 
 

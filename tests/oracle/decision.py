@@ -19,13 +19,14 @@ from engine.reasons import Reason
 from schemas.codes import Nbr
 from tests.oracle import auction as oracle
 from tests.oracle.decision_checks import find_refusal, shown_format, slots_open
+from tests.oracle.decision_dsa import said_dsa
 from tests.oracle.decision_held import Held, Joined, condition_holds, join, labels_of
-from tests.oracle.decision_reading import Asked, Slot, attributes_of, page_of, personal
+from tests.oracle.decision_reading import Asked, Slot, attributes_of, page_of, paths_of, personal
 from tests.oracle.decision_values import Models, Worth, bound, user_value_bound, worth
 
 Json = dict[str, Any]
 PPB: Final = 1_000_000_000
-DECIDABLE_MAX: Final = 4
+DECIDABLE_MAX: Final = 8
 LINE_CLOSED: Final = 2**63 - 1  # contract.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
@@ -55,6 +56,7 @@ class Fill:
     setter_ad: str | None
     runners_up: tuple[tuple[str, int], ...]
     charged: tuple[int, int] | None  # nanos of the policy's and of the advertiser's currency
+    dsa: Json | None  # ``ext.dsa`` of the bid
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ class Contest:
 
 def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
     """Privacy, attributes, policy and slots of a request."""
-    free = personal(request)
+    free = personal(request, held.limits.get("tcf_vendor_id", 0))
     attributes = attributes_of(request, now_ms, personalised=free)
     page = page_of(attributes)
     policy = next(one for one in ranked_policies(held) if condition_holds(one.get("when"), page))
@@ -123,6 +125,7 @@ def asked_of(held: Held, request: Json, now_ms: int) -> Asked:
         policy=policy,
         slots=slots,
         refused=refused,
+        dsa_domain=held.limits.get("dsa_domain"),
     )
 
 
@@ -298,6 +301,8 @@ def fill(win: oracle.Win, contest: Contest, asked: Asked) -> Fill:
     rank = functools.partial(oracle.value, k=win.slot, auction=contest.auction)
     n = value.p_ppb * value.effects_ppm[win.slot] // 1_000_000
     rate = rate_of(asked.policy, one.advertiser["currency"]) or 0
+    creative = one.part("creative")
+    domain = asked.dsa_domain or [*creative.get("adomain", ()), *one.advertiser["adomain"]][0]
     charged = one.line_item["pricing"]["event"] == "impression" and not asked.request.get("test")
     return Fill(
         imp=slot.index,
@@ -319,4 +324,5 @@ def fill(win: oracle.Win, contest: Contest, asked: Asked) -> Fill:
         setter_ad=win.setter_ad,
         runners_up=tuple((other, rank(offers[other])) for other in win.runners_up),
         charged=(win.price_nanos, win.price_nanos * PPB // rate) if charged else None,
+        dsa=said_dsa(one.advertiser, asked.request, paths_of(one.line_item.get("targeting", {})), domain),
     )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from engine.reasons import Reason
+from tests.oracle.decision_dsa import gives_dsa
 from tests.oracle.decision_held import Joined, categories_of, condition_holds, domains_of, labels_of
 from tests.oracle.decision_reading import Asked, Slot, reads_personal
 from tests.oracle.decision_values import Worth
@@ -48,6 +49,8 @@ def find_refusal(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> Reas
     restricted = {"alcohol", "gambling", "dating"} & {*one.part("creative").get("policy_labels", ())}
     if restricted and not known_adult(asked):
         return Reason.RESTRICTED_AUDIENCE
+    if not gives_dsa(one.part("advertiser"), asked.request):
+        return Reason.DSA_UNAVAILABLE
     return refused_by_slots(one, worth, asked, rate_of) or refused_for_now(one, worth, asked)
 
 

@@ -9,6 +9,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tests.oracle.privacy_signals import gpp_permits, read_gpp, tc_permits
+
 Json = dict[str, Any]
 
 # user ids, ip, precise geo, segments, interests, year of birth
@@ -52,6 +54,7 @@ class Asked:
     policy: Json
     slots: tuple[Slot, ...]
     refused: dict[int, str]
+    dsa_domain: str | None
 
     @property
     def session(self) -> Json:
@@ -59,8 +62,8 @@ class Asked:
         return session
 
 
-def personal(request: Json) -> bool:
-    """Whether the request may be personalised."""
+def personal(request: Json, vendor: int = 0) -> bool:
+    """Whether the request may be personalised; ``vendor``: whose own consent TCF strings must have, 0 for nobody's."""
     regs, device, user = request.get("regs", {}), request.get("device", {}), request.get("user", {})
     if not all(isinstance(one, dict) for one in (regs, device)):
         return False  # what cannot be read protects
@@ -70,16 +73,29 @@ def personal(request: Json) -> bool:
     opted_out = regs.get("us_privacy") or regs_ext.get("us_privacy") or "1NNN"
     forbidden = (
         regs.get("coppa") == 1,
-        1 in (regs.get("gdpr"), regs_ext.get("gdpr")) and not consented(user),
+        1 in (regs.get("gdpr"), regs_ext.get("gdpr")) and not consented(user, {**regs_ext, **regs}, vendor),
         opted_out[2] == "Y",
         device.get("lmt") not in OFF,
         device.get("dnt") not in OFF,
+        not gpp_allows({**regs_ext, **regs}, vendor),
     )
     return not any(forbidden)
 
 
-def consented(user: Json) -> bool:
-    return bool(user.get("consent") == FULL_CONSENT)
+def consented(user: Json, regs: Json, vendor: int) -> bool:
+    """By the string of ``user``, and by that of the GPP string where it applies; at least one is there."""
+    inside = (read_gpp(regs.get("gpp", "")) or {}).get(2) if 2 in (regs.get("gpp_sid") or [2]) else None
+    given = [one for one in (user.get("consent"), inside) if one is not None]
+    return bool(given) and all(tc_permits(one, vendor) for one in given)
+
+
+def gpp_allows(regs: Json, vendor: int) -> bool:
+    """The sections that ``gpp_sid`` lists, all of the string where it lists none; -1: none applies."""
+    listed, gpp = regs.get("gpp_sid", []), regs.get("gpp")
+    applying = [section for section in listed if section > 0]
+    if listed and not applying:
+        return True
+    return gpp_permits(gpp, applying, vendor) if gpp else not applying
 
 
 def _consent_string(purposes: Iterable[int]) -> str:

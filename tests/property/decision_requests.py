@@ -8,6 +8,7 @@ import orjson
 
 from tests.builders import NOW_MS
 from tests.oracle.decision_reading import FULL_CONSENT, HALF_CONSENT
+from tests.oracle.privacy_signals import OPT_OUTS, write_gpp, write_tc, write_us
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -69,6 +70,10 @@ class RequestMaker(Dice):
             made["ext"]["adjudge"]["last_ad_position"] = chance.randint(-3, 3)
         if self.percent(25):
             self.withhold(made)
+        if self.percent(12) and isinstance(made.setdefault("regs", {}), dict):
+            ext = made["regs"].setdefault("ext", {})
+            if isinstance(ext, dict):
+                ext["dsa"] = self.dsa()
         for name, values in (("bcat", ("IAB7", "IAB2", "IAB1", "483")), ("badv", ("a1.EXAMPLE", "example.org", "0.example", "extra.example")), ("wlang", ("en", "de-AT", "fr"))):  # fmt: skip
             if self.percent(3 + 2 * self.rough):
                 made[name] = self.some(values, 2)
@@ -89,11 +94,21 @@ class RequestMaker(Dice):
             user["data"] = [{"name": chance.choice(("provider", "other")), "segment": [{"id": one} for one in self.some(("s1", "s2"), 2)]}]  # fmt: skip
         return user
 
+    def dsa(self) -> Json:
+        """What a publisher says of DSA transparency."""
+        chance = self.chance
+        made: Json = {"dsarequired": chance.choice((0, 1, 2, 3))}
+        if self.percent(80):
+            made["pubrender"] = chance.choice((0, 1, 2))
+        if self.percent(80):
+            made["datatopub"] = chance.choice((0, 1, 2))
+        return made
+
     def withhold(self, request: Json) -> None:
         """A signal about privacy, or one that permits."""
         chance = self.chance
         where: Json = request.setdefault("regs", {})
-        match chance.randint(0, 7):
+        match chance.randint(0, 10):
             case 0:
                 where["coppa"] = 1
             case 1:
@@ -109,8 +124,43 @@ class RequestMaker(Dice):
                 request["device"]["dnt"] = chance.choice((0, 1))
             case 6:
                 request["regs"] = chance.choice(([{"coppa": 1}], "gdpr=1", 0, {"ext": ["gdpr"]}, {"ext": ""}))
+            case 7 | 8 | 9:
+                where = where.setdefault("ext", {}) if self.percent(20) else where
+                self.gpp(where, request["user"])
             case _:
                 request["device"]["ext"] = chance.choice((["lmt"], "dnt=1", {}))
+
+    def gpp(self, where: Json, user: Json) -> None:
+        """A GPP string with the sections that apply, or something like it."""
+        chance = self.chance
+        sections = {one: self.section(one) for one in sorted(chance.sample(range(6, 28), chance.choice((1, 1, 2))))}
+        if self.percent(40):
+            sections[2] = self.tc_string()
+        where["gpp"] = chance.choice(("", "?", "DBAA", "DBABLA")) if self.percent(15) else write_gpp(sections)
+        if self.percent(80):
+            where["gpp_sid"] = chance.choice(([one], [one], [*sections], [-1], [5], []) if (one := chance.choice([*sections])) else ())  # fmt: skip
+        if self.percent(25):
+            where["gdpr"] = 1
+        if self.percent(20):
+            user["consent"] = self.tc_string()
+
+    def section(self, section: int) -> str:
+        chance = self.chance
+        if section == 6:
+            return chance.choice(("1YNN", "1YNN", "1NYN", "1---"))
+        chosen = {name: 1 for name in (*OPT_OUTS, "Child") if self.percent(8)}
+        version = chance.choice((1, 2)) if section == 7 else 1
+        gpc = chance.choice((None, None, False, True)) if section not in (25, 26, 27) else None
+        given = {"SaleOptOutNotice": 1, "Sensitive": chance.choice((0, 1, 2)), **chosen}
+        return write_us(section, given, version=version, gpc=gpc)
+
+    def tc_string(self) -> str:
+        """Consent to all that is needed, or nearly; to vendors 7, 812 or both."""
+        chance = self.chance
+        purposes = chance.choice((range(1, 11), range(1, 11), (1, 2, 3, 4), (1, 3), (2, 3, 4)))
+        denied = {chance.choice((1, 2, 3, 4)): chance.choice((0, 1, 2))} if self.percent(25) else None
+        vendors = chance.choice(((7, 812), (7, 812), (7,), (812,), ()))
+        return write_tc(purposes, vendors=vendors, ranged=self.percent(50), denied=denied)
 
     def imp(self, identity: str) -> Json:
         chance = self.chance

@@ -149,7 +149,16 @@ class CatalogMaker(Dice):
             "cattax": chance.choice((1, 1, 7)),
             "cat": self.some(("IAB1", "IAB2-3", "IAB7-39", "483"), 1),
             "labels": self.labels(),
+            **self.names(identity),
         }
+
+    def names(self, identity: str) -> Json:
+        """Who is said to pay, as long as it may be or longer."""
+        chance = self.chance
+        dsa = {"behalf": "B" * 100, "paid": "a house", "renders": self.percent(70)}
+        if self.percent(20):
+            return {"dsa": {"behalf": dsa["behalf"]}} if self.amiss() else {"dsa": dsa}
+        return {"name": chance.choice(("", "N" * 101)) if self.amiss() else f"Name of {identity}"}
 
     def a_campaign(self, identity: str) -> Json:
         made: Json = {"kind": "campaign", "id": identity, "advertiser_id": self.owner[identity], **self.status()}
@@ -224,6 +233,7 @@ class CatalogMaker(Dice):
             "cat": self.some(("IAB1", "IAB3-1"), 1) if self.percent(20) else [],
             "adomain": ["extra.example"] if self.percent(10) else [],
             "formats": self.formats(),
+            **({"feedback_ppm": self.chance.choice((-1_000_000, -300_000, 0, 1_000_000))} if self.percent(30) else {}),
         }
 
     def formats(self) -> list[Json]:
@@ -278,8 +288,8 @@ class CatalogMaker(Dice):
             made.append({**self.policy("top", {"imp.tagid": "top"}), "rank": self.chance.choice((-1, 0, 5))})
         if self.percent(50):
             made.append({"kind": "seed", "name": "default", "value": self.chance.choice(("x", "y"))})
-        if self.percent(15):
-            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000))})
+        if self.percent(30):
+            made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000)), "tcf_vendor_id": self.chance.choice((0, 7, 812)), "dsa_domain": self.chance.choice((None, "ads.example"))})  # fmt: skip
         for predicts in ("viewable", "click", "conversion", "quality", "user_value"):
             if self.percent(40):
                 made += [self.model(f"m{number}", predicts) for number in range(self.chance.choice((1, 1, 2)))]
@@ -353,6 +363,8 @@ class CatalogMaker(Dice):
             "quality": (1_000_000, 1_000_000, 500_000, 1_200_000, 100_000, 10_000_000),
             "user_value": (0, 100_000, -300_000, 1_000_000, -1_000_000, 10_000_000),
         }[predicts]
+        if predicts == "user_value" and self.percent(40):
+            return {**made, "algorithm": "feedback", "value": chance.choice(values)}
         owners = ("ad:ad0", "ad:ad1", "line_item:l0", "line_item:l1", "campaign:c1", "advertiser:a0", "advertiser:a1")
         named = {owner: chance.choice(values) for owner in self.some(owners, 3)}
         return {**made, "algorithm": "constant", "value": chance.choice(values), "values": named}

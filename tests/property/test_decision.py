@@ -93,7 +93,13 @@ def lines_of(tiers: Sequence[TierResult]) -> list[int]:
 def check(decision: Decision, verdict: Verdict, lines: Sequence[int]) -> None:
     """Every number and name of the engine's decision is the oracle's."""
     adjudge = decision.result.ext.adjudge
-    assert tuple(fill_of(one, decision.costs) for one in decision.impressions) == verdict.fills
+    said = {
+        bid.id: None if bid.ext.dsa is None else orjson.loads(encode(bid.ext.dsa))
+        for seat in decision.result.seatbid
+        for bid in seat.bid
+    }
+    fills = tuple(fill_of(one, decision.costs, said[one.impression_id]) for one in decision.impressions)
+    assert fills == verdict.fills
     assert tuple(imp.reason for imp in adjudge.imps) == verdict.imps
     assert tuple(imp.reserve_nanos for imp in adjudge.imps) == verdict.reserves
     assert (adjudge.policy, adjudge.auction, adjudge.fallback) == (verdict.policy, verdict.auction, verdict.fallback)
@@ -108,7 +114,7 @@ def check(decision: Decision, verdict: Verdict, lines: Sequence[int]) -> None:
     }
 
 
-def fill_of(impression: Impression, costs: Sequence[Cost]) -> Fill:
+def fill_of(impression: Impression, costs: Sequence[Cost], dsa: Json | None) -> Fill:
     """An impression and its cost as the oracle says them."""
     own = [cost for cost in costs if cost.impression_id == impression.impression_id]
     assert len(own) <= 1
@@ -132,6 +138,7 @@ def fill_of(impression: Impression, costs: Sequence[Cost]) -> Fill:
         setter_ad=impression.price_setter_ad_id,
         runners_up=tuple((other.ad_id, other.rank_value_nanos) for other in impression.runners_up),
         charged=(own[0].charged_nanos, own[0].advertiser_charged_nanos) if own else None,
+        dsa=dsa,
     )
 
 
@@ -265,7 +272,7 @@ def test_no_price_leaves_its_bounds(chance: Random, ads: int) -> None:
 def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
     """Every reason, price setter, auction and code; ties; and rows that retrieval never looked at."""
     seen: collections.Counter[str] = collections.Counter()
-    for number in range(400):
+    for number in range(600):
         chance = Random(number)
         stuff = some_world(chance, ads=chance.randint(0, 40), requests=4)
         held, world = stuff.held, stage_of(stuff, stuff.records).world()
@@ -281,6 +288,13 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
             seen.update(
                 "a tie" for one in verdict.fills for _, value in one.runners_up if value == one.rank_value_nanos
             )
+            seen.update(
+                f"DSA params {fact['dsaparams']}"
+                for one in verdict.fills
+                if one.dsa
+                for fact in one.dsa["transparency"]
+            )
+            seen.update(f"DSA rendered {one.dsa['adrender']}" for one in verdict.fills if one.dsa)
             seen[f"auction {verdict.auction}"] += 1
             seen[f"filled {len(verdict.fills)}"] += 1
             seen["given up"] += verdict.fallback
@@ -303,6 +317,10 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
         *(f"auction {auction}" for auction in ("first_price", "gsp", "vcg")),
         *(f"filled {slots}" for slots in range(5)),
         *(f"code {int(code)}" for code in codes),
+        "DSA params [1, 2]",
+        "DSA params [2]",
+        "DSA rendered 0",
+        "DSA rendered 1",
         "a tie",
         "given up",
         "rows left unseen",

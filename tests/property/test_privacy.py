@@ -1,6 +1,8 @@
-"""No request whatsoever makes privacy or the derived attributes fail, and nothing removed survives."""
+"""No request whatsoever makes privacy or the derived attributes fail, nothing removed survives, signals mean what they say."""
 
+import collections
 import copy
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 from engine.attributes import attributes
 from engine.privacy import REMOVED, basis, known_adult, strip
 from engine.reading import at
+from tests.oracle.decision_reading import personal
+from tests.property.decision_requests import RequestMaker
 
 NAMES = sorted({name for path in REMOVED for name in path.split(".")} | {"regs", "gdpr", "consent", "site", "imp"})
 scalars = st.none() | st.booleans() | st.integers(-3, 3_000) | st.floats(allow_nan=False) | st.sampled_from(["1", "x"])
@@ -48,3 +52,25 @@ def test_only_removed_paths_are_missing(fields: dict[str, object]) -> None:
         }
 
     assert strip(fields) == expected(fields, ())
+
+
+@given(st.randoms(use_true_random=True), st.sampled_from([0, 7, 812]))
+def test_signals_permit_what_the_oracle_says(chance: Random, vendor: int) -> None:
+    maker = RequestMaker(chance)
+    for _ in range(50):
+        request = {"id": "r", "user": {}, "device": {}}
+        maker.withhold(request)
+        assert basis(request, tcf_vendor_id=vendor).personalised == personal(request, vendor), request
+
+
+def test_the_requests_drawn_hold_every_basis_and_gpp_strings_that_permit() -> None:
+    seen: collections.Counter[str] = collections.Counter()
+    maker = RequestMaker(Random(7))
+    for _ in range(2_000):
+        request: dict[str, object] = {"id": "r", "user": {}, "device": {}}
+        maker.withhold(request)
+        found = basis(request, tcf_vendor_id=7).basis
+        seen[found] += 1
+        seen["a GPP string that permits"] += found == "ok" and bool(at(request, "regs", "gpp"))
+    wanted = ("ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "unreadable", "a GPP string that permits")
+    assert {name: seen[name] for name in wanted if seen[name] < 50} == {}

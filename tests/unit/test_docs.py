@@ -57,7 +57,9 @@ def page(name: str) -> str:
 
 def test_the_pages_that_are_promised_are_there() -> None:
     promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README"]
-    promised += [f"docs/{name}" for name in ("README", "auctions", "benchmarks", "events", "operations", "requests")]
+    promised += [
+        f"docs/{name}" for name in ("README", "auctions", "benchmarks", "events", "operations", "privacy", "requests")
+    ]
     promised += [f"docs/how-to/{name}" for name in ("ask", "block", "price", "read-topics", "stop", "target")]
     promised += [f"docs/explanation/{name}" for name in ("auctions", "exactly-once", "same-bits")]
     promised += ["docs/getting-started", "docs/reference/targeting", *(name.removesuffix(".md") for name in GENERATED)]

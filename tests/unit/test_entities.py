@@ -69,6 +69,8 @@ def test_what_may_be_left_out_has_a_neutral_default() -> None:
         ("advertiser", {"currency": "usd"}, "currency", "is not a currency (a code of ISO 4217 such as USD)"),
         ("advertiser", {"timezone": "Berlin time"}, "timezone", "is not a time zone"),
         ("advertiser", {"adomain": ["acme.example", "not a domain"]}, "adomain[1]", "is not a domain"),
+        ("advertiser", {"dsa": {"paid": "N" * 101}}, "dsa.paid", "length <= 100"),
+        ("advertiser", {"dsa": {"behalf": ""}}, "dsa.behalf", "length >= 1"),
         ("advertiser", {"adomain": "acme.example"}, "adomain", "must be a list, not a text"),
         ("campaign", {"flights": [{"start": "soon"}]}, "flights[0].start", "for example 2026-01-31T18:00:00Z"),
         ("campaign", {"dayparts": [{"days": ["monday"]}]}, "dayparts[0].days[0]", "mon, tue, wed, thu, fri, sat, sun"),

@@ -7,6 +7,7 @@ from schemas.openrtb import read_request
 from schemas.request_id import readable_id
 from scripts.chance import Chance, zipf
 from scripts.feed_simulation import Sent, traffic
+from scripts.feed_users import DSA_REQUIRED
 
 REQUESTS = 3_000
 
@@ -68,7 +69,7 @@ def test_people_who_opted_out_are_among_the_traffic() -> None:
     regs = [request["regs"] for request in requests if "regs" in request]
     assert {"coppa": 1} in regs
     assert {"us_privacy": "1YYN"} in regs
-    assert {"ext": {"gdpr": 1}} in regs
+    assert {"ext": {"gdpr": 1, "dsa": DSA_REQUIRED}} in regs
     assert any("user" not in request for request in requests)
 
 
