@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test lint bench chaos clean
+.PHONY: demo test lint docs links bench chaos clean
 .DEFAULT_GOAL := test
 
 $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
@@ -25,6 +25,13 @@ lint: $(STAMP)
 
 test: lint  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
 	$(BIN)/python -m pytest
+
+docs: $(STAMP)  ## The site, in build/docs/index.html; a broken link or a wrong example fails it
+	$(BIN)/python -m sphinx -W --keep-going -q -b doctest -c docs . build/doctest
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs . build/docs
+
+links: $(STAMP)  ## Follow the links that leave the site: the only target of docs that needs the network
+	$(BIN)/python -m sphinx -W --keep-going -q -b linkcheck -c docs . build/links
 
 chaos: $(STAMP)  ## The long campaigns: more kills, more races, more generated cases
 	ADJUDGE_TEST_PROFILE=chaos $(BIN)/python -m pytest tests

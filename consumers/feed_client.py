@@ -1,4 +1,4 @@
-"""Ask for a decision and wait for it: ``result = await feed.decide(request)``. Docs: docs/feed.md.
+"""Ask for a decision and wait for it: ``result = await feed.decide(request)``. Docs: docs/how-to/ask.md.
 
 The request goes to its topic with the header ``adjudge-reply``, and the engine repeats the committed result to the one
 partition of the reply topic that this client reads (D15). A reply belongs to a request when it has its id and was

@@ -1,4 +1,6 @@
-"""``adjudge schemas``: the JSON Schema of every message, the AsyncAPI document of every topic, and its page, as files."""
+"""``adjudge schemas``: the JSON Schema of every message, the AsyncAPI document of every topic, and the
+pages of docs/reference/, as files.
+"""
 
 import json
 import pathlib
@@ -12,11 +14,12 @@ from engine.version import ENGINE_VERSION
 from schemas import asyncapi, json_schema
 from schemas.wire import MESSAGES
 from scripts.console import console, json_option, print_json, table
-from scripts.metrics_page import metrics_page
-from scripts.topics_page import topics_page
+from scripts.reference_pages import reference_pages
 
 FOLDER = pathlib.Path("docs")
-GOLDEN = pathlib.Path(__file__).parents[1] / "tests" / "golden"
+ROOT = pathlib.Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+EVENTS = ROOT / "docs" / "events.md"
 
 
 @click.command(
@@ -36,8 +39,9 @@ Examples:
 def schemas(*, out: pathlib.Path, check: bool, as_json: bool) -> None:
     """Write a JSON Schema (2020-12) of every message, the AsyncAPI 3.0 document of all topics, and pages for people.
 
-    schemas/NAME.json, asyncapi.json, topics.md and metrics.md. Its examples are the golden records of the source tree; without
-    that tree there are none.
+    schemas/NAME.json, asyncapi.json, and reference/NAME.md for entities, controls, topics, reasons, settings and
+    metrics. Examples are the golden records of the source tree, and reasons mean what docs/events.md says; without
+    that tree there are neither.
     """
     texts = files(examples(GOLDEN))
     differing = [name for name, text in texts.items() if _held(out / name) != text]
@@ -60,12 +64,8 @@ def files(golden: asyncapi.Examples) -> dict[str, str]:
     """Text of each file by its path."""
     document = asyncapi.asyncapi_document(golden, version=ENGINE_VERSION)
     each = {f"schemas/{name}.json": json_schema.file_text(one) for name, one in json_schema.json_schemas().items()}
-    return {
-        **each,
-        "asyncapi.json": asyncapi.file_text(document),
-        "topics.md": topics_page(document),
-        "metrics.md": metrics_page(),
-    }
+    pages = reference_pages(document, golden, _held(EVENTS) or "")
+    return {**each, "asyncapi.json": asyncapi.file_text(document), **pages}
 
 
 def examples(folder: pathlib.Path) -> asyncapi.Examples:

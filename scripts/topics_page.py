@@ -1,10 +1,11 @@
-"""docs/topics.md: the AsyncAPI document as a page for people, every topic with its rules and one record."""
+"""docs/reference/topics.md: the AsyncAPI document as a page for people, every topic with its rules and one record."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from schemas.asyncapi import REPLY_CHANNEL
+from scripts.markdown_tables import table
 
 Json = Mapping[str, Any]
 
@@ -15,9 +16,9 @@ _HEAD: Final = """\
 # Topics
 
 Every topic with its key, message, headers, rules and one record. `adjudge schemas` writes this page, and
-[asyncapi.json](asyncapi.json), an AsyncAPI 3.0 document that any AsyncAPI tool reads, from `schemas/topics.py`,
+[asyncapi.json](../asyncapi.json), an AsyncAPI 3.0 document that any AsyncAPI tool reads, from `schemas/topics.py`,
 `schemas/wire.py` and the structs; the records are those of `tests/golden/`. What the fields mean:
-[events.md](events.md); how to make and check the topics: [operations.md](operations.md#topics).
+[events.md](../events.md); how to make and check the topics: [operations.md](../operations.md#topics).
 
 Names are shown with the default prefix; `ADJUDGE_TOPIC_PREFIX` sets another. Read what the engine writes with
 `isolation.level=read_committed`. A record without a value removes what its key names, where the table says so.
@@ -33,7 +34,7 @@ def topics_page(document: Json) -> str:
         for channel in channels.values()
     ]  # fmt: skip
     sections = [text for channel in channels.values() for text in ("", *_section(document, channel))]
-    return "\n".join([_HEAD, *_table(("topic", "key", "message", "writer", "readers"), rows), *sections]) + "\n"
+    return "\n".join([_HEAD, *table(("topic", "key", "message", "writer", "readers"), rows), *sections]) + "\n"
 
 
 def _name(document: Json, channel: Json) -> str:
@@ -69,7 +70,7 @@ def _section(document: Json, channel: Json) -> Iterator[str]:
         ("largest batch", _bytes(facts["must"])),
         ("read and written by", ", ".join(f"`{name}`" for name in _operations(document, channel))),
     ]
-    yield from _table(("rule", "value"), rows)
+    yield from table(("rule", "value"), rows)
     yield ""
     yield from _header_table(first)
     yield from _example(first)
@@ -122,7 +123,7 @@ def _header_table(message: Json) -> Iterator[str]:
         (f"`{name}`", "always" if name in headers.get("required", ()) else "may be left out", _header(schema))
         for name, schema in headers["properties"].items()
     ]
-    yield from _table(("header", "there", "text"), rows)
+    yield from table(("header", "there", "text"), rows)
     yield ""
 
 
@@ -160,9 +161,3 @@ def pretty(value: Any, indent: int = 0) -> str:
         f"{space}{'' if name is None else json.dumps(name) + ': '}{pretty(one, indent + 2)}" for name, one in named
     )
     return f"{left}\n" + ",\n".join(inner) + f"\n{' ' * indent}{right}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---' for _ in head)} |"
-    yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -2,7 +2,7 @@
 
 Source: GrowthBook, "Build your own SDK", and its published cases (spec 0.9.0). The parser is stricter than the
 language where the language would quietly never hold: what is misspelt, misplaced or of a wrong type is refused, with
-the place and the fix. ``docs/targeting.md`` lists each.
+the place and the fix. ``docs/reference/targeting.md`` lists each.
 """
 
 import dataclasses
@@ -221,7 +221,9 @@ def _refuse_key(key: str, place: _Place) -> NoReturn:
     if key in _GROUPS:
         place.refuse(f"{key} groups conditions and stands under a path", f'write {{"{key}": [{{"path": ...}}]}}')
     near = difflib.get_close_matches(key, [*_OPERATORS, *_GROUPS], n=1)
-    place.refuse(f"{key} is no operator", f"did you mean {near[0]}?" if near else "docs/targeting.md lists them")
+    place.refuse(
+        f"{key} is no operator", f"did you mean {near[0]}?" if near else "docs/reference/targeting.md lists them"
+    )
 
 
 def _holds_for_absent(nodes: Sequence[Node]) -> bool:

@@ -2,7 +2,7 @@
 
 A single test is one operator (or plain value) at one place of the condition, with all that stands inside it where it
 asks about an array's elements. Every one counts by itself, also where the same words stand twice. So the number is the
-least over the clauses of the condition's disjunctive normal form of the tests that fail in it (docs/targeting.md);
+least over the clauses of the condition's disjunctive normal form of the tests that fail in it (docs/reference/targeting.md);
 it is found without that form, from the tree upwards: an "and" needs all its parts, an "or" its cheapest.
 """
 

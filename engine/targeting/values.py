@@ -2,7 +2,7 @@
 
 Source: GrowthBook's published SDK specification and its cases (spec 0.9.0). Its reference is written in JavaScript,
 so strings are ordered by UTF-16 code units, and numbers and strings are compared as JavaScript compares them.
-``docs/targeting.md`` lists where this is stricter.
+``docs/reference/targeting.md`` lists where this is stricter.
 """
 
 import decimal

@@ -1,4 +1,4 @@
-"""The example of docs/feed.md, run as a reader would run it."""
+"""The example of docs/how-to/ask.md, run as a reader would run it."""
 
 import asyncio
 import pathlib
@@ -14,7 +14,7 @@ LINES_MAX = 30
 
 
 async def test_the_example_feed_gets_its_ads(cluster: Cluster, tmp_path: pathlib.Path) -> None:
-    page = (ROOT / "docs" / "feed.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "ask.md").read_text("utf-8")
     (example,) = blocks(section(page, "## The client"), "python")
     assert sum(bool(line.strip()) for line in example.splitlines()) <= LINES_MAX
     program = tmp_path / "feed.py"

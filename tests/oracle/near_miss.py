@@ -1,6 +1,6 @@
 """Near misses by trying: the conditions are read from their JSON, and every set of single tests is turned over.
 
-Written from docs/targeting.md alone; whether a single test holds is asked of the evaluator.
+Written from docs/reference/targeting.md alone; whether a single test holds is asked of the evaluator.
 """
 
 import itertools

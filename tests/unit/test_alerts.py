@@ -9,9 +9,9 @@ import yaml
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.metrics import Metrics
 from schemas.codes import Nbr
-from scripts.metrics_page import described
 from tests.alert_rules import SCRAPES, asked, grouped, rules
 from tests.documents import ROOT, rows, section
+from tests.metric_names import described
 
 OF_PROMETHEUS = {"job", "instance"}
 RULES = rules()

@@ -41,9 +41,9 @@ def accept(document: Json) -> None:
 
 def test_the_files_are_current() -> None:
     made = files(examples(GOLDEN))
-    for name in ("asyncapi.json", "topics.md", "metrics.md"):
+    for name in ("asyncapi.json", "reference/topics.md"):
         assert (ROOT / "docs" / name).read_text("utf-8") == made[name], "run: adjudge schemas"
-    assert made["topics.md"] == topics_page(DOCUMENT)
+    assert made["reference/topics.md"] == topics_page(DOCUMENT)
 
 
 def test_the_published_model_takes_it() -> None:
@@ -235,7 +235,7 @@ def test_without_the_source_tree_only_the_examples_are_missing() -> None:
 
 
 def test_the_page_has_a_section_with_a_record_for_every_topic() -> None:
-    page = (ROOT / "docs" / "topics.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "topics.md").read_text("utf-8")
     for topic in TOPICS:
         section = page.split(f"\n## ads.{topic.name}\n")[1].split("\n## ")[0]
         assert "\n| `adjudge-schema` |" in section

@@ -42,9 +42,12 @@ from tests.documents import (
     rows,
     section,
 )
+from tests.walkthrough import HOW_TO, STARTED, File, Run, steps, to_follow
 
 PAGES = [page for page in pages() if page.parent.name != "schemas"]
-GENERATED = ("docs/topics.md", "docs/metrics.md")  # its records are golden ones: test_golden_records.py
+GENERATED = tuple(  # their records are golden ones: test_golden_records.py
+    f"docs/reference/{name}.md" for name in ("controls", "entities", "metrics", "reasons", "settings", "topics")
+)
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -53,10 +56,13 @@ def page(name: str) -> str:
 
 
 def test_the_pages_that_are_promised_are_there() -> None:
-    promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README", "docs/README", "docs/auctions"]
-    promised += ["docs/benchmarks", "docs/events", "docs/feed", "docs/operations", "docs/privacy", "docs/requests"]
-    promised += ["docs/targeting", "docs/topics"]
-    promised += ["docs/deployment", "docs/metrics"]
+    promised = ["ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "README"]
+    promised += [
+        f"docs/{name}" for name in ("README", "auctions", "benchmarks", "events", "operations", "privacy", "requests")
+    ]
+    promised += [f"docs/how-to/{name}" for name in ("ask", "block", "price", "read-topics", "stop", "target")]
+    promised += [f"docs/explanation/{name}" for name in ("auctions", "exactly-once", "same-bits")]
+    promised += ["docs/getting-started", "docs/reference/targeting", *(name.removesuffix(".md") for name in GENERATED)]
     assert {f"{name}.md" for name in promised} <= set(NAMES)
 
 
@@ -120,12 +126,11 @@ def test_examples_of_messages_pass_the_check(
         assert (status, json.loads(capsys.readouterr().out)["errors"]) == (0, [])
 
 
-def test_the_readme_has_a_campaign_a_request_and_policies() -> None:
-    shown = [json.loads(line) for block in examples(page("README.md")) for line in block.splitlines()]
-    assert [one.get("kind", "request") for one in shown[:6]] == [
-        "advertiser", "campaign", "line_item", "ad", "creative", "request",
-    ]  # fmt: skip
-    assert {one.get("kind") for one in shown[6:]} == {"policy"}
+def test_getting_started_has_a_campaign_a_request_and_a_rival() -> None:
+    text = page("docs/getting-started.md")
+    shown = [json.loads(line) for block in examples(text) for line in block.splitlines()]
+    campaign = ["advertiser", "campaign", "line_item", "ad", "creative"]
+    assert [one.get("kind", "request") for one in shown] == [*campaign, "request", *campaign, "request"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,7 +201,7 @@ def test_the_settings_are_all_there_with_their_defaults() -> None:
 
 
 def test_the_settings_of_the_readme_are_some_of_them() -> None:
-    told = {row[0] for row in rows(section(page("README.md"), "## How to"))}
+    told = set(re.findall(r"\bADJUDGE_\w+", page("README.md")))
     assert told
     assert told <= {f"ADJUDGE_{name.upper()}" for name in load_settings({}).shown()}
 
@@ -224,16 +229,16 @@ def test_the_metrics_of_the_gateway_and_of_the_feed_client_are_all_there() -> No
 
 
 def test_what_the_feed_client_raises_is_all_there_and_its_limits_are_as_told() -> None:
-    told = rows(section(page("docs/feed.md"), "## The client"))
+    told = rows(section(page("docs/how-to/ask.md"), "## The client"))
     assert [row[0] for row in told] == [error.__name__ for error in OUTCOMES]
-    text = page("docs/feed.md")
+    text = page("docs/how-to/ask.md")
     assert f"{IN_FLIGHT_MAX:,} requests, or {IN_FLIGHT_BYTES_MAX >> 20} MiB" in text
     assert f"{REQUEST_BYTES_MAX:,} bytes" in text
     assert (ACKNOWLEDGE_S_MAX, gateway_body.BODY_S_MAX) == (2, 1)
 
 
 def test_the_gateway_s_statuses_are_all_there_and_its_limits_are_as_told() -> None:
-    text = page("docs/feed.md")
+    text = page("docs/how-to/ask.md")
     told = {int(row[0]) for row in rows(section(text, "## The gateway"))}
     sources = "".join(inspect.getsource(module) for module in (gateway, gateway_body))
     used = re.findall(r"(?:RefusedError|_response)\(\s*(\d{3})\b", sources)
@@ -270,11 +275,17 @@ def test_tests_that_the_architecture_names_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_files_that_are_named_are_there(name: str) -> None:
-    ours = [str(path.relative_to(ROOT)) for top in cli_packages() for path in (ROOT / top).rglob("*.py")]
-    examples_of_others = {"read_results.py"}
+    ours = [str(path.relative_to(ROOT)) for top in (*cli_packages(), "docs") for path in (ROOT / top).rglob("*.py")]
+    examples_of_others = {step.name for step in followed(name) if isinstance(step, File)}
     for code in inline_codes(page(name)):
         if re.fullmatch(r"[\w/]+\.py", code) and code not in examples_of_others:
             assert any(path == code or path.endswith(f"/{code}") for path in ours), code
+
+
+def followed(name: str) -> list[File | Run]:
+    """What the page has its reader do, where it is one that is followed: test_walkthrough.py."""
+    below = name.removeprefix("docs/")
+    return list(steps(to_follow(below))) if below in (STARTED, *HOW_TO) else []
 
 
 def cli_packages() -> tuple[str, ...]:

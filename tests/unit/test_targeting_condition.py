@@ -30,7 +30,7 @@ Json = dict[str, object]
         ({"num": {"$size": "3"}}, "targeting.num.$size", "a number, or operators"),
         ({"num": {"$elemMatch": [1]}}, "targeting.num.$elemMatch", "operators, or a condition"),
         ({"name": {"$regx": "hello"}}, "targeting.name.$regx", "did you mean $regex?"),
-        ({"name": {"$frob": 1}}, "targeting.name.$frob", "docs/targeting.md"),
+        ({"name": {"$frob": 1}}, "targeting.name.$frob", "docs/reference/targeting.md"),
         ({"name": {"$gt": 1, "b": 2}}, "targeting.name", "objects of their own"),
         ({"name": {"$or": []}}, "targeting.name.$or", '{"$or": [{"path": ...}]}'),
         ({"$in": [1]}, "targeting.$in", '{"path": {"$in": ...}}'),

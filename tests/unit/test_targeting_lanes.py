@@ -1,4 +1,4 @@
-"""docs/targeting.md says of each operator whether the index has lanes for it; here the index is asked."""
+"""docs/reference/targeting.md says of each operator whether the index has lanes for it; here the index is asked."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ GROUPS: Final = ("$and", "$or", "$nor", "$not")
 
 def rows() -> Iterator[tuple[str, str]]:
     """The first two cells of each row of the table."""
-    text = section((ROOT / "docs" / "targeting.md").read_text("utf-8"), "## What is indexed")
+    text = section((ROOT / "docs" / "reference" / "targeting.md").read_text("utf-8"), "## What is indexed")
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and len(cells) == 3 and cells[1] in ("lane", "test"):
