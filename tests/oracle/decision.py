@@ -139,8 +139,8 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
     for index, imp in enumerate(request["imp"]):
         nanos = ceil(Fraction(Decimal(str(imp.get("bidfloor", 0)))) * 1_000_000)
         rate = rate_of(policy, imp.get("bidfloorcur", "USD")) if nanos or "bidfloorcur" in imp else 0
-        if "banner" not in imp and "native" not in imp:
-            refused[index] = "unsupported_video" if "video" in imp else "no_format"
+        if not {"banner", "video", "native"} & {*imp}:
+            refused[index] = "unsupported_audio" if "audio" in imp else "no_format"
         elif imp.get("pmp", {}).get("private_auction"):
             refused[index] = "unsupported_private_auction"
         elif rate is None:
