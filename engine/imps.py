@@ -15,7 +15,6 @@ from schemas.openrtb import AdRequest, Imp, position
 # Why an imp takes no part; public names, beside ``no_candidate`` of an imp that did.
 NO_FORMAT: Final = "no_format"
 UNSUPPORTED_AUDIO: Final = "unsupported_audio"
-UNSUPPORTED_VIDEO: Final = "unsupported_video"
 PRIVATE_AUCTION: Final = "unsupported_private_auction"
 CURRENCY_UNAVAILABLE: Final = "currency_unavailable"
 TOO_MANY_SLOTS: Final = "slots_max"
@@ -65,9 +64,7 @@ def _floor_nanos(imp: Imp, policy: PolicyInForce) -> int | None:
 
 
 def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
-    if imp.banner is None and imp.native is None:
-        if imp.video is not None:
-            return UNSUPPORTED_VIDEO
+    if imp.banner is None and imp.native is None and imp.video is None:
         return NO_FORMAT if imp.audio is None else UNSUPPORTED_AUDIO
     if imp.pmp is not None and imp.pmp.private_auction:
         return PRIVATE_AUCTION

@@ -7,7 +7,7 @@ every request is kept in ``state``; what a later version of the engine will deci
 import dataclasses
 from typing import Final
 
-from engine.formats import Signature, format_signature
+from engine.formats import NOWHERE, Signature, format_signature
 from engine.hashing import ad_key
 from engine.models.base import RowFacts
 from engine.money import bid_per_event_nanos
@@ -15,7 +15,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
 from engine.targeting.condition import Condition
-from schemas.entities import Ad, Advertiser, Campaign, Creative, LineItem
+from schemas.entities import Ad, Advertiser, Campaign, Creative, Format, LineItem
 from schemas.limits import AMOUNT_MICROS_MAX
 
 ELIGIBLE: Final = -1
@@ -65,7 +65,6 @@ class Row:
     condition: Condition
     personal: bool
     signature: tuple[Signature, ...]
-    video: bool
     cattax: int
     categories: tuple[str, ...]
     adomain: tuple[str, ...]
@@ -98,8 +97,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         schedule=schedule,
         condition=condition,
         personal=reads_personal(condition.paths),
-        signature=tuple(format_signature(form, creative.api if creative else ()) for form in formats),
-        video=only_video(join),
+        signature=tuple(_signature(form, creative.api if creative else (), event) for form in formats),
         cattax=advertiser.cattax if advertiser else 1,
         categories=_categories(join),
         adomain=_adomain(join),
@@ -115,13 +113,11 @@ def _signed_key(identity: str) -> int:
     return ad_key(identity) - (1 << 63)
 
 
-def only_video(join: Join) -> bool:
-    """Whether nothing but video could show this ad."""
-    return (
-        join.creative is not None
-        and bool(join.creative.formats)
-        and all(form.type == "video" for form in join.creative.formats)
-    )
+def _signature(form: Format, api: tuple[int, ...], event: str) -> Signature:
+    """Nothing but a video is ever complete: what is paid for that fits nowhere in another format."""
+    if event == "video_complete" and form.type != "video":
+        return NOWHERE
+    return format_signature(form, api)
 
 
 def _state(join: Join) -> int:
@@ -147,7 +143,6 @@ def _unsupported(join: Join) -> int:
         (line_item.tier == "guaranteed", Reason.UNSUPPORTED_TIER),
         (pricing.strategy != "manual", Reason.UNSUPPORTED_STRATEGY),
         (bool(line_item.deal_ids), Reason.UNSUPPORTED_DEAL),
-        (only_video(join) or pricing.event == "video_complete", Reason.UNSUPPORTED_VIDEO),
         (line_item.budget.limits or campaign.budget.limits, Reason.UNSUPPORTED_BUDGET),
         (bool(line_item.frequency_caps or campaign.frequency_caps), Reason.UNSUPPORTED_FREQUENCY_CAP),
     )

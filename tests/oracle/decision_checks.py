@@ -279,7 +279,9 @@ def satisfies(own: Json, wanted: Json) -> bool:
         data = wanted["data"]
         return bool(own["role"] == DATA[data["type"]] and len(own["text"]) <= data.get("len", 10_000))
     if "video" in wanted:
-        return own["role"] == "video" and plays(wanted["video"], own, set()) and suits(wanted["video"], own)
+        video = {**own, "markup": own["text"]} if "text" in own else own
+        told = own["role"] == "video" and "duration_s" in own  # how long it is
+        return told and plays(wanted["video"], video, set()) and suits(wanted["video"], video)
     image = wanted["img"]
     if own["role"] != IMAGES[image["type"]] or ("mimes" in image and own.get("mime") not in image["mimes"]):
         return False
