@@ -165,10 +165,10 @@ class RequestMaker(Dice):
         made = chance.choice(
             ({"banner": banner}, {"banner": banner}, {"banner": banner, "native": native}, {"native": native})
         )
-        return chance.choice((made, {"video": self.video()})) if self.percent(25) else made | self.perhaps_video()
+        return chance.choice((made, {"video": self.video()})) if self.percent(12) else made | self.perhaps_video()
 
     def perhaps_video(self) -> Json:
-        return {"video": self.video()} if self.percent(15) else {}
+        return {"video": self.video()} if self.percent(20) else {}
 
     def video(self) -> Json:
         """A player; most of them show most videos."""

@@ -177,7 +177,7 @@ class CatalogMaker(Dice):
     def line_item(self, identity: str) -> Json:
         chance = self.chance
         event = chance.choice(("impression", "impression", "impression", "viewable", "click", "click", "conversion"))
-        pricing: Json = {"event": "video_complete" if self.percent(8) else event}
+        pricing: Json = {"event": "video_complete" if self.percent(5) else event}
         pricing["amount_micros"] = chance.choice((*AMOUNTS[pricing["event"]], chance.randint(0, 9_000_000)))
         if self.percent(2):
             pricing["amount_micros"] = chance.choice((0, 1, 10**12))
@@ -227,7 +227,7 @@ class CatalogMaker(Dice):
         }
 
     def formats(self) -> list[Json]:
-        if self.percent(15):
+        if self.percent(8):
             return [self.video() for _ in range(self.chance.choice((1, 1, 2)))]
         banners: list[Json] = [
             {"type": "banner", "w": w, "h": h, "markup": "<b>ad</b>"}
@@ -237,7 +237,7 @@ class CatalogMaker(Dice):
         if self.percent(70):
             assets += [self.image() for _ in range(self.chance.choice((1, 1, 1, 3)))]
         if self.percent(15):
-            assets.append({**self.video(), "role": "video"})
+            assets.append(self.video_asset())
         if self.percent(50):
             assets.append({"role": "cta", "text": "Buy"})
         native: Json = {"type": "native", "assets": assets}
@@ -246,6 +246,15 @@ class CatalogMaker(Dice):
 
     def image(self) -> Json:
         return {"role": "main_image", "url": "https://a.example/i", "w": self.chance.choice((200, 1_200)), "h": 600, "mime": self.chance.choice(("image/webp", "image/png"))}  # fmt: skip
+
+    def video_asset(self) -> Json:
+        made: Json = {"role": "video", "mime": "video/mp4"}
+        made |= {"text": "<VAST/>"} if self.percent(30) else {"url": "https://a.example/v", "w": 640, "h": 360}
+        if self.percent(80):
+            made["duration_s"] = self.chance.choice((6, 15, 30))
+        if self.percent(40):
+            made["protocols"] = self.some((3, 7, 8, 13), 2)
+        return made
 
     def video(self) -> Json:
         """A video that some players show: a file, several files, or markup; or nothing that can be shown at all."""
