@@ -177,7 +177,7 @@ class CatalogMaker(Dice):
     def line_item(self, identity: str) -> Json:
         chance = self.chance
         event = chance.choice(("impression", "impression", "impression", "viewable", "click", "click", "conversion"))
-        pricing: Json = {"event": "video_complete" if self.percent(5) else event}
+        pricing: Json = {"event": "video_complete" if self.percent(9) else event}
         pricing["amount_micros"] = chance.choice((*AMOUNTS[pricing["event"]], chance.randint(0, 9_000_000)))
         if self.percent(2):
             pricing["amount_micros"] = chance.choice((0, 1, 10**12))
