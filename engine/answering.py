@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one request led to.
 
     ``outcome``: as the digest takes it. ``remembered``: the hash of the request id, when it was decided and is new.
-    ``counts`` go into the shard's state, ``why`` only to metrics. ``error``: what deciding raised.
+    ``counts`` go into the shard's state, ``why`` and ``fallback`` only to metrics. ``error``: what deciding raised.
     """
 
     records: tuple[Record, ...]
@@ -44,6 +44,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[str, int]
     nbr: int | None = None
     why: Mapping[str, int] = {}
+    fallback: bool = False
     reply: Reply | None = None
     remembered: bytes = b""
     decision_id: str | None = None
@@ -145,6 +146,7 @@ def _answered(given: Input, decision: Decision, *, counts: Mapping[str, int], re
         counts=counts,
         nbr=decision.result.nbr,
         why=decision.result.ext.adjudge.why,
+        fallback=decision.result.ext.adjudge.fallback,
         reply=_reply(given, decision.result.id, result) if given.headers else None,
         remembered=remembered,
         decision_id=decision.result.bidid,

@@ -55,6 +55,8 @@ class Draft:
             self.errors.append((offset, answer.error))
         if answer.nbr is not None:
             self.stats[f"nbr_{Nbr(answer.nbr).label}"] += 1
+        if answer.fallback:
+            self.stats["vcg_fallback"] += 1
         for reason, count in answer.why.items():
             self.stats[f"why_{reason}"] += count
 

@@ -16,7 +16,7 @@ QUALITY_PPM_MAX = 10_000_000
 USER_VALUE_PPM_MIN = -PPM
 
 # Requests.
-SLOTS_MAX = 4  # imps that take part in an auction; eight come with a later version
+SLOTS_MAX = 8  # imps that take part in an auction
 SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
 KEYWORDS_MAX = 200
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
@@ -35,6 +35,7 @@ CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
 PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
 PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one found then takes 16 ms
+PATHS_KEPT = 4_096  # sets of paths that conditions read, for which it is remembered whether one is personal
 PATTERN_TEXT_KEPT_CHARS_MAX = 128  # texts so long, that come again, are not searched again
 PATTERN_ANSWERS_KEPT = 16_384  # pairs of pattern and text
 TEST_ANSWERS_KEPT_BYTES = 4_000_000  # answers to tests kept by an index, one byte each
@@ -44,7 +45,7 @@ NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further ones would hold is tested
 
 # Auctions.
-VCG_NODES_MAX = 4_000  # nodes of the search; twice the worst seen on four slots, about 12 us each (D11: 50 ms)
+VCG_NODES_MAX = 3_000  # nodes of the search; four slots took 700 at most, eight about 10 us each (D11: 50 ms)
 RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 256  # rows scanned before an auction is run over the candidates, doubled each time
 

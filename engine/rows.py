@@ -5,10 +5,12 @@ every request is kept in ``state``; what a later version of the engine will deci
 """
 
 import dataclasses
+import functools
 from typing import Final
 
 from engine.formats import NOWHERE, Signature, format_signature
 from engine.hashing import ad_key
+from engine.limits import PATHS_KEPT
 from engine.models.base import RowFacts
 from engine.money import bid_per_event_nanos
 from engine.privacy import reads_personal
@@ -96,7 +98,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         currency=advertiser.currency if advertiser else "",
         schedule=schedule,
         condition=condition,
-        personal=reads_personal(condition.paths),
+        personal=_is_personal(condition.paths),
         signature=tuple(_signature(form, creative.api if creative else (), event) for form in formats),
         cattax=advertiser.cattax if advertiser else 1,
         categories=_categories(join),
@@ -107,6 +109,12 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
         labels=_labels(join),
     )
+
+
+@functools.lru_cache(maxsize=PATHS_KEPT)
+def _is_personal(paths: frozenset[str]) -> bool:
+    """Many conditions read the same few paths."""
+    return reads_personal(paths)
 
 
 def _signed_key(identity: str) -> int:
@@ -161,6 +169,7 @@ def _facts(join: Join) -> RowFacts:
         event=line_item.pricing.event if line_item else "",
         cat=_categories(join),
         labels=_labels(join),
+        feedback_ppm=join.creative.feedback_ppm if join.creative else None,
     )
 
 

@@ -44,11 +44,14 @@ def warm_up() -> None:
     for offset, entity in enumerate(_ENTITIES):
         key = f"{entity['kind']}/{entity['id']}".encode()
         catalog.apply(offset=offset, key=key, value=orjson.dumps(entity))
-    world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=bytes(32))
     place = Place(epoch="warm-up", shard=0, offset=0, event_time_ms=0)
-    decision = decide(read_request(_REQUEST), world, place, duplicate=False)
-    if not decision.impressions:
-        raise RuntimeError(f"the warm-up served no ad: {decision.result.ext.adjudge.why}")
+    for offset, auction in enumerate(("gsp", "vcg")):
+        policy = {"kind": "policy", "name": "default", "version": 1, "auction": auction}
+        controls.apply(offset=offset, key=b"policy/default", value=orjson.dumps(policy))
+        world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=bytes(32))
+        decision = decide(read_request(_REQUEST), world, place, duplicate=False)
+        if not decision.impressions:
+            raise RuntimeError(f"the warm-up served no ad: {decision.result.ext.adjudge.why}")
 
 
 if __name__ == "__main__":

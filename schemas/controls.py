@@ -135,12 +135,12 @@ class ModelControl(ControlBase, frozen=True, kw_only=True, tag="model"):
 
     ``constant``: ``value``, or the first of ``values`` that names the ad, line item, campaign or advertiser
     (``line_item:ID``). ``logistic``: ``bias`` and ``weights`` in micro-logits, by feature (``path=value``,
-    ``ad.line_item_id=ID``, ``path=value*ad.x=y``). ``cap_ppb``: most that a probability may come to.
+    ``ad.line_item_id=ID``, ``path=value*ad.x=y``). ``feedback``, of user value: the creative's ``feedback_ppm``, else ``value``. ``cap_ppb``: most that a probability may come to.
     """
 
     kind: ClassVar[str] = "model"
     predicts: Prediction
-    algorithm: Literal["constant", "logistic"]
+    algorithm: Literal["constant", "logistic", "feedback"]
     value: ModelValue | None = None
     values: Annotated[dict[str, ModelValue], Meta(max_length=MODEL_VALUES_MAX)] = {}
     cap_ppb: Annotated[int, Meta(ge=0, le=PPB)] | None = None

@@ -21,6 +21,7 @@ from schemas.limits import (
     FORMATS_MAX,
     FREQUENCY_CAPS_MAX,
     MARKUP_CHARS_MAX,
+    PPM,
     TRACKERS_MAX,
     VIDEO_DURATION_S_MAX,
     VIDEO_FILES_MAX,
@@ -288,6 +289,9 @@ class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
     policy_labels: Labels = ()
     adomain: Domains = ()
     cat: Categories = ()
+    feedback_ppm: Annotated[int, Meta(ge=-PPM, le=PPM)] | None = (
+        None  # what users made of it: a model of user value reads it
+    )
 
 
 class Deal(EntityBase, frozen=True, kw_only=True, tag="deal"):
@@ -316,6 +320,7 @@ Entity = Advertiser | Campaign | LineItem | Ad | Creative | Deal | Conversion
 Kind = Literal["advertiser", "campaign", "line_item", "ad", "creative", "deal", "conversion"]
 
 KINDS: Final[tuple[Kind, ...]] = ("advertiser", "campaign", "line_item", "ad", "creative", "deal", "conversion")
+_KINDS: Final[dict[str, Kind]] = {kind: kind for kind in KINDS}
 
 _ENTITY: Final[msgspec.json.Decoder[Entity]] = msgspec.json.Decoder(Entity)
 
@@ -328,7 +333,7 @@ def entity_key(entity: Entity) -> bytes:
 def parse_entity_key(key: bytes) -> tuple[Kind, str]:
     """Kind and id of a record of ``ads.campaign-updates``. Raises SchemaError on any other key."""
     kind, slash, identity = key.decode("utf-8", "replace").partition("/")
-    known: Kind | None = next((one for one in KINDS if one == kind), None)
+    known = _KINDS.get(kind)
     if not slash or known is None:
         raise SchemaError("key", f"{key[:80]!r} is not kind/id", f"the kinds are {', '.join(KINDS)}")
     try:

@@ -25,16 +25,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from engine.auctions import gsp
 from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Outcome, Placed, Rules, Slots
 from engine.auctions.feasibility import as_placed, far_enough, joinable, open_slots, ranked
 from engine.auctions.greedy import runners_up_line
 from engine.auctions.price import price_nanos
-from engine.auctions.vcg_search import Assignment, Option, Search, TooManyNodesError
+from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
 from engine.limits import EXCLUSION_LABELS_PER_AD_MAX, RUNNERS_UP
 
-LABEL_BITS: Final = 63  # claims: labels below, advertisers above
+_NONE: Final = np.zeros(0, np.int64)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,19 +152,21 @@ class _Spread:
         return self._plain + max(0, self._labelled - by_label) > self._ads_max
 
 
-def _options(candidates: Candidates, fields: Sequence[Field]) -> list[list[Option]]:
+def _options(candidates: Candidates, fields: Sequence[Field]) -> Options:
     """Contenders as the search sees them."""
-    bits: dict[int, int] = {}
-    options = []
-    for field in fields:
-        in_slot = []
-        for row in field.contenders:
-            bit = bits.setdefault(candidates.advertiser.item(row), 1 << LABEL_BITS + len(bits))
-            gain = candidates.v.item(row, field.slot) - field.reserve
-            claims = bit | candidates.labels.item(row)
-            in_slot.append(Option(row=row, gain=gain, advertiser=bit, claims=claims))
-        options.append(in_slot)
-    return options
+    rows = [np.array(field.contenders, np.int64) for field in fields]
+    gains = [
+        candidates.v[own, field.slot].astype(np.int64) - field.reserve for own, field in zip(rows, fields, strict=True)
+    ]
+    row = np.concatenate([*rows, _NONE])
+    _, advertiser = np.unique(candidates.advertiser[row], return_inverse=True)
+    return Options(
+        first=np.cumsum([0, *map(len, rows)]),
+        row=row,
+        gain=np.concatenate([*gains, _NONE]),
+        advertiser=advertiser.astype(np.int64),
+        labels=candidates.labels[row].astype(np.int64),
+    )
 
 
 def _too_near(openings: Sequence[int], slots: Slots, rules: Rules) -> list[int]:
@@ -179,16 +182,16 @@ def _too_near(openings: Sequence[int], slots: Slots, rules: Rules) -> list[int]:
     ]
 
 
-def _harms(search: Search, best: Assignment, options: Sequence[Sequence[Option]]) -> list[int]:
+def _harms(search: Search, best: Assignment, options: Options) -> list[int]:
     """For each slot's winner h, nanos: what the others would gain without its advertiser; 0 for an empty slot."""
     harms = []
-    for row, in_slot in zip(best.rows, options, strict=True):
+    for slot, row in enumerate(best.rows):
         if row < 0:
             harms.append(0)
             continue
-        chosen = next(option for option in in_slot if option.row == row)
-        others = best.total - chosen.gain
-        harms.append(search.total_without(chosen.advertiser, others) - others)
+        place = options.row.tolist().index(row, options.first.item(slot))
+        others = best.total - options.gain.item(place)
+        harms.append(search.total_without(options.advertiser.item(place), others) - others)
     return harms
 
 

@@ -34,6 +34,7 @@ class RowFacts:
     event: str
     cat: tuple[str, ...]
     labels: tuple[str, ...]
+    feedback_ppm: int | None = None  # of the creative: what users made of it
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

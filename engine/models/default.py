@@ -3,12 +3,14 @@
 from engine.models.base import NEUTRAL, Model
 from engine.models.constant import ConstantModel
 from engine.models.features import read_weights
+from engine.models.feedback import FeedbackModel
 from engine.models.logistic import LogisticModel
 from schemas.controls import ModelControl
+from schemas.errors import SchemaError
 
 
 def build(control: ModelControl) -> Model:
-    """The model of a control. Raises SchemaError that names the weight which cannot be read."""
+    """The model of a control. Raises SchemaError that names the weight which cannot be read, or the algorithm."""
     if control.algorithm == "logistic":
         return LogisticModel(
             name=control.name,
@@ -18,6 +20,11 @@ def build(control: ModelControl) -> Model:
             weights=read_weights(control.weights),
             cap_ppb=control.cap_ppb,
         )
+    if control.algorithm == "feedback":
+        if control.predicts != "user_value":
+            raise SchemaError("algorithm", "feedback predicts no " + control.predicts, "predicts: user_value")
+        value = NEUTRAL["user_value"] if control.value is None else control.value
+        return FeedbackModel(name=control.name, version=control.version, predicts=control.predicts, value=value)
     return ConstantModel(
         name=control.name,
         version=control.version,

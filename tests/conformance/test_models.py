@@ -31,6 +31,7 @@ rows = st.builds(
     event=st.sampled_from(("impression", "click")),
     cat=st.lists(st.sampled_from(IDS), max_size=3).map(tuple),
     labels=st.lists(st.sampled_from(IDS), max_size=3).map(tuple),
+    feedback_ppm=st.none() | st.integers(-1_000_000, 1_000_000),
 )
 segments = st.lists(rows, min_size=1, max_size=12)
 requests: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -69,11 +70,14 @@ def models(draw: st.DrawFn) -> Model:
     cap = st.none() | st.integers(0, 1_000_000_000)
     owners = st.sampled_from([f"{name}:{one}" for name in ("ad", "line_item", "campaign", "advertiser") for one in IDS])
     control: dict[str, Any] = {"name": "m", "version": 1, "predicts": predicts, "cap_ppb": draw(cap)}
-    match draw(st.sampled_from(["built-in", "constant", "logistic"])):
+    match draw(st.sampled_from(["built-in", "constant", "logistic", "feedback"])):
         case "built-in":
             return default_models()[predicts]
         case "constant":
             control |= {"algorithm": "constant", "value": draw(values), "values": draw(st.dictionaries(owners, values))}
+        case "feedback":
+            value = draw(st.none() | st.integers(*output_range("user_value")))
+            control |= {"predicts": "user_value", "algorithm": "feedback", "value": value}
         case _:
             control |= {"algorithm": "logistic", "bias": draw(weights)}
             control["weights"] = draw(st.dictionaries(features, weights, max_size=12))

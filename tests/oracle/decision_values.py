@@ -68,11 +68,15 @@ class Models:
         if control["algorithm"] == "logistic":
             return _model(orjson.dumps(control)).bounds()[1]
         values: list[int] = [control["value"], *control.get("values", {}).values()]
+        if control["algorithm"] == "feedback":
+            values.append(PPM)  # the greatest that a creative may say
         return max(values)
 
     def _constant(self, predicts: str, facts: RowFacts) -> int:
         control = self._controls.get(predicts, {"value": NEUTRAL[predicts]})
         value: int = control["value"]
+        if control.get("algorithm") == "feedback":
+            return value if facts.feedback_ppm is None else facts.feedback_ppm
         owners = (
             f"ad:{facts.ad_id}",
             f"line_item:{facts.line_item_id}",
@@ -168,6 +172,7 @@ def facts_of(one: Joined) -> RowFacts:
         event=one.part("line_item").get("pricing", {}).get("event", ""),
         cat=tuple(sorted(categories_of(one))),
         labels=tuple(sorted(labels_of(one))),
+        feedback_ppm=one.part("creative").get("feedback_ppm"),
     )
 
 

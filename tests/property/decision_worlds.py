@@ -224,6 +224,7 @@ class CatalogMaker(Dice):
             "cat": self.some(("IAB1", "IAB3-1"), 1) if self.percent(20) else [],
             "adomain": ["extra.example"] if self.percent(10) else [],
             "formats": self.formats(),
+            **({"feedback_ppm": self.chance.choice((-1_000_000, -300_000, 0, 1_000_000))} if self.percent(30) else {}),
         }
 
     def formats(self) -> list[Json]:
@@ -397,6 +398,8 @@ class CatalogMaker(Dice):
             "quality": (1_000_000, 1_000_000, 500_000, 1_200_000, 100_000, 10_000_000),
             "user_value": (0, 100_000, -300_000, 1_000_000, -1_000_000, 10_000_000),
         }[predicts]
+        if predicts == "user_value" and self.percent(40):
+            return {**made, "algorithm": "feedback", "value": chance.choice(values)}
         owners = ("ad:ad0", "ad:ad1", "line_item:l0", "line_item:l1", "campaign:c1", "advertiser:a0", "advertiser:a1")
         named = {owner: chance.choice(values) for owner in self.some(owners, 3)}
         return {**made, "algorithm": "constant", "value": chance.choice(values), "values": named}

@@ -20,7 +20,7 @@ from tests.oracle import auction_tables as engine
 from tests.oracle.auction import Ad, Auction, Slot
 
 KINDS: Final = ("first_price", "gsp", "vcg")
-ADS_BY_SLOTS: Final = {1: 14, 2: 12, 3: 8, 4: 5}  # what the oracle can try in full
+ADS_BY_SLOTS: Final = {1: 14, 2: 12, 3: 8, 4: 5, 6: 4, 8: 3}  # what the oracle can try in full
 PROFILE: Final = settings.default or settings()
 OFTEN: Final = settings(max_examples=8 * PROFILE.max_examples)
 
@@ -30,9 +30,9 @@ PROBABILITIES: Final = (PPB, PPB, PPB, PPB, 500_000_000, 500_000_000, 333_333_33
 EFFECTS: Final = (
     None,
     None,
-    (PPM, 600_000, 400_000, 400_000),
-    (PPM, PPM, PPM // 2, PPM // 2),
-    (PPM, 333_333, 1, 0),
+    (PPM, 600_000, *[400_000] * 6),
+    (PPM, PPM, *[PPM // 2] * 6),
+    (PPM, 333_333, 1, *[0] * 5),
 )
 RESERVES: Final = (0, 0, 0, 1, 100_000, 1_000_000, 2_500_000)
 LAMBDAS: Final = (0, 0, 0, 1, 999_999, 2_000_000, 9_000_000_000)
@@ -98,13 +98,13 @@ def some_slots(chance: Random, count: int) -> tuple[Slot, ...]:
 
 
 def some_auction(chance: Random, kind: str, *, ads_max: int | None = None) -> Auction:
-    count = chance.randint(1, 4)
+    count = chance.choice((1, 2, 3, 4, 1, 2, 3, 4, 6, 8))
     return Auction(
         kind=kind,
         ads=some_ads(chance, slots=count, ads_max=ads_max or ADS_BY_SLOTS[count]),
         slots=some_slots(chance, count),
         lambda_nanos=chance.choice(LAMBDAS),
-        ads_max=chance.choice((4, 4, 4, 4, 4, 3, 3, 2, 2, 1, 0)),
+        ads_max=chance.choice((count, count, 4, 4, 4, 3, 3, 2, 2, 1, 0)),
         position_gap_min=chance.choice((0, 0, 0, 0, 0, 1, 2, 3, 5)),
         last_ad_position=chance.choice((None, None, None, chance.randint(-3, 12))),
         advertiser_once=kind == "vcg" or chance.random() < 0.5,
@@ -248,8 +248,8 @@ def searched(run: engine.Run, chosen: list[vcg.Field], auction: Auction) -> tupl
     options = vcg._options(run.candidates, chosen)
     search = Search(
         options=options,
-        too_near=[0] * len(options),
-        ads_max=min(len(options), auction.ads_max),
+        too_near=[0] * len(chosen),
+        ads_max=min(len(chosen), auction.ads_max),
         nodes_max=engine.NODES_MAX,
     )
     best = search.best()

@@ -196,9 +196,9 @@ def test_a_floor_in_another_currency_is_rounded_up_to_nanos_and_again_when_conve
 
 
 def test_imps_beyond_the_slots_of_an_auction_are_answered_unfilled() -> None:
-    decision = decided(Stage(*one_ad()), *(banner_imp(str(number)) for number in range(6)))
+    decision = decided(Stage(*one_ad()), *(banner_imp(str(number)) for number in range(10)))
     reasons = [outcome.reason for outcome in decision.result.ext.adjudge.imps]
-    assert sorted(reason or "filled" for reason in reasons) == ["filled", *["no_candidate"] * 3, *["slots_max"] * 2]
+    assert sorted(reason or "filled" for reason in reasons) == ["filled", *["no_candidate"] * 7, *["slots_max"] * 2]
 
 
 def test_a_request_that_takes_other_currencies_only_gets_no_ad() -> None:

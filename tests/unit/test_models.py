@@ -1,5 +1,6 @@
 """What the models compute: names, weights, the table of the logistic function."""
 
+import dataclasses
 import decimal
 import math
 from typing import Any
@@ -127,6 +128,17 @@ def test_cap_of_a_row_is_the_best_that_any_request_could_make_of_it() -> None:
     best: dict[str, object] = {"device": {"os": "ios"}, "adjudge": {"segments": ["a"]}}
     assert score(one, best) == [sigmoid(-0.07), sigmoid(0.74)]
     assert one.bounds() == (sigmoid(-0.37), sigmoid(0.90))
+
+
+def test_feedback_is_the_score_of_the_creative_and_neutral_without_one() -> None:
+    control = {"kind": "model", "name": "m", "version": 1, "predicts": "user_value", "algorithm": "feedback"}
+    disliked = dataclasses.replace(ROW, feedback_ppm=-400_000)
+    one = build(msgspec.convert(control, ModelControl))
+    assert one.prepare([disliked, OTHER]).caps().tolist() == [-400_000, 0]
+    other = build(msgspec.convert(control | {"value": 250_000}, ModelControl))
+    assert other.prepare([disliked, OTHER]).caps().tolist() == [-400_000, 250_000]
+    with pytest.raises(SchemaError, match="user_value"):
+        build(msgspec.convert(control | {"predicts": "click"}, ModelControl))
 
 
 def test_no_evidence_is_neutral() -> None:

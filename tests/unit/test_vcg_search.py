@@ -2,12 +2,19 @@
 
 import dataclasses
 
+import hypothesis.strategies as st
+import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from engine.auctions.vcg_search import Assignment, Option, Search, TooManyNodesError
+from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
 from tests.oracle import auction as oracle
 from tests.oracle import auction_tables as engine
+from tests.oracle import vcg_search_plain
 from tests.oracle.auction import Ad, Auction, Slot
+from tests.oracle.vcg_search_plain import Option
+
+LABELS = 63  # bits of claims below the advertisers'
 
 FALLING = (1_000_000, 500_000)
 
@@ -58,40 +65,99 @@ def test_falling_back_does_not_depend_on_rows_left_unread() -> None:
     assert (True, False) in fell_back
 
 
+def options_of(slots: list[list[Option]]) -> Options:
+    """What the plain search takes, as the compiled one takes it: one bit of claims is the advertiser, the rest are labels."""
+    flat = [option for in_slot in slots for option in in_slot]
+    return Options(
+        first=np.cumsum([0, *map(len, slots)]),
+        row=np.array([option.row for option in flat], np.int64),
+        gain=np.array([option.gain for option in flat], np.int64),
+        advertiser=np.array([option.advertiser.bit_length() - 1 - LABELS for option in flat], np.int64),
+        labels=np.array([option.claims & ~option.advertiser for option in flat], np.int64),
+    )
+
+
 def options() -> list[list[Option]]:
     """Three advertisers in two slots."""
     return [
-        [
-            Option(row=row, gain=gain // (slot + 1), advertiser=1 << row, claims=1 << row)
-            for row, gain in enumerate((10, 8, 6))
-        ]
+        [some_option(row, gain // (slot + 1), advertiser=row) for row, gain in enumerate((10, 8, 6))]
         for slot in range(2)
     ]
 
 
+def some_option(row: int, gain: int, *, advertiser: int, labels: int = 0) -> Option:
+    bit = 1 << LABELS + advertiser
+    return Option(row=row, gain=gain, advertiser=bit, claims=bit | labels)
+
+
 def search(nodes_max: int) -> Search:
-    return Search(options=options(), too_near=[0, 0], ads_max=2, nodes_max=nodes_max)
+    return Search(options=options_of(options()), too_near=[0, 0], ads_max=2, nodes_max=nodes_max)
 
 
 def test_search_finds_the_best_assignment_and_the_best_without_one() -> None:
     unlimited = search(1_000)
     assert unlimited.best() == Assignment(total=14, rows=(0, 1))
-    assert unlimited.total_without(1 << 0, 4) == 11
-    assert unlimited.total_without(1 << 1, 10) == 13
+    assert unlimited.total_without(0, 4) == 11
+    assert unlimited.total_without(1, 10) == 13
 
 
 def test_all_searches_of_a_request_share_one_limit() -> None:
     counted = search(1_000)
     counted.best()
     for_best = counted.nodes
-    counted.total_without(1 << 0, 4)
+    counted.total_without(0, 4)
     assert counted.nodes > for_best
 
     enough = search(counted.nodes)
     enough.best()
-    assert enough.total_without(1 << 0, 4) == 11
+    assert enough.total_without(0, 4) == 11
 
     too_few = search(counted.nodes - 1)
     too_few.best()
     with pytest.raises(TooManyNodesError):
-        too_few.total_without(1 << 0, 4)
+        too_few.total_without(0, 4)
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> tuple[list[list[Option]], list[int], int]:
+    """Up to eight slots, few advertisers and labels, so that much is in conflict and many totals are equal."""
+    slots = draw(st.integers(0, 8))
+    one = st.builds(
+        some_option,
+        row=st.integers(0, 50),
+        gain=st.integers(0, 6) | st.integers(0, 9 * 10**9),
+        advertiser=st.integers(0, 9),
+        labels=st.sampled_from([0, 0, 0, 1, 2, 4, 3, 6]),
+    )
+    in_slots = [sorted(draw(st.lists(one, max_size=8)), key=lambda option: -option.gain) for _ in range(slots)]
+    near = [draw(st.just(0) | st.integers(0, (1 << slot) - 1)) for slot in range(slots)]
+    return in_slots, near, draw(st.integers(0, slots))
+
+
+@settings(max_examples=settings().max_examples * 3)
+@given(searches(), st.integers(1, 3_000))
+def test_the_compiled_search_is_the_plain_one_node_for_node(
+    given_: tuple[list[list[Option]], list[int], int], nodes_max: int
+) -> None:
+    in_slots, near, ads_max = given_
+    plain = vcg_search_plain.Search(options=in_slots, too_near=near, ads_max=ads_max, nodes_max=nodes_max)
+    compiled = Search(options=options_of(in_slots), too_near=near, ads_max=ads_max, nodes_max=nodes_max)
+    try:
+        best = plain.best()
+        without = {
+            option.advertiser: plain.total_without(option.advertiser, 0) for in_slot in in_slots for option in in_slot
+        }
+    except TooManyNodesError:
+        with pytest.raises(TooManyNodesError):
+            all_of(compiled, in_slots)
+        return
+    assert all_of(compiled, in_slots) == (best, without)
+    assert compiled.nodes == plain.nodes
+
+
+def all_of(search: Search, in_slots: list[list[Option]]) -> tuple[Assignment, dict[int, int]]:
+    """Asked as often as the plain search is, option by option: each time takes nodes."""
+    best, found = search.best(), {}
+    for option in (option for in_slot in in_slots for option in in_slot):
+        found[option.advertiser] = search.total_without(option.advertiser.bit_length() - 1 - LABELS, 0)
+    return best, found

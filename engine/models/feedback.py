@@ -1,0 +1,43 @@
+"""The user value of an ad from what users made of its creative: hides and reports against likes, as one score.
+
+The score is ``feedback_ppm`` of the creative (data-model, Entities); how it is made of single events is for whoever writes
+the creative. It is the same in every request.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.limits import PPM, USER_VALUE_PPM_MIN
+from engine.models.base import Prepared, RowFacts, clip
+from engine.models.constant import ConstantColumns
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackModel:
+    """``value``, ppm, goes for creatives without a score."""
+
+    name: str
+    version: int
+    predicts: str
+    value: int
+
+    def bounds(self) -> tuple[int, int]:
+        """See ``Model``: whatever creatives come."""
+        return USER_VALUE_PPM_MIN, max(PPM, clip(self.predicts, None, self.value))
+
+    def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
+        """See ``Model``."""
+        scores = [self.value if row.feedback_ppm is None else row.feedback_ppm for row in rows]
+        column = np.array([clip(self.predicts, None, score) for score in scores], dtype=np.int64)
+        column.setflags(write=False)
+        return ConstantColumns(values=column)
+
+    def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
+        """See ``Model``."""
+        del request
+        if not isinstance(prepared, ConstantColumns):
+            raise TypeError("the columns were prepared by another model")
+        return prepared.values[rows]
