@@ -1,6 +1,6 @@
-"""Which formats of a creative a slot can show: banners by size, native ads by their required assets.
+"""Which formats of a creative a slot can show: banners by size, native ads by their required assets, videos by player.
 
-Fitting depends on the slot's ``Shape`` and the formats' signatures alone, both small hashable values, so that it is
+Of videos ``engine/video.py`` says which. Fitting depends on the slot's ``Shape`` and the formats' signatures alone, both small hashable values, so that it is
 computed once for each pair and kept. Sources: OpenRTB 2.6, 3.2.6 Banner, 3.2.9 Native, 3.2.10 Format; OpenRTB
 Native Ads 1.2, 4.2 to 4.6.
 """
@@ -12,9 +12,20 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from engine.limits import NATIVE_REQUESTS_KEPT
+from engine.matching import matching
+from engine.video import (
+    Clip,
+    VideoNeed,
+    clip_of_format,
+    format_of_asset,
+    need_of_asset,
+    need_of_player,
+    plays,
+    suits,
+)
 from schemas.entities import Asset, Format
 from schemas.native import NativeAsset, NativeImage, NativeRequest
-from schemas.openrtb import AdRequest, Banner, Size
+from schemas.openrtb import AdRequest, Banner, Size, Video
 
 FITS: Final = 0
 FORMAT_MISMATCH: Final = 1  # no format of a kind that the slot shows, or none that its frameworks can run
@@ -39,6 +50,7 @@ class Need:
     w_min: int = 0
     h_min: int = 0
     mimes: tuple[str, ...] = ()
+    video: VideoNeed | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,7 @@ class Part:
     w: int
     h: int
     mime: str
+    clip: Clip | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +74,10 @@ class Signature:
     h: int = 0
     parts: tuple[Part, ...] = ()
     api: tuple[int, ...] = ()
+    clip: Clip | None = None
+
+
+NOWHERE: Final = Signature(kind="")  # of a format that fits no slot
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,33 +85,36 @@ class Shape:
     """What a slot can show. ``sizes``: of banners, sorted; None: no banners. ``ratios``: of width and height in lowest
     terms, with the least width, sorted. ``any_size``: the slot names none, so that every banner fits.
 
-    ``needs``: of the required native assets, None: no native ads. The frameworks are what each kind can run.
+    ``needs``: of the required native assets, None: no native ads. ``video``: of the player, None: no videos. The
+    frameworks are what each kind can run.
     """
 
     sizes: tuple[tuple[int, int], ...] | None
     needs: tuple[Need, ...] | None
     banner_api: tuple[int, ...]
     native_api: tuple[int, ...]
-    video: bool = False  # asks for video too, which a later version decides
+    video_api: tuple[int, ...] = ()
+    video: VideoNeed | None = None
     ratios: tuple[tuple[int, int, int], ...] = ()
     any_size: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ImpSpec:
-    """One imp as ads see it. ``battr``: blocked creative attributes of both kinds together, sorted.
+    """One imp as ads see it. ``battr``: blocked creative attributes of all kinds together, sorted.
 
-    ``native``: the native request that a response must answer.
+    ``native``: the native request that a response must answer; ``video``: the player, as the imp describes it.
     """
 
     shape: Shape
     battr: tuple[int, ...]
     secure: bool
     native: NativeRequest | None
+    video: Video | None = None
 
 
 def imp_spec(request: AdRequest, index: int) -> ImpSpec:
-    """The imp at ``index``. Attributes blocked for one kind count for both: the safe reading of a mixed slot."""
+    """The imp at ``index``. Attributes blocked for one kind count for all: the safe reading of a mixed slot."""
     imp = request.typed.imp[index]
     native = request.natives[index] if index < len(request.natives) else None
     if native is not None and not native.assets:
@@ -102,6 +122,7 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     wishes = _wishes(imp.banner) if imp.banner else ()
     banner_battr = imp.banner.battr if imp.banner else ()
     native_battr = imp.native.battr if imp.native else ()
+    video_battr = imp.video.battr if imp.video else ()
     return ImpSpec(
         shape=Shape(
             sizes=_sizes(wishes) if imp.banner else None,
@@ -110,11 +131,13 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
             needs=_needs(native) if native else None,
             banner_api=tuple(sorted({*imp.banner.api})) if imp.banner else (),
             native_api=tuple(sorted({*imp.native.api})) if imp.native else (),
-            video=imp.video is not None,
+            video_api=tuple(sorted({*imp.video.api})) if imp.video else (),
+            video=need_of_player(imp.video) if imp.video else None,
         ),
-        battr=tuple(sorted({*banner_battr, *native_battr})),
+        battr=tuple(sorted({*banner_battr, *native_battr, *video_battr})),
         secure=imp.secure == 1,
         native=native,
+        video=imp.video,
     )
 
 
@@ -148,18 +171,19 @@ def _ratios(wishes: Iterable[Size]) -> tuple[tuple[int, int, int], ...]:
 @functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)
 def _needs(native: NativeRequest) -> tuple[Need, ...]:
     """Of the required assets, in an order of their own: neither ids nor places of assets change what fits."""
-    required = {need_of(asset) for asset in native.assets if asset.required}
-    return tuple(sorted(required, key=dataclasses.astuple))
+    return tuple(sorted((need_of(asset) for asset in native.assets if asset.required), key=repr))
 
 
 def need_of(asset: NativeAsset) -> Need:
-    """What a requested asset asks for. Video assets are decided by a later version: nothing satisfies them."""
+    """What a requested asset asks for; nothing satisfies one that names no kind of its own."""
     if asset.title is not None:
         return Need(role="title", length_max=max(asset.title.len or 0, 0))
     if asset.img is not None:
         return _image_need(asset.img)
     if asset.data is not None:
         return Need(role=_DATA_ROLES.get(asset.data.type, _NOTHING), length_max=max(asset.data.len or 0, 0))
+    if asset.video is not None:
+        return Need(role="video", video=need_of_asset(asset.video))
     return Need(role=_NOTHING)
 
 
@@ -183,12 +207,14 @@ def _mime(mime: str) -> str:
 
 def part_of(asset: Asset) -> Part:
     """What fitting looks at in an asset of a creative."""
+    video = format_of_asset(asset) if asset.role == "video" else None
     return Part(
         role=asset.role,
         length=len(asset.text or ""),
         w=asset.w or 0,
         h=asset.h or 0,
         mime=_mime(asset.mime or ""),
+        clip=clip_of_format(video) if video else None,
     )
 
 
@@ -199,14 +225,16 @@ def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
         case "banner":
             return Signature(kind="banner", w=form.w, h=form.h, api=frameworks)
         case "native":
-            parts = sorted({part_of(asset) for asset in form.assets}, key=dataclasses.astuple)
+            parts = sorted((part_of(asset) for asset in form.assets), key=repr)
             return Signature(kind="native", parts=tuple(parts), api=frameworks)
         case _:
-            return Signature(kind="video", api=frameworks)
+            return Signature(kind="video", api=frameworks, clip=clip_of_format(form))
 
 
 def satisfies(part: Part, need: Need) -> bool:
     """Whether an asset is what was asked for. Text is never cut; a type that is not known is not an allowed one."""
+    if need.video is not None:
+        return part.clip is not None and plays(need.video, part.clip) and suits(need.video, part.clip)
     return (
         part.role == need.role
         and (not need.length_max or part.length <= need.length_max)
@@ -218,10 +246,16 @@ def satisfies(part: Part, need: Need) -> bool:
     )
 
 
+def answers(needs: Sequence[Need], parts: Sequence[Part]) -> list[int | None]:
+    """For each need the index of the part that answers it, None where none is left.
+
+    No part answers two needs: of a carousel each image stands on a card of its own.
+    """
+    return matching([[place for place, part in enumerate(parts) if satisfies(part, need)] for need in needs])
+
+
 def fits(shape: Shape, formats: Sequence[Signature]) -> int:
-    """FITS when any format does (or nothing but video is offered where video is asked for); otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
-    if shape.video and formats and all(form.kind == "video" for form in formats):
-        return FITS  # it would fit: that this version shows no video is the reason that helps
+    """FITS when any format does; otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
     codes = [_fit(shape, form) for form in formats]
     if FITS in codes:
         return FITS
@@ -239,7 +273,10 @@ def _fit(shape: Shape, form: Signature) -> int:
         fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)
     elif form.kind == "native" and shape.needs is not None:
         runs = all(framework in shape.native_api for framework in form.api)
-        fitting = all(any(satisfies(part, need) for part in form.parts) for need in shape.needs)
+        fitting = None not in answers(shape.needs, form.parts)
+    elif form.clip is not None and shape.video is not None:
+        runs = all(framework in shape.video_api for framework in form.api) and plays(shape.video, form.clip)
+        fitting = suits(shape.video, form.clip)
     else:
         return FORMAT_MISMATCH
     if not runs:

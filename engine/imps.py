@@ -16,7 +16,6 @@ from schemas.openrtb import AdRequest, Imp, RequestDeal, position
 # Why an imp takes no part; public names, beside ``no_candidate`` of an imp that did.
 NO_FORMAT: Final = "no_format"
 UNSUPPORTED_AUDIO: Final = "unsupported_audio"
-UNSUPPORTED_VIDEO: Final = "unsupported_video"
 CURRENCY_UNAVAILABLE: Final = "currency_unavailable"
 TOO_MANY_SLOTS: Final = "slots_max"
 
@@ -94,9 +93,7 @@ def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:
 
 
 def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
-    if imp.banner is None and imp.native is None:
-        if imp.video is not None:
-            return UNSUPPORTED_VIDEO
+    if imp.banner is None and imp.native is None and imp.video is None:
         return NO_FORMAT if imp.audio is None else UNSUPPORTED_AUDIO
     if floor_nanos is None:
         return CURRENCY_UNAVAILABLE

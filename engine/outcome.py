@@ -26,6 +26,8 @@ from engine.rows import EVENTS, Row
 from engine.settlement import TierResult
 from engine.tokens import Claim, sign
 from engine.version import ENGINE_VERSION
+from engine.video import SKIPPABLE
+from engine.video_rendering import ShownVideo
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.entities import Advertiser, BannerFormat, Campaign, Creative, Format, LineItem
@@ -33,7 +35,7 @@ from schemas.events import AuctionRun, Cost, ImpOutcome, Impression, Problem, Re
 from schemas.openrtb import AdRequest, position
 from schemas.openrtb_response import Bid, BidAdjudge, BidExt, BidResponse, ResultExt, SeatBid
 
-MTYPES: Final = {"banner": 1, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
+MTYPES: Final = {"banner": 1, "video": 2, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
 NOT_FILLED: Final = "no_candidate"  # of an imp that took part
 NOT_RUN: Final = "request_not_decided"
 
@@ -351,8 +353,10 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
         impression_id=impression.impression_id,
         token=impression.token,
     )
-    rendered = render(form, ad, facts, winner.slot.spec.native)
-    banner = form if isinstance(form, BannerFormat) else None
+    spec = winner.slot.spec
+    rendered = render(form, ad, facts, spec.native, spec.video)
+    sized = form if isinstance(form, BannerFormat) else rendered.video
+    video = rendered.video
     adomain = creative.adomain or advertiser.adomain
     return Bid(
         id=impression.impression_id,
@@ -367,10 +371,12 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
         adomain=adomain,
         cat=creative.cat or advertiser.cat,
         cattax=advertiser.cattax,
-        attr=creative.attr,
+        attr=_attributes(creative, video),
         language=creative.language,
-        w=banner.w if banner else None,
-        h=banner.h if banner else None,
+        w=sized.w if sized else None,
+        h=sized.h if sized else None,
+        dur=video.duration_s if video else None,
+        protocol=video.protocol if video else None,
         ext=BidExt(
             adjudge=BidAdjudge(
                 impression_id=impression.impression_id,
@@ -391,6 +397,13 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
             ),
         ),
     )
+
+
+def _attributes(creative: Creative, video: ShownVideo | None) -> tuple[int, ...]:
+    """The creative's, and that a video can be skipped (OpenRTB 2.6, 3.2.7, skip)."""
+    if video is None or not video.skippable or SKIPPABLE in creative.attr:
+        return creative.attr
+    return (*creative.attr, SKIPPABLE)
 
 
 def _digest(winner: Winner, impression: Impression) -> tuple[int, ...]:

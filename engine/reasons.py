@@ -2,7 +2,7 @@
 
 A row has the first reason of this order that applies. Counters, results' ``why``, ``adjudge why`` and the
 OpenRTB codes all use these names. The value of each member is its place in the order and never appears in
-outputs, so that members may be inserted; the names are public and are only ever added.
+outputs, so that members may be inserted or end; the names are public, and none ever means something else.
 """
 
 import enum
@@ -41,7 +41,6 @@ class Reason(enum.IntEnum):
     # Valid and kept, but decided by a later version of the engine.
     UNSUPPORTED_TIER = enum.auto()
     UNSUPPORTED_STRATEGY = enum.auto()
-    UNSUPPORTED_VIDEO = enum.auto()
     UNSUPPORTED_BILLABLE_EVENT = enum.auto()
     UNSUPPORTED_BUDGET = enum.auto()
     UNSUPPORTED_FREQUENCY_CAP = enum.auto()

@@ -1,4 +1,4 @@
-"""What a feed needs to show a winning ad: markup or native JSON, trackers and landing page, macros replaced."""
+"""What a feed needs to show a winning ad: markup, native JSON or VAST, trackers and landing page, macros replaced."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-from engine.formats import need_of, part_of, satisfies
+from engine.formats import answers, need_of, part_of
 from engine.limits import ANSWERS_KEPT
 from engine.macros import MacroFacts, macro_values, substitute
-from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat
+from engine.video_rendering import ShownVideo, Told, render_video, render_video_asset
+from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat
 from schemas.native import NativeAsset, NativeRequest
 from schemas.native_response import (
     DataValue,
@@ -19,28 +20,37 @@ from schemas.native_response import (
     NativeResponse,
     ResponseAsset,
     TitleText,
+    VideoTag,
 )
+from schemas.openrtb import Video
 
 _IMPRESSION_EVENT: Final = 1  # Native 1.2, 7.6
 _IMAGE_METHOD: Final = 1  # Native 1.2, 7.7
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
-    """``markup``: for ``bid.adm``. The others are for feeds that fire trackers themselves; in native ads they also
-    stand inside the markup, in banners they do not.
+    """``markup``: for ``bid.adm``. The others are for feeds that fire trackers themselves; in native ads and in VAST
+    that is written for files they also stand inside the markup, in banners and markups of the buyer's they do not.
+
+    ``video``: what there is to say of a video, None of all else.
     """
 
     markup: str
     landing_url: str | None
     impression_trackers: tuple[str, ...]
     click_trackers: tuple[str, ...]
+    video: ShownVideo | None = None
 
 
-def render(form: Format, ad: Ad, facts: MacroFacts, native: NativeRequest | None) -> Rendered:
-    """Render the chosen format of an ad. ``native``: the imp's native request, for a native format.
+def render(
+    form: Format, ad: Ad, facts: MacroFacts, native: NativeRequest | None, video: Video | None = None
+) -> Rendered:
+    """Render the chosen format of an ad. ``native``: the imp's native request, for a native format; ``video``: its player.
 
-    Raises ValueError for a format that no slot can have been given: a video, or a native ad without a request.
+    Raises ValueError for a format that no slot can have been given: a native ad without a request, or a video without
+    a player.
     """
+    shown: ShownVideo | None = None
     values = macro_values(facts)
     landing_url = None if ad.landing_url is None else substitute(ad.landing_url, values)
     values["CLICK_URL"] = landing_url or ""
@@ -50,7 +60,11 @@ def render(form: Format, ad: Ad, facts: MacroFacts, native: NativeRequest | None
         markup = substitute(form.markup, values)
     elif isinstance(form, NativeFormat) and native is not None:
         link = NativeLink(url=landing_url or "", clicktrackers=click_trackers)
-        markup = _native(form, native, link, impression_trackers, values)
+        markup = _native(form, ad, native, link, impression_trackers, values=values)
+    elif isinstance(form, VideoFormat) and video is not None:
+        told = Told(landing_url=landing_url, impression_trackers=impression_trackers, click_trackers=click_trackers)
+        shown = render_video(form, ad, video, told, values)
+        markup = shown.markup
     else:
         raise ValueError(f"a format of type {form.type} cannot be rendered for this imp")
     return Rendered(
@@ -58,6 +72,7 @@ def render(form: Format, ad: Ad, facts: MacroFacts, native: NativeRequest | None
         landing_url=landing_url,
         impression_trackers=impression_trackers,
         click_trackers=click_trackers,
+        video=shown,
     )
 
 
@@ -67,27 +82,35 @@ def _all(texts: Iterable[str], values: Mapping[str, str]) -> tuple[str, ...]:
 
 def _native(
     form: NativeFormat,
+    ad: Ad,
     native: NativeRequest,
     link: NativeLink,
     trackers: tuple[str, ...],
+    *,
     values: Mapping[str, str],
 ) -> str:
     """The response to a native request (Native 1.2, chapter 5) as JSON text.
 
-    Version 1.2 has ``eventtrackers``; earlier ones ``imptrackers``, never both, so that nothing counts twice. Before
-    1.1 the response stands inside ``{"native": ...}``.
+    Version 1.2 has ``eventtrackers``; earlier ones ``imptrackers``, never both, so that nothing counts twice. A request
+    that says which events it tracks gets no others. Before 1.1 the response stands inside ``{"native": ...}``.
     """
     version = _version(native.ver)
     response = NativeResponse(
         ver=native.ver or None,
-        assets=tuple(_answer(wanted, asset, values) for wanted, asset in _shown_assets(form, native)),
+        assets=tuple(_answer(wanted, asset, ad, link, values) for wanted, asset in _shown_assets(form, native)),
         link=link,
         imptrackers=trackers if version < (1, 2) else (),
         eventtrackers=()
-        if version < (1, 2)
+        if version < (1, 2) or not _counts_impressions(native)
         else tuple(EventTracker(event=_IMPRESSION_EVENT, method=_IMAGE_METHOD, url=url) for url in trackers),
     )
     return msgspec.json.encode({"native": response} if version < (1, 1) else response).decode()
+
+
+def _counts_impressions(native: NativeRequest) -> bool:
+    """Whether the feed calls images for impressions: it says so, or says nothing of events (Native 1.2, 4.7)."""
+    told = native.eventtrackers
+    return not told or any(one.event == _IMPRESSION_EVENT and _IMAGE_METHOD in one.methods for one in told)
 
 
 def _version(ver: str) -> tuple[int, int]:
@@ -100,24 +123,35 @@ def _version(ver: str) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=ANSWERS_KEPT)
 def _shown_assets(form: NativeFormat, native: NativeRequest) -> tuple[tuple[NativeAsset, Asset], ...]:
-    """The assets asked for that the creative has, each with the creative's."""
-    found = ((wanted, _asset_for(wanted, form)) for wanted in native.assets)
-    return tuple((wanted, asset) for wanted, asset in found if asset is not None)
+    """The assets asked for that the creative has, each with the creative's, in the request's order.
+
+    Required ones choose first; optional ones that are not there are left out.
+    """
+    order = sorted(range(len(native.assets)), key=lambda place: not native.assets[place].required)
+    parts = [part_of(asset) for asset in form.assets]
+    chosen = dict(zip(order, answers([need_of(native.assets[place]) for place in order], parts), strict=True))
+    found = ((wanted, chosen[place]) for place, wanted in enumerate(native.assets))
+    return tuple((wanted, form.assets[number]) for wanted, number in found if number is not None)
 
 
-def _asset_for(wanted: NativeAsset, form: NativeFormat) -> Asset | None:
-    """The creative's asset that is what was asked for; optional ones that are not there are left out."""
-    need = need_of(wanted)
-    return next((asset for asset in form.assets if satisfies(part_of(asset), need)), None)
-
-
-def _answer(wanted: NativeAsset, asset: Asset, values: Mapping[str, str]) -> ResponseAsset:
+def _answer(wanted: NativeAsset, asset: Asset, ad: Ad, link: NativeLink, values: Mapping[str, str]) -> ResponseAsset:
     text = substitute(asset.text or "", values)
-    title = image = data = None
+    title = image = data = video = None
     if wanted.title is not None:
         title = TitleText(text=text)
     elif wanted.img is not None:
         image = ImageUrl(url=substitute(asset.url or "", values), type=wanted.img.type, w=asset.w, h=asset.h)
     elif wanted.data is not None:
         data = DataValue(value=text, type=wanted.data.type)
-    return ResponseAsset(id=wanted.id, required=wanted.required, title=title, img=image, data=data)
+    elif wanted.video is not None:
+        video = VideoTag(vasttag=render_video_asset(asset, ad, wanted.video, values))
+    own = None if asset.landing_url is None else substitute(asset.landing_url, values)
+    return ResponseAsset(
+        id=wanted.id,
+        required=wanted.required,
+        title=title,
+        img=image,
+        data=data,
+        video=video,
+        link=None if own is None else NativeLink(url=own, clicktrackers=link.clicktrackers),
+    )

@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.deals import NO_DEALS, OwnDeal, OwnDeals, open_to
 from engine.dsa import RENDERED, TOLD, dsa_given
-from engine.formats import Signature, format_signature
+from engine.formats import NOWHERE, Signature, format_signature
 from engine.hashing import ad_key
 from engine.limits import PATHS_KEPT
 from engine.models.base import RowFacts
@@ -19,7 +19,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
 from engine.targeting.condition import Condition
-from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, LineItem
+from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, Format, LineItem
 from schemas.limits import AMOUNT_MICROS_MAX
 
 ELIGIBLE: Final = -1
@@ -70,7 +70,6 @@ class Row:
     condition: Condition
     personal: bool
     signature: tuple[Signature, ...]
-    video: bool
     cattax: int
     categories: tuple[str, ...]
     adomain: tuple[str, ...]
@@ -112,8 +111,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         schedule=schedule,
         condition=condition,
         personal=_is_personal(condition.paths),
-        signature=tuple(format_signature(form, creative.api if creative else ()) for form in formats),
-        video=only_video(join),
+        signature=tuple(_signature(form, creative.api if creative else (), event) for form in formats),
         cattax=advertiser.cattax if advertiser else 1,
         categories=_categories(join),
         adomain=_adomain(join),
@@ -139,13 +137,11 @@ def _signed_key(identity: str) -> int:
     return ad_key(identity) - (1 << 63)
 
 
-def only_video(join: Join) -> bool:
-    """Whether nothing but video could show this ad."""
-    return (
-        join.creative is not None
-        and bool(join.creative.formats)
-        and all(form.type == "video" for form in join.creative.formats)
-    )
+def _signature(form: Format, api: tuple[int, ...], event: str) -> Signature:
+    """Nothing but a video is ever complete: what is paid for that fits nowhere in another format."""
+    if event == "video_complete" and form.type != "video":
+        return NOWHERE
+    return format_signature(form, api)
 
 
 def _state(join: Join) -> int:
@@ -170,7 +166,6 @@ def _unsupported(join: Join) -> int:
     checks = (
         (line_item.tier == "guaranteed", Reason.UNSUPPORTED_TIER),
         (pricing.strategy != "manual", Reason.UNSUPPORTED_STRATEGY),
-        (only_video(join) or pricing.event == "video_complete", Reason.UNSUPPORTED_VIDEO),
         (line_item.budget.limits or campaign.budget.limits, Reason.UNSUPPORTED_BUDGET),
         (bool(line_item.frequency_caps or campaign.frequency_caps), Reason.UNSUPPORTED_FREQUENCY_CAP),
     )

@@ -24,6 +24,9 @@ from schemas.limits import (
     MARKUP_CHARS_MAX,
     PPM,
     TRACKERS_MAX,
+    VIDEO_DURATION_S_MAX,
+    VIDEO_FILES_MAX,
+    VIDEO_TRACKERS_MAX,
     WEIGHT_MAX,
 )
 from schemas.nesting import check_depth
@@ -31,11 +34,13 @@ from schemas.plain import check_plain
 from schemas.shapes import (
     AmountMicros,
     Attributes,
+    BitrateKbps,
     BudgetMicros,
     Categories,
     Clock,
     Currency,
     Domains,
+    DurationS,
     FloorCpmMicros,
     Id,
     Ids,
@@ -60,12 +65,17 @@ TEXT_ROLES: Final = (
     "displayurl", "cta",
 )  # fmt: skip
 IMAGE_ROLES: Final = ("icon", "logo", "main_image")
+CARD_ROLE: Final = "main_image"  # of which a carousel has several
 Role = Literal[
     "title", "icon", "logo", "main_image", "video",
     "sponsored", "desc", "rating", "likes", "downloads", "price", "saleprice", "phone", "address", "desc2",
     "displayurl", "cta",
 ]  # fmt: skip
 
+Delivery = Literal["progressive", "streaming"]
+VideoEvent = Literal[
+    "start", "firstQuartile", "midpoint", "thirdQuartile", "complete", "mute", "unmute", "pause", "resume", "skip",
+]  # fmt: skip
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DsaName = Annotated[str, Meta(min_length=1, max_length=DSA_NAME_CHARS_MAX)]
 Markup = Annotated[str, Meta(max_length=MARKUP_CHARS_MAX)]
@@ -115,8 +125,23 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     conversion_id: Id | None = None
 
 
+class VideoFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a video: size in pixels; ``delivery`` as VAST has it."""
+
+    url: Url
+    mime: Mime
+    w: Pixels
+    h: Pixels
+    bitrate_kbps: BitrateKbps | None = None
+    delivery: Delivery = "progressive"
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a native format: a text, or an image or video by its address and pixels."""
+    """One part of a native format: a text, or an image or video by its address and pixels.
+
+    ``landing_url``: of an image that is a card of a carousel. A video is a file, or VAST as ``text`` in the versions
+    ``protocols`` (AdCOM, List: Creative Subtypes - Audio/Video).
+    """
 
     role: Role
     text: Text | None = None
@@ -125,6 +150,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     w: Pixels | None = None
     h: Pixels | None = None
     duration_s: Annotated[int, Meta(ge=1)] | None = None
+    protocols: Attributes = ()
+    landing_url: Url | None = None
 
 
 class BannerFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="banner"):
@@ -144,16 +171,27 @@ class NativeFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 class VideoFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="video"):
-    """A video: valid and kept, decided by a later version."""
+    """A linear video: files, for which VAST is written, or VAST of the buyer's own as ``markup``.
+
+    ``url`` with ``mime``, ``w``, ``h``, ``bitrate_kbps`` and ``delivery`` is one file, ``files`` are more; beside a markup
+    they say what it shows. ``protocols``: the versions that the markup is in, or in which files may be shown (none:
+    any). ``skip_after_s``: from when on it can be skipped, null is never. ``plcmt``: where it may be shown (AdCOM, List:
+    Plcmt Subtypes - Video), none is everywhere.
+    """
 
     type: ClassVar[Literal["video"]] = "video"
-    duration_s: Annotated[int, Meta(ge=1, le=86_400)]
+    duration_s: DurationS
     w: Pixels | None = None
     h: Pixels | None = None
     mime: Mime | None = None
     url: Url | None = None
+    bitrate_kbps: BitrateKbps | None = None
+    delivery: Delivery = "progressive"
+    files: Annotated[tuple[VideoFile, ...], Meta(max_length=VIDEO_FILES_MAX)] = ()
     markup: Markup | None = None
     protocols: Attributes = ()
+    skip_after_s: Annotated[int, Meta(ge=0, le=VIDEO_DURATION_S_MAX)] | None = None
+    plcmt: Attributes = ()
 
 
 Format = BannerFormat | NativeFormat | VideoFormat
@@ -227,6 +265,13 @@ class LineItem(EntityBase, frozen=True, kw_only=True, tag="line_item"):
     labels: Labels = ()
 
 
+class VideoTracker(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a video player tells of an event, by VAST's name of it (VAST 4.2, 3.14.1)."""
+
+    event: VideoEvent
+    url: Url
+
+
 class Ad(EntityBase, frozen=True, kw_only=True, tag="ad"):
     """The candidate of an auction: a creative under a line item."""
 
@@ -239,6 +284,7 @@ class Ad(EntityBase, frozen=True, kw_only=True, tag="ad"):
     landing_url: Url | None = None
     impression_trackers: Annotated[tuple[Url, ...], Meta(max_length=TRACKERS_MAX)] = ()
     click_trackers: Annotated[tuple[Url, ...], Meta(max_length=TRACKERS_MAX)] = ()
+    video_trackers: Annotated[tuple[VideoTracker, ...], Meta(max_length=VIDEO_TRACKERS_MAX)] = ()
 
 
 class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
@@ -337,8 +383,8 @@ def _check(entity: Entity) -> None:
         for number, form in enumerate(entity.formats):
             if isinstance(form, NativeFormat):
                 _check_assets(form, f"formats[{number}]")
-            elif isinstance(form, VideoFormat) and form.url is None and form.markup is None:
-                raise SchemaError(f"formats[{number}]", "has neither url nor markup", "give one of them")
+            elif isinstance(form, VideoFormat) and form.url is None and form.markup is None and not form.files:
+                raise SchemaError(f"formats[{number}]", "has neither url nor markup nor files", "give one of them")
 
 
 def _check_flight(flight: Flight, field: str) -> None:
@@ -359,8 +405,8 @@ def _check_assets(form: NativeFormat, field: str) -> None:
     roles: list[str] = []
     for number, asset in enumerate(form.assets):
         here = f"{field}.assets[{number}]"
-        if asset.role in roles:
-            raise SchemaError(f"{here}.role", f"{asset.role} occurs twice", "one asset for each role")
+        if asset.role in roles and asset.role != CARD_ROLE:
+            raise SchemaError(f"{here}.role", f"{asset.role} occurs twice", f"only {CARD_ROLE} may, as in a carousel")
         roles.append(asset.role)
         if asset.role in TEXT_ROLES and asset.text is None:
             raise SchemaError(f"{here}.text", f"is required for the role {asset.role}")

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
-from schemas.limits import IMP_ASSETS_MAX, NATIVE_TEXTS_KEPT
+from schemas.limits import IMP_ASSETS_MAX, IMP_VALUES_MAX, NATIVE_TEXTS_KEPT
 from schemas.nesting import check_depth
 from schemas.repair import repair
 from schemas.shapes import ImpIntegers, ImpTexts, Integer
@@ -59,12 +59,20 @@ class NativeAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     data: NativeData | None = None
 
 
+class NativeEvents(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """4.7: an event that the feed tracks, and how: method 1 is an image, 2 a script."""
+
+    event: Integer
+    methods: ImpIntegers = ()
+
+
 class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """4.1: the markup request."""
 
     ver: str = "1.2"
     assets: Annotated[tuple[NativeAsset, ...], Meta(max_length=IMP_ASSETS_MAX)] = ()
     plcmtcnt: Integer = 1
+    eventtrackers: Annotated[tuple[NativeEvents, ...], Meta(max_length=IMP_VALUES_MAX)] = ()
 
 
 _TEXT: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)

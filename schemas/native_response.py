@@ -39,7 +39,7 @@ class NativeLink(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class ResponseAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """5.2: answers the asset of the request with the same id."""
+    """5.2: answers the asset of the request with the same id. ``link``: of a card of its own, in a carousel."""
 
     id: int
     required: int = 0
@@ -47,6 +47,7 @@ class ResponseAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     img: ImageUrl | None = None
     data: DataValue | None = None
     video: VideoTag | None = None
+    link: NativeLink | None = None
 
 
 class EventTracker(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -71,7 +71,6 @@ class Pod(Part, frozen=True, kw_only=True):
     podseq: Integer | None = None
     poddur: Integer | None = None
     maxseq: Integer | None = None
-    rqddurs: ImpIntegers = ()
 
 
 class Audio(Pod, frozen=True, kw_only=True):
@@ -79,14 +78,28 @@ class Audio(Pod, frozen=True, kw_only=True):
 
 
 class Video(Pod, frozen=True, kw_only=True):
-    """3.2.7: decided by a later version."""
+    """3.2.7: durations in seconds, bitrates in kbit/s, the player's size in device-independent pixels.
+
+    ``rqddurs``: the only durations that are allowed. ``linearity`` 2 is an overlay; ``skip`` 0 lets nobody skip.
+    """
 
     mimes: ImpTexts = ()
     w: Integer | None = None
     h: Integer | None = None
     minduration: Integer | None = None
     maxduration: Integer | None = None
+    rqddurs: ImpIntegers = ()
     protocols: ImpIntegers = ()
+    placement: Integer | None = None
+    plcmt: Integer | None = None
+    linearity: Integer | None = None
+    skip: Integer | None = None
+    skipmin: Integer = 0
+    skipafter: Integer = 0
+    minbitrate: Integer | None = None
+    maxbitrate: Integer | None = None
+    boxingallowed: Integer = 1
+    delivery: ImpIntegers = ()
     battr: ImpIntegers = ()
     api: ImpIntegers = ()
 

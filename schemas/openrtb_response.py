@@ -55,7 +55,10 @@ class BidExt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """4.2.3: all that a feed needs to render. ``mtype``: 1 banner, 2 video, 3 audio, 4 native."""
+    """4.2.3: all that a feed needs to render. ``mtype``: 1 banner, 2 video, 3 audio, 4 native.
+
+    Of a video: ``dur`` in seconds, ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
+    """
 
     id: str
     impid: str
@@ -73,6 +76,8 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     language: str | None = None
     w: int | None = None
     h: int | None = None
+    dur: int | None = None
+    protocol: int | None = None
     dealid: str | None = None
 
 

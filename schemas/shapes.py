@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.limits import (
     AMOUNT_MICROS_MAX,
     ATTRIBUTES_MAX,
+    BITRATE_KBPS_MAX,
     BUDGET_MICROS_MAX,
     CATEGORIES_MAX,
     DOMAINS_MAX,
@@ -22,6 +23,7 @@ from schemas.limits import (
     SEATS_MAX,
     TEXT_CHARS_MAX,
     URL_CHARS_MAX,
+    VIDEO_DURATION_S_MAX,
     WINDOW_S_MAX,
 )
 
@@ -77,6 +79,8 @@ RatePpb = Annotated[int, Meta(ge=1, le=RATE_PPB_MAX)]
 Share = Annotated[int, Meta(ge=0, le=PPM)]  # ppm, at most all of it
 WindowS = Annotated[int, Meta(ge=1, le=WINDOW_S_MAX)]
 Pixels = Annotated[int, Meta(ge=1, le=100_000)]
+DurationS = Annotated[int, Meta(ge=1, le=VIDEO_DURATION_S_MAX)]
+BitrateKbps = Annotated[int, Meta(ge=1, le=BITRATE_KBPS_MAX)]
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # any that traffic sends
 ImpIntegers = Annotated[tuple[Integer, ...], Meta(max_length=IMP_VALUES_MAX)]
 ImpTexts = Annotated[tuple[str, ...], Meta(max_length=IMP_VALUES_MAX)]

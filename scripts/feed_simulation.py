@@ -1,7 +1,7 @@
 """Ad requests as a feed's backend sends them: the same for the same seed.
 
-Few people ask often (Zipf). Each reads pages of a community; a page brings one to four slots of banner or native.
-Some requests cannot be decided (video only, unknown currency, several ads a slot) and some cannot be read. A request
+Few people ask often (Zipf). Each reads pages of a community; a page brings one to four slots of banner, native or video.
+Some requests cannot be decided (audio only, unknown currency, several ads a slot) and some cannot be read. A request
 counts when its id can be read: each of these gets a result. The others are only written off.
 """
 
@@ -116,9 +116,11 @@ def _slot(chance: Chance, identity: str, position: int) -> dict[str, Any]:
     kind = chance.fraction()
     if kind < 0.75:
         slot["native"] = {"request": NATIVE, "ver": "1.2"}
-    if kind > 0.45:
+    if kind > 0.45 and kind < 0.97:
         sizes = [SIZES.draw(chance), SIZES.draw(chance)]
         slot["banner"] = {"format": [{"w": width, "h": height} for width, height in sizes], "pos": 0}
+    if kind > 0.92:
+        slot["video"] = _player(chance)
     if chance.percent(28):
         slot["bidfloor"] = chance.between(2, 160) / 10
         slot["bidfloorcur"] = chance.pick(("USD", "EUR", "GBP"))
@@ -136,6 +138,24 @@ def _pmp(chance: Chance) -> dict[str, Any]:
             deal["wseat"] = [f"s{seat}" for seat in chance.some(range(20), 6)]
         deals.append(deal)
     return {"private_auction": int(chance.percent(10)), "deals": deals}
+
+
+def _player(chance: Chance) -> dict[str, Any]:
+    """The feed's own player; an older app reads older VAST, and some places want short videos or ones to be skipped."""
+    player: dict[str, Any] = {
+        "mimes": ["video/mp4"],
+        "protocols": [2, 3] if chance.percent(30) else [3, 7, 11, 13],
+        "minduration": 5,
+        "maxduration": 15 if chance.percent(40) else 60,
+        "w": 640,
+        "h": 360,
+        "plcmt": 4,
+        "linearity": 1,
+        "maxbitrate": 4_000,
+    }
+    if chance.percent(30):
+        player |= {"skip": 1, "skipmin": 10, "skipafter": 5}
+    return player
 
 
 def _place(chance: Chance, person: User, community: Community) -> dict[str, Any]:
@@ -161,7 +181,7 @@ def _restrictions(chance: Chance, person: User, request: dict[str, Any]) -> None
         request[chance.pick(("wseat", "bseat", "bseat"))] = [f"s{seat}" for seat in chance.some(range(20), 8)]
     for slot in request["imp"]:
         if chance.percent(15):
-            for kind in ("banner", "native"):
+            for kind in ("banner", "native", "video"):
                 if kind in slot:
                     slot[kind]["battr"] = [1, 3, 8]
         if chance.percent(10):
@@ -174,8 +194,7 @@ def _oddity(chance: Chance, request: dict[str, Any]) -> bytes:
     """The request as sent: one in twenty is not what it should be, but its id can be read."""
     draw = chance.fraction()
     if draw < 0.010:
-        video = {"mimes": ["video/mp4"], "protocols": [7], "w": 640, "h": 360}
-        request["imp"] = [{"id": "1", "video": video, "ext": {"adjudge": {"position": 3}}}]
+        request["imp"] = [{"id": "1", "audio": {"mimes": ["audio/mp4"]}, "ext": {"adjudge": {"position": 3}}}]
     elif draw < 0.020:
         for slot in request["imp"]:
             slot["bidfloor"], slot["bidfloorcur"] = 0.5, "XXX"

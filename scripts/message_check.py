@@ -42,7 +42,7 @@ from schemas.openrtb import AdRequest, read_request
 from schemas.request_key import request_key
 from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
-from scripts.message_warnings import warnings_of
+from scripts.message_warnings import warnings_of, warnings_of_imps
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
 
@@ -162,7 +162,7 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 def _request(item: Item) -> Checked:
     request = read_request(item.raw)
-    warnings = tuple(_repeated(field) for field in item.repeated)
+    warnings = (*(_repeated(field) for field in item.repeated), *warnings_of_imps(request.typed.imp))
     key = request_key(request.typed)
     return Checked(topic="requests", key=key, value=item.raw, message=request, warnings=warnings)
 

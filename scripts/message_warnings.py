@@ -1,18 +1,29 @@
 """What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.controls import compile_policy
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
+from engine.video import clip_of_format, format_of_asset
 from schemas.controls import Control, Policy
-from schemas.entities import Ad, Campaign, Entity, LineItem
+from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
+from schemas.openrtb import Imp
 
 
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
-    return (*_conditions(message), *_rank(message), *_kept(message, fields))
+    return (*_conditions(message), *_rank(message), *_videos(message), *_kept(message, fields))
+
+
+def warnings_of_imps(imps: Sequence[Imp]) -> tuple[SchemaError, ...]:
+    """Of a request: the imps that stay empty whatever the catalog holds."""
+    return tuple(
+        SchemaError(f"imp[{index}].audio", "audio ads are not decided: the imp stays empty", "ask for video beside it")
+        for index, imp in enumerate(imps)
+        if imp.audio is not None and (imp.banner, imp.video, imp.native) == (None, None, None)
+    )
 
 
 def _conditions(message: Entity | Control) -> Iterator[SchemaError]:
@@ -42,6 +53,29 @@ def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:
 def _rank(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, Policy) and message.name == "default" and message.rank:
         yield SchemaError("rank", "default is asked last, whatever its rank", "leave it out")
+
+
+def _videos(message: Entity | Control) -> Iterator[SchemaError]:
+    """Videos that are valid, and that no player can be given."""
+    for number, form in enumerate(message.formats if isinstance(message, Creative) else ()):
+        for field, video in _videos_of(form, f"formats[{number}]"):
+            clip = clip_of_format(video) if video else None
+            if clip is None or not clip.files:
+                fix = "give mime, w and h beside url" if clip else "give duration_s, and mime, w and h beside url"
+                yield SchemaError(field, "does not tell what VAST must say of a video: it is never shown", fix)
+            elif not clip.protocols and not clip.markup:
+                yield SchemaError(
+                    f"{field}.protocols", "names no version that is written: it is never shown", "2, 3, 7, 11, 13"
+                )
+
+
+def _videos_of(form: Format, field: str) -> Iterator[tuple[str, VideoFormat | None]]:
+    if isinstance(form, VideoFormat):
+        yield field, form
+    elif isinstance(form, NativeFormat):
+        for number, asset in enumerate(form.assets):
+            if asset.role == "video":
+                yield f"{field}.assets[{number}]", format_of_asset(asset)
 
 
 def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[SchemaError]:

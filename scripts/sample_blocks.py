@@ -163,13 +163,15 @@ def ad(identity: str, line_item_id: str, creative_id: str, owner: Entity) -> Ent
 
 
 def creative(chance: Chance, owner: Entity, identity: str) -> Entity:
-    """A creative with banners of some sizes, native assets, or both."""
+    """A creative with banners of some sizes, native assets, or both; some have a video beside them."""
     label = owner["labels"][0]
     formats: list[Entity] = []
     if chance.percent(75):
         formats += [banner(identity, owner, *size) for size in chance.some([size for size, _ in BANNER_SIZES], 3)]
     if chance.percent(80) or not formats:
         formats.append(native(chance, identity, owner))
+    if chance.percent(15):
+        formats.append(video(chance, identity, owner))
     return {
         "kind": "creative",
         "id": identity,
@@ -208,4 +210,19 @@ def native(chance: Chance, identity: str, owner: Entity) -> Entity:
             {"role": "sponsored", "text": owner["name"]},
             {"role": "desc", "text": f"{chance.pick(WORDS)} and {chance.pick(WORDS).lower()}, from today."},
         ],
+    }
+
+
+def video(chance: Chance, identity: str, owner: Entity) -> Entity:
+    """A video in two sizes; some can be skipped."""
+    base = f"https://{owner['adomain'][0]}/{identity}"
+    sizes = [(1_280, 720, 2_500), (640, 360, 900)]
+    return {
+        "type": "video",
+        "duration_s": chance.pick((6, 15, 15, 30)),
+        "files": [
+            {"url": f"{base}-{h}.mp4", "mime": "video/mp4", "w": w, "h": h, "bitrate_kbps": kbps}
+            for w, h, kbps in sizes
+        ],
+        "skip_after_s": 5 if chance.percent(40) else None,
     }

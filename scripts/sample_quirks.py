@@ -6,18 +6,10 @@ Every reason for which an ad may not win has line items here that bid more than 
 from collections.abc import Callable, Iterator
 
 from scripts.chance import Chance
-from scripts.sample_blocks import Block, Entity
+from scripts.sample_blocks import Block, Entity, video
 from scripts.sample_tables import BANNER_SIZES, DEALS
 
 Quirk = Callable[[Chance, Block], None]
-VIDEO = {
-    "type": "video",
-    "mime": "video/mp4",
-    "w": 1280,
-    "h": 720,
-    "duration_s": 15,
-    "url": "https://video.example/a.mp4",
-}
 CARD = {
     "type": "native",
     "assets": [
@@ -89,11 +81,14 @@ def _deal(_: Chance, block: Block) -> None:
 
 
 def _video(chance: Chance, block: Block) -> None:
+    """Videos and nothing else; half of them pay for each that is watched to its end."""
+    for creative in block.creatives:
+        creative["formats"] = [video(chance, creative["id"], block.advertiser)]
+    for ad in block.ads:
+        ad["video_trackers"] = [{"event": "complete", "url": f"https://{block.advertiser['adomain'][0]}/done"}]
     if chance.percent(50):
-        _each(block.creatives, formats=[VIDEO])
-        return
-    for line_item in block.line_items:
-        line_item["pricing"] |= {"event": "video_complete", "amount_micros": 40_000, "conversion_id": None}
+        for line_item in block.line_items:
+            line_item["pricing"] |= {"event": "video_complete", "amount_micros": 20_000, "conversion_id": None}
 
 
 def _budget(chance: Chance, block: Block) -> None:
@@ -176,7 +171,7 @@ QUIRKS: tuple[tuple[str, Quirk, int, bool], ...] = (
     ("guaranteed", _guaranteed, 8, False),
     ("strategy", _strategy, 8, True),
     ("deal", _deal, DEALS, False),
-    ("video", _video, 8, False),
+    ("video", _video, 16, True),
     ("budget", _budget, 10, True),
     ("cap", _frequency_cap, 10, True),
     ("restricted", _restricted, 12, True),

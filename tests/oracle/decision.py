@@ -146,8 +146,8 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
     refused: dict[int, str] = {}
     for index, imp in enumerate(request["imp"]):
         floor = floor_of(imp, policy)
-        if "banner" not in imp and "native" not in imp:
-            refused[index] = "unsupported_video" if "video" in imp else "no_format"
+        if not {"banner", "video", "native"} & {*imp}:
+            refused[index] = "unsupported_audio" if "audio" in imp else "no_format"
         elif floor is None:
             refused[index] = "currency_unavailable"
         elif len(slots) == DECIDABLE_MAX:

@@ -18,6 +18,7 @@ from tests.oracle.decision_dsa import gives_dsa
 from tests.oracle.decision_held import Joined, categories_of, condition_holds, domains_of, labels_of
 from tests.oracle.decision_reading import Asked, Slot, reads_personal
 from tests.oracle.decision_values import Worth
+from tests.oracle.decision_video import plays, suits
 
 Json = dict[str, Any]
 Rate = Callable[[Json, str], int | None]
@@ -120,8 +121,6 @@ def refused_for_now(one: Joined, worth: Worth, asked: Asked) -> Reason | None:
         return Reason.UNSUPPORTED_TIER
     if line_item["pricing"].get("strategy", "manual") != "manual":
         return Reason.UNSUPPORTED_STRATEGY
-    if event == "video_complete" or only_video(one):
-        return Reason.UNSUPPORTED_VIDEO
     if event == "impression" and billed != "served":
         return Reason.UNSUPPORTED_BILLABLE_EVENT
     if any(limit is not None for part in (line_item, campaign) for limit in part.get("budget", {}).values()):
@@ -225,33 +224,33 @@ def blocked_domain(own: set[str], blocked: Sequence[str]) -> bool:
 def shown_format(slot: Slot, one: Joined) -> int:
     """The first format of the creative that fits."""
     creative = one.part("creative")
-    return [fit(slot.imp, form, creative) for form in creative["formats"]].index(FITS)
+    return [fit(slot.imp, form, creative, billed_of(one)) for form in creative["formats"]].index(FITS)
 
 
-def only_video(one: Joined) -> bool:
-    return all(form["type"] == "video" for form in one.part("creative")["formats"])
+def billed_of(one: Joined) -> str:
+    return str(one.part("line_item")["pricing"]["event"])
 
 
 def fits_of(one: Joined, asked: Asked) -> Mapping[int, int]:
     """For each slot the best of what the creative's formats come to there."""
     creative = one.part("creative")
-    return {k: best_fit(orjson.dumps((slot.imp, creative))) for k, slot in enumerate(asked.slots)}
+    return {k: best_fit(orjson.dumps((slot.imp, creative, billed_of(one)))) for k, slot in enumerate(asked.slots)}
 
 
 @functools.lru_cache(maxsize=100_000)
-def best_fit(pair: bytes) -> int:
-    imp, creative = orjson.loads(pair)
-    formats = creative["formats"]
-    if "video" in imp and all(form["type"] == "video" for form in formats):
-        return FITS  # that no video is shown by this version is said later
-    return max(fit(imp, form, creative) for form in formats)
+def best_fit(asked: bytes) -> int:
+    imp, creative, billed = orjson.loads(asked)
+    return max(fit(imp, form, creative, billed) for form in creative["formats"])
 
 
-def fit(imp: Json, form: Json, creative: Json) -> int:
-    if form["type"] == "video" or form["type"] not in imp:
-        return OTHER_KIND
+def fit(imp: Json, form: Json, creative: Json, billed: str) -> int:
+    if form["type"] not in imp or (billed == "video_complete" and form["type"] != "video"):
+        return OTHER_KIND  # nothing but a video is ever complete
     asked = imp[form["type"]]
-    if not {*creative.get("api", ())} <= {*asked.get("api", ())}:
+    api = {*creative.get("api", ())}
+    if form["type"] == "video":
+        return (FITS if suits(asked, form) else OTHER_SIZE) if plays(asked, form, api) else OTHER_KIND
+    if not api <= {*asked.get("api", ())}:
         return OTHER_KIND
     if form["type"] == "banner":
         wanted_sizes = [size for size in (*asked.get("format", ()), asked) if SIZING & {*size}]
@@ -260,7 +259,17 @@ def fit(imp: Json, form: Json, creative: Json) -> int:
     if not wanted:
         return OTHER_KIND
     required = [asset for asset in wanted if asset.get("required")]
-    return FITS if all(any(satisfies(own, asset) for own in form["assets"]) for asset in required) else OTHER_SIZE
+    return FITS if answered(required, form["assets"]) else OTHER_SIZE
+
+
+def answered(required: Sequence[Json], own: Sequence[Json]) -> bool:
+    """Whether every required asset has one of its own: in a carousel each image stands on a card."""
+    if not required:
+        return True
+    return any(
+        satisfies(one, required[0]) and answered(required[1:], [*own[:place], *own[place + 1 :]])
+        for place, one in enumerate(own)
+    )
 
 
 def has_size(form: Json, size: Json) -> bool:
@@ -281,6 +290,10 @@ def satisfies(own: Json, wanted: Json) -> bool:
     if "data" in wanted:
         data = wanted["data"]
         return bool(own["role"] == DATA[data["type"]] and len(own["text"]) <= data.get("len", 10_000))
+    if "video" in wanted:
+        video = {**own, "markup": own["text"]} if "text" in own else own
+        told = own["role"] == "video" and "duration_s" in own  # how long it is
+        return told and plays(wanted["video"], video, set()) and suits(wanted["video"], video)
     image = wanted["img"]
     if own["role"] != IMAGES[image["type"]] or ("mimes" in image and own.get("mime") not in image["mimes"]):
         return False

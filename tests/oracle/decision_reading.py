@@ -45,7 +45,7 @@ class Slot:
 
     @property
     def blocked_attributes(self) -> set[int]:
-        return {*self.imp.get("banner", {}).get("battr", ()), *self.imp.get("native", {}).get("battr", ())}
+        return {one for kind in ("banner", "video", "native") for one in self.imp.get(kind, {}).get("battr", ())}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

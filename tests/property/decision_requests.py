@@ -230,6 +230,11 @@ class RequestMaker(Dice):
             assets.append({"id": 2, "required": chance.choice((0, 1)), "img": {"type": 3, "wmin": 300, "hmin": 200, "mimes": ["image/webp", "image/png"][: chance.randint(1, 2)]}})  # fmt: skip
         if self.percent(30):
             assets.append({"id": 3, "required": chance.choice((0, 1)), "data": {"type": 12, "len": 10}})
+        if self.percent(15):  # a carousel
+            assets += [{"id": 4 + card, "required": chance.choice((0, 1)), "img": {"type": 3}} for card in range(2)]
+        if self.percent(10):
+            asked = {name: value for name, value in self.video().items() if name in ("mimes", "minduration", "maxduration", "protocols")}  # fmt: skip
+            assets.append({"id": 9, "required": chance.choice((0, 1)), "video": asked})
         native: Json = {"request": orjson.dumps({"ver": "1.2", "assets": assets}).decode()}
         if self.percent(15):
             banner["battr"] = native["battr"] = [3]
@@ -237,8 +242,43 @@ class RequestMaker(Dice):
             banner["api"] = [5]
         if self.amiss():
             return chance.choice(
-                ({}, {"video": {"mimes": ["video/mp4"]}}, {"banner": {}}, {"banner": banner, "video": {}})
+                (
+                    {},
+                    {"audio": {}},
+                    {"video": {"mimes": ["video/mp4"]}},
+                    {"banner": {}},
+                    {"banner": banner, "video": {}},
+                )
             )
-        return chance.choice(
+        made = chance.choice(
             ({"banner": banner}, {"banner": banner}, {"banner": banner, "native": native}, {"native": native})
         )
+        return chance.choice((made, {"video": self.video()})) if self.percent(12) else made | self.perhaps_video()
+
+    def perhaps_video(self) -> Json:
+        return {"video": self.video()} if self.percent(20) else {}
+
+    def video(self) -> Json:
+        """A player; most of them show most videos."""
+        chance = self.chance
+        made: Json = {"mimes": chance.choice((["video/mp4"], ["video/webm", "video/mp4"], ["video/mp4", "video/webm"]))}
+        perhaps: tuple[tuple[int, Json], ...] = (
+            (30, {"minduration": chance.choice((5, 15, 16))}),
+            (30, {"maxduration": chance.choice((0, 15, 30))}),
+            (10, {"rqddurs": [15, 30]}),
+            (50, {"protocols": self.some((2, 3, 7, 13, 14), 3)}),
+            (60, {"w": 640, "h": 360, "boxingallowed": chance.choice((0, 1))}),
+            (20, {"skip": chance.choice((0, 1)), "skipmin": chance.choice((0, 10)), "skipafter": 5}),
+            (30, {"placement": chance.choice((1, 3, 5))}),
+            (30, {"plcmt": chance.choice((1, 3, 4))}),
+            (8, {"linearity": chance.choice((1, 2))}),
+            (15, {"delivery": [chance.choice((1, 2))]}),
+            (10, {"minbitrate": chance.choice((600, 1_000))}),
+            (10, {"maxbitrate": chance.choice((600, 1_000))}),
+            (10, {"battr": [chance.choice((3, 16))]}),
+            (15, {"api": [5]}),
+        )
+        for share, fields in perhaps:
+            if self.percent(share):
+                made |= fields
+        return made

@@ -1,7 +1,6 @@
 """Generated catalogs, controls and requests: few ids and few values, so that ties, conflicts and refusals are many.
 
-A world is plain JSON, as topics carry it. ``Random`` draws it, so that a whole world is cheap; Hypothesis draws the
-``Random``.
+A world is plain JSON, as topics carry it. ``Random`` draws it, which is cheap; Hypothesis draws the ``Random``.
 """
 
 import dataclasses
@@ -205,7 +204,7 @@ class CatalogMaker(Dice):
     def line_item(self, identity: str) -> Json:
         chance = self.chance
         event = chance.choice(("impression", "impression", "impression", "viewable", "click", "click", "conversion"))
-        pricing: Json = {"event": "video_complete" if self.amiss() else event}
+        pricing: Json = {"event": "video_complete" if self.percent(9) else event}
         pricing["amount_micros"] = chance.choice((*AMOUNTS[pricing["event"]], chance.randint(0, 9_000_000)))
         if self.percent(2):
             pricing["amount_micros"] = chance.choice((0, 1, 10**12))
@@ -256,19 +255,60 @@ class CatalogMaker(Dice):
         }
 
     def formats(self) -> list[Json]:
-        if self.amiss():
-            return [{"type": "video", "duration_s": 15, "url": "https://a.example/v"}]
+        if self.percent(8):
+            return [self.video() for _ in range(self.chance.choice((1, 1, 2)))]
         banners: list[Json] = [
             {"type": "banner", "w": w, "h": h, "markup": "<b>ad</b>"}
             for w, h in dict.fromkeys(self.chance.choices(SIZES, k=2))
         ]
         assets: list[Json] = [{"role": "title", "text": "x" * self.chance.choice((5, 30))}]
         if self.percent(70):
-            assets.append({"role": "main_image", "url": "https://a.example/i", "w": self.chance.choice((200, 1_200)), "h": 600, "mime": self.chance.choice(("image/webp", "image/png"))})  # fmt: skip
+            assets += [self.image() for _ in range(self.chance.choice((1, 1, 1, 3)))]
+        if self.percent(15):
+            assets.append(self.video_asset())
         if self.percent(50):
             assets.append({"role": "cta", "text": "Buy"})
         native: Json = {"type": "native", "assets": assets}
-        return self.chance.choice(([*banners, native], [*banners, native], [native, *banners], banners, [native]))
+        made = self.chance.choice(([*banners, native], [*banners, native], [native, *banners], banners, [native]))
+        return [*made, self.video()] if self.percent(15) else made
+
+    def image(self) -> Json:
+        return {"role": "main_image", "url": "https://a.example/i", "w": self.chance.choice((200, 1_200)), "h": 600, "mime": self.chance.choice(("image/webp", "image/png"))}  # fmt: skip
+
+    def video_asset(self) -> Json:
+        made: Json = {"role": "video", "mime": "video/mp4"}
+        made |= {"text": "<VAST/>"} if self.percent(30) else {"url": "https://a.example/v", "w": 640, "h": 360}
+        if self.percent(80):
+            made["duration_s"] = self.chance.choice((6, 15, 30))
+        if self.percent(40):
+            made["protocols"] = self.some((3, 7, 8, 13), 2)
+        return made
+
+    def video(self) -> Json:
+        """A video that some players show: a file, several files, or markup; or nothing that can be shown at all."""
+        chance = self.chance
+        made: Json = {"type": "video", "duration_s": chance.choice((6, 15, 15, 30))}
+        file: Json = {"url": "https://a.example/v", "mime": chance.choice(("video/mp4", "video/webm")), "w": chance.choice((640, 480)), "h": 360}  # fmt: skip
+        if self.percent(50):
+            file["bitrate_kbps"] = chance.choice((500, 2_000))
+        if self.percent(20):
+            file["delivery"] = "streaming"
+        kind = chance.choice(("file", "file", "files", "both", "markup", "untold"))
+        if kind in ("file", "both"):
+            made |= file
+        if kind in ("files", "both"):
+            made["files"] = [{**file, "mime": "video/mp4", "bitrate_kbps": 1_000, "w": 640}]
+        if kind == "markup":
+            made |= {"markup": "<VAST/>", "mime": file["mime"]}
+        if kind == "untold":
+            made["url"] = "https://a.example/v"
+        if self.percent(30):
+            made["protocols"] = self.some((3, 7, 8, 13), 2)
+        if self.percent(25):
+            made["skip_after_s"] = chance.choice((0, 5))
+        if self.percent(15):
+            made["plcmt"] = self.some((1, 3, 4), 2)
+        return made
 
     def ad(self, identity: str) -> Json:
         line_item = self.chance.choice(self.line_items)
@@ -317,7 +357,7 @@ class CatalogMaker(Dice):
             made.append({"kind": "seed", "name": "default", "value": self.chance.choice(("x", "y"))})
         if self.percent(30):
             made.append({"kind": "limits", "name": "default", "vcg_nodes_max": self.chance.choice((0, 100_000)), "tcf_vendor_id": self.chance.choice((0, 7, 812)), "dsa_domain": self.chance.choice((None, "ads.example"))})  # fmt: skip
-        for predicts in ("viewable", "click", "conversion", "quality", "user_value"):
+        for predicts in ("viewable", "click", "video_complete", "conversion", "quality", "user_value"):
             if self.percent(40):
                 made += [self.model(f"m{number}", predicts) for number in range(self.chance.choice((1, 1, 2)))]
         return tuple({"version": 1, **control} for control in made)
@@ -332,7 +372,7 @@ class CatalogMaker(Dice):
             "auction": auction,
             "currency": "EUR" if self.percent(10) else "USD",
             "floor_cpm_micros": chance.choice((0, 0, 0, 100_000, 1_000_000)),
-            "position_effects_ppm": {"click": clicks, "viewable": [1_000_000, 900_000]},
+            "position_effects_ppm": {"click": clicks, "viewable": [1_000_000, 900_000], "video_complete": clicks},
             "position_gap_min": chance.choice((1, 1, 1, 2, 3)),
             "exclusion_labels": self.some(LABELS, 4),
             "user_value_cpm_micros": chance.choice((0, 0, 1, 999_999, 2_000_000)),
@@ -381,11 +421,14 @@ class CatalogMaker(Dice):
                 "adjudge.keywords=roses*line_item=l1": chance.choice((-900_000, 900_000)),
                 "label=auto": -300_000,
             }
-            bias = {"viewable": 0, "click": -4_500_000, "conversion": -7_000_000}.get(predicts, 0)
+            bias = {"viewable": 0, "video_complete": -800_000, "click": -4_500_000, "conversion": -7_000_000}.get(
+                predicts, 0
+            )
             return {**made, "algorithm": "logistic", "bias": bias, "weights": weights, "cap_ppb": chance.choice((None, 20_000_000, 0)) if bias else None}  # fmt: skip
         values = {
             "viewable": (500_000_000, 1_000_000_000, 0),
             "click": (10_000_000, 20_000_000, 1, 0),
+            "video_complete": (300_000_000, 600_000_000, 0),
             "conversion": (1_000_000, 2_000_000, 3),
             "quality": (1_000_000, 1_000_000, 500_000, 1_200_000, 100_000, 10_000_000),
             "user_value": (0, 100_000, -300_000, 1_000_000, -1_000_000, 10_000_000),

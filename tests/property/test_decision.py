@@ -18,6 +18,7 @@ from engine.explain import explain_line_item
 from engine.limits import PPB
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
+from engine.rows import EVENTS
 from engine.settlement import TierResult
 from engine.targeting.evaluator import matches
 from engine.why import count_reasons, reasons_of
@@ -305,6 +306,14 @@ def test_no_price_leaves_its_bounds(chance: Random, ads: int) -> None:
             assert one.price_nanos * n // PPB == one.expected_revenue_nanos >= one.reserve_nanos
 
 
+def facts_of(held: Held, one: Fill) -> tuple[str, str]:
+    """The kind of format that is shown, and what is paid for."""
+    ad = held.get("ad", one.ad) or {}
+    creative = held.get("creative", ad["creative_id"]) or {}
+    line_item = held.get("line_item", ad["line_item_id"]) or {}
+    return str(creative["formats"][one.format]["type"]), str(line_item["pricing"]["event"])
+
+
 def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
     """Every reason, price setter, auction and code; ties; and rows that retrieval never looked at."""
     seen: collections.Counter[str] = collections.Counter()
@@ -335,6 +344,7 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
             seen[f"auction {verdict.auction}"] += 1
             seen[f"filled {len(verdict.fills)}"] += 1
             seen["given up"] += verdict.fallback
+            seen.update(f"{what} won" for one in verdict.fills for what in facts_of(held, one))
             code = verdict.nbr if verdict.nbr is not None or verdict.fills else oracle.no_bid(verdict, lines_of(tiers))
             seen[f"code {code}"] += 1
             seen["rows left unseen"] += any(len(a.pool) < len(b.pool) for a, b in zip(tiers, every, strict=False))
@@ -359,6 +369,8 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
         "DSA params [2]",
         "DSA rendered 0",
         "DSA rendered 1",
+        *(f"{kind} won" for kind in ("banner", "native", "video")),
+        *(f"{paid_for} won" for paid_for in EVENTS),
         "a tie",
         "given up",
         "rows left unseen",

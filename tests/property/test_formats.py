@@ -1,5 +1,6 @@
 """Fitting against a slow oracle that reads the request's plain JSON."""
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, chosen_format, fits, format_signature, imp_spec
+from engine.matching import matching
 from schemas.entities import Asset, BannerFormat, Format, NativeFormat, VideoFormat
 from schemas.openrtb import read_request
 
@@ -23,9 +25,7 @@ images = st.builds(
     h=sides,
     mime=mimes,
 )
-natives = st.builds(
-    NativeFormat, assets=st.lists(titles | images, min_size=1, max_size=3, unique_by=lambda one: one.role).map(tuple)
-)
+natives = st.builds(NativeFormat, assets=st.lists(titles | images, min_size=1, max_size=4).map(tuple))
 videos = st.builds(VideoFormat, duration_s=st.just(5))
 creatives = st.lists(banners | natives | videos, max_size=4)
 
@@ -44,7 +44,7 @@ wishes = st.one_of(
     st.fixed_dictionaries({"title": st.fixed_dictionaries({"len": st.integers(0, 4)})}),
     st.fixed_dictionaries({"img": image_wishes}),
 )
-native_imps = st.lists(st.tuples(wishes, st.booleans()), min_size=1, max_size=3)
+native_imps = st.lists(st.tuples(wishes, st.booleans()), min_size=1, max_size=4)
 
 
 def slow_asset(wish: dict[str, Any], asset: Asset) -> bool:
@@ -62,6 +62,14 @@ def slow_asset(wish: dict[str, Any], asset: Asset) -> bool:
     return not image.get("mimes") or asset.mime in image["mimes"]
 
 
+def slow_answers(required: list[dict[str, Any]], assets: tuple[Asset, ...]) -> bool:
+    """Whether some order of the assets answers the required ones one by one."""
+    return any(
+        all(slow_asset(wish, asset) for wish, asset in zip(required, chosen, strict=True))
+        for chosen in itertools.permutations(assets, len(required))
+    )
+
+
 def slow_size(wish: dict[str, int], form: BannerFormat) -> bool:
     if {"w", "h"} & {*wish}:
         return (wish.get("w"), wish.get("h")) == (form.w, form.h)
@@ -77,8 +85,8 @@ def slow_fit(imp: dict[str, Any], wanted: list[tuple[dict[str, Any], bool]] | No
         wishes = [wish for wish in (*banner.get("format", []), own) if wish]
         return FITS if not wishes or any(slow_size(wish, form) for wish in wishes) else SIZE_MISMATCH
     if isinstance(form, NativeFormat) and wanted is not None:
-        missing = [wish for wish, required in wanted if required and not any(slow_asset(wish, a) for a in form.assets)]
-        return SIZE_MISMATCH if missing else FITS
+        required = [wish for wish, needed in wanted if needed]
+        return FITS if slow_answers(required, form.assets) else SIZE_MISMATCH
     return FORMAT_MISMATCH
 
 
@@ -98,3 +106,21 @@ def test_fit_is_what_the_request_says(
     expected = FITS if FITS in codes else SIZE_MISMATCH if SIZE_MISMATCH in codes else FORMAT_MISMATCH
     assert fits(spec.shape, signatures) == expected
     assert chosen_format(spec, signatures) == (codes.index(FITS) if FITS in codes else None)
+
+
+@given(st.lists(st.lists(st.integers(0, 4), unique=True, max_size=4), max_size=5))
+def test_a_matching_answers_as_many_of_the_first_places_as_can_be(choices: list[list[int]]) -> None:
+    found = matching(choices)
+    taken = [one for one in found if one is not None]
+    assert len(set(taken)) == len(taken)
+    assert all(one is None or one in choices[place] for place, one in enumerate(found))
+    answered: list[int] = []
+    for place in range(len(choices)):
+        tried = [*answered, place]
+        if any(len({*some}) == len(some) for some in itertools.product(*(choices[one] for one in tried))):
+            answered = tried
+    assert [place for place, one in enumerate(found) if one is not None] == answered
+
+
+def test_equal_wishes_are_answered_in_order() -> None:
+    assert matching([[0, 1, 2]] * 3) == [0, 1, 2]

@@ -10,6 +10,7 @@ from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Decision, Place
 from engine.reasons import Reason
+from engine.rows import EVENTS
 from engine.world import World
 from schemas.errors import SchemaError
 from schemas.openrtb import read_request
@@ -17,6 +18,7 @@ from scripts.feed_simulation import traffic
 from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 from scripts.sample_updates import changes
+from tests.vast_documents import faults
 
 REQUESTS = 2_000
 NOON_MS = 1_780_056_000_000
@@ -74,8 +76,8 @@ def test_every_reason_occurs(seen: Seen) -> None:
 def test_all_auctions_and_pricing_events_occur(seen: Seen) -> None:
     impressions = [impression for decision in seen.decisions for impression in decision.impressions]
     assert {impression.auction for impression in impressions} == {"first_price", "gsp", "vcg"}
-    assert {impression.pricing_event for impression in impressions} == {"impression", "viewable", "click", "conversion"}
-    assert {impression.format_type for impression in impressions} == {"banner", "native"}
+    assert {impression.pricing_event for impression in impressions} == set(EVENTS)
+    assert {impression.format_type for impression in impressions} == {"banner", "native", "video"}
     assert {impression.bid_currency for impression in impressions} == {"USD", "EUR", "GBP"}
     assert {impression.currency for impression in impressions} == {"USD"}, "the demo adds up what was charged"
 
@@ -85,6 +87,14 @@ def test_deals_are_sold_at_auction_and_at_fixed_prices(seen: Seen) -> None:
     assert {one.price_setter for one in sold} >= {"deal", "runner_up"}
     private = [decision for decision in seen.decisions if "private_auction" in decision.result.ext.adjudge.why]
     assert private
+
+
+def test_every_video_is_shown_by_a_document_that_its_player_reads(seen: Seen) -> None:
+    bids = [bid for one in seen.decisions for seat in one.result.seatbid for bid in seat.bid if bid.mtype == 2]
+    assert len(bids) > 20
+    assert [fault for bid in bids for fault in faults(bid.adm)] == []
+    assert {bid.protocol for bid in bids} == {3, 13}
+    assert any('event="complete"' in bid.adm for bid in bids)
 
 
 def test_people_who_opted_out_are_shown_ads_without_their_data(seen: Seen) -> None:

@@ -196,7 +196,6 @@ def test_positions_are_given_or_the_index_and_increase() -> None:
         ({"video": {"podid": 7}}, "video.podid"),
         ({"video": {"poddur": 60}}, "video.poddur"),
         ({"video": {"maxseq": 2}}, "video.maxseq"),
-        ({"video": {"rqddurs": [15, 30]}}, "video.rqddurs"),
         ({"audio": {"podid": "p"}}, "audio.podid"),
         ({"audio": {"poddur": 60}}, "audio.poddur"),
         ({"native": {"request": {"plcmtcnt": 2}}}, "native.request.plcmtcnt"),
@@ -209,7 +208,7 @@ def test_what_asks_for_more_than_one_ad_in_a_slot_is_refused_by_its_name(fields:
 
 
 def test_one_of_what_could_be_many_is_accepted() -> None:
-    imp(qty={"multiplier": 1.0}, video={"podseq": 0}, native={"request": {"plcmtcnt": 1}})
+    imp(qty={"multiplier": 1.0}, video={"podseq": 0, "rqddurs": [15, 30]}, native={"request": {"plcmtcnt": 1}})
 
 
 NATIVE = {"ver": "1.2", "assets": [{"id": 1, "required": 1, "title": {"len": 90}}]}

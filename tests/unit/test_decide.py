@@ -23,6 +23,7 @@ from tests.builders import (
     place,
     request,
 )
+from tests.vast_documents import faults
 
 POLICY = {"kind": "policy", "name": "default", "version": 1}
 USA = {"device": {"geo": {"country": "USA"}}}
@@ -154,7 +155,6 @@ def test_a_misspelt_stop_is_no_policy_and_leaves_the_stop_in_force(misspelt: dic
 @pytest.mark.parametrize(
     ("imp", "reason"),
     [
-        ({"id": "1", "video": {"mimes": ["video/mp4"]}}, "unsupported_video"),
         ({"id": "1", "audio": {}}, "unsupported_audio"),
         ({"id": "1"}, "no_format"),
         (banner_imp(bidfloor=1, bidfloorcur="XTS"), "currency_unavailable"),
@@ -264,7 +264,7 @@ REFUSALS: list[tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]]
     ("language", [creative(language="eng")], {}, {"wlangb": ["en"]}),
     ("unsupported_tier", [line_item(tier="guaranteed")], {}, {}),
     ("unsupported_strategy", [{**line_item(), "pricing": {"event": "click", "amount_micros": 1_000_000, "strategy": "cost_cap"}}], {}, {}),
-    ("unsupported_video", [line_item(event="video_complete", amount_micros=1_000_000)], {}, {}),
+    ("format_mismatch", [line_item(event="video_complete", amount_micros=1_000_000)], {}, {}),
     ("unsupported_billable_event", [], {"billable_event": {"impression": "viewable"}}, {}),
     ("unsupported_budget", [campaign(budget={"daily_micros": 1})], {}, {}),
     ("unsupported_frequency_cap", [line_item(frequency_caps=[{"impressions": 1, "window_s": 60}])], {}, {}),
@@ -288,9 +288,36 @@ def test_reasons_that_belong_to_the_imp() -> None:
     assert why(decided(Stage(*one_ad(), creative(attr=[3])), battr)) == {"blocked_attribute": 1}
 
 
-def test_a_video_ad_is_unsupported_where_a_slot_takes_video_and_of_the_wrong_format_elsewhere() -> None:
-    stage = Stage(*one_ad(), creative(formats=[{"type": "video", "duration_s": 15, "url": "https://a1.example/v"}]))
-    assert why(decided(stage, banner_imp(video={"mimes": ["video/mp4"]}))) == {"unsupported_video": 1}
+MP4 = {"url": "https://a1.example/v", "mime": "video/mp4", "w": 640, "h": 360}
+CLIP = {"type": "video", "duration_s": 15, **MP4, "skip_after_s": 3}
+PLAYER = {"mimes": ["video/mp4"], "protocols": [3, 7], "minduration": 5, "maxduration": 30, "skip": 1, "skipafter": 5}
+
+
+def test_a_video_ad_fits_players_and_nothing_else() -> None:
+    stage = Stage(*one_ad(), creative(formats=[CLIP]))
+    assert why(decided(stage)) == {"format_mismatch": 1}
+    assert why(decided(stage, {"id": "1", "video": {**PLAYER, "maxduration": 10}})) == {"size_mismatch": 1}
+    assert why(decided(stage, {"id": "1", "video": {**PLAYER, "battr": [16]}})) == {"format_mismatch": 1}
+
+
+def test_a_video_is_shown_by_vast_of_the_newest_version_that_the_player_reads() -> None:
+    decision = decided(Stage(*one_ad(), creative(formats=[CLIP])), {"id": "1", "video": PLAYER})
+    (bid,) = decision.result.seatbid[0].bid
+    assert (bid.mtype, bid.w, bid.h, bid.dur, bid.protocol, bid.attr) == (2, 640, 360, 15, 7, (16,))
+    assert faults(bid.adm) == []
+    assert 'version="4.0"' in bid.adm
+    assert 'skipoffset="00:00:05"' in bid.adm
+    assert decision.impressions[0].format_type == "video"
+
+
+def test_what_pays_for_completed_videos_is_auctioned_by_their_probability_and_shows_videos_only() -> None:
+    both = creative(formats=[{"type": "banner", "w": 300, "h": 250, "markup": "<b>ad</b>"}, CLIP])
+    stage = Stage(*one_ad(), line_item(event="video_complete", amount_micros=10_000), both)
+    decision = decided(stage, banner_imp(video=PLAYER))
+    (impression,) = decision.impressions
+    assert (impression.format, impression.pricing_event, impression.p_ppb) == (1, "video_complete", 300_000_000)
+    assert impression.bid_nanos == 10_000_000
+    assert decision.costs == ()
     assert why(decided(stage)) == {"format_mismatch": 1}
 
 

@@ -86,7 +86,34 @@ def test_what_may_be_left_out_has_a_neutral_default() -> None:
         ("creative", {"formats": []}, "formats", "length >= 1"),
         ("creative", {"formats": [{"type": "audio"}]}, "formats[0].type", "use one of banner, native, video"),
         ("creative", {"formats": [{"type": "banner", "w": 0, "h": 1, "markup": ""}]}, "formats[0].w", ">= 1"),
-        ("creative", {"formats": [{"type": "video", "duration_s": 5}]}, "formats[0]", "has neither url nor markup"),
+        (
+            "creative",
+            {"formats": [{"type": "video", "duration_s": 5}]},
+            "formats[0]",
+            "has neither url nor markup nor files",
+        ),
+        (
+            "creative",
+            {
+                "formats": [
+                    {"type": "video", "duration_s": 5, "files": [{"url": "https://x.example/v", "w": 1, "h": 1}]}
+                ]
+            },
+            "formats[0].files[0].mime",
+            "is required and missing",
+        ),
+        (
+            "creative",
+            {"formats": [{"type": "video", "duration_s": 5, "url": "https://x.example/v", "delivery": "slow"}]},
+            "formats[0].delivery",
+            "use one of progressive, streaming",
+        ),
+        (
+            "ad",
+            {"video_trackers": [{"event": "finished", "url": "https://x.example/"}]},
+            "video_trackers[0].event",
+            "use one of start, firstQuartile",
+        ),
         ("creative", {"language": "english language"}, "language", "a tag of BCP 47 such as en or pt-BR"),
         ("conversion", {"click_window_s": 0}, "click_window_s", ">= 1"),
         ("deal", {"floor_cpm_micros": -1}, "floor_cpm_micros", ">= 0"),
@@ -137,6 +164,15 @@ def test_a_role_occurs_once_in_a_format() -> None:
     title = {"role": "title", "text": "x"}
     error = refusal({**golden("creative"), "formats": [{"type": "native", "assets": [title, title]}]})
     assert error.field == "formats[0].assets[1].role"
+
+
+def test_a_carousel_has_several_main_images() -> None:
+    image = {"role": "main_image", "url": "https://x.example/i.webp", "w": 600, "h": 600}
+    cards = [{**image, "landing_url": "https://x.example/1"}, image]
+    creative = decode({**golden("creative"), "formats": [{"type": "native", "assets": cards}]})
+    assert isinstance(creative, Creative)
+    assert isinstance(creative.formats[0], NativeFormat)
+    assert [asset.landing_url for asset in creative.formats[0].assets] == ["https://x.example/1", None]
 
 
 def test_formats_are_told_apart_by_their_type() -> None:

@@ -153,6 +153,7 @@ def test_first_fitting_format_of_the_creative_is_shown() -> None:
         ({"video": {"mimes": ["video/mp4"]}}, SIZE_MISMATCH),
         ({}, SIZE_MISMATCH),
         ({"video": {"mimes": ["video/mp4"]}, "required": 0}, FITS),
+        ({"img": {"type": 3}, "required": 0}, FITS),
         ({"title": {"len": 1}, "required": 0}, FITS),
     ],
 )
@@ -164,6 +165,35 @@ def test_every_required_asset_must_be_there() -> None:
     both = slot(native=native({"title": {"len": 90}}, {"data": {"type": 12}}))
     assert fits(both.shape, [card()]) == SIZE_MISMATCH
     assert fits(both.shape, [card(*CARD, {"role": "cta", "text": "Buy"})]) == FITS
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({}, FITS),
+        ({"mimes": ["video/webm"]}, SIZE_MISMATCH),
+        ({"minduration": 16}, SIZE_MISMATCH),
+        ({"maxduration": 15}, FITS),
+        ({"protocols": [8]}, SIZE_MISMATCH),
+        ({"protocols": [3, 8]}, FITS),
+    ],
+)
+def test_video_asset_is_held_to_what_the_request_asks_for(asked: dict[str, Any], code: int) -> None:
+    clip = {"role": "video", "url": "https://a.example/v", "mime": "video/mp4", "w": 640, "h": 360, "duration_s": 15}
+    spec = slot(native=native({"video": {"mimes": ["video/mp4"], **asked}}))
+    assert fits(spec.shape, [card(*CARD, clip)]) == code
+    untold = {name: value for name, value in clip.items() if name != "duration_s"}
+    assert fits(spec.shape, [card(untold)]) == SIZE_MISMATCH
+
+
+def test_each_required_image_needs_one_of_its_own() -> None:
+    wide = {"role": "main_image", "url": "https://a.example/w", "w": 1_200, "h": 628}
+    square = {"role": "main_image", "url": "https://a.example/s", "w": 600, "h": 600}
+    two = slot(native=native({"img": {"type": 3}}, {"img": {"type": 3, "wmin": 1_000}}))
+    assert fits(two.shape, [card(wide, square)]) == FITS
+    assert fits(two.shape, [card(square, wide)]) == FITS
+    assert fits(two.shape, [card(square, square)]) == SIZE_MISMATCH
+    assert fits(two.shape, [card(wide)]) == SIZE_MISMATCH
 
 
 def test_unknown_type_of_an_image_is_not_an_allowed_one() -> None:

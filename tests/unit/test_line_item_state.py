@@ -29,7 +29,7 @@ def states(catalog: Catalog, line_item_id: str) -> set[str]:
         ("l-guaranteed-0-0", {"unsupported_tier"}),
         ("l-strategy-0-0", {"unsupported_strategy"}),
         ("l-deal-0-0", {CAN_SERVE}),
-        ("l-video-0-0", {"unsupported_video"}),
+        ("l-video-0-0", {CAN_SERVE}),
         ("l-budget-0-0", {"unsupported_budget"}),
         ("l-cap-0-0", {"unsupported_frequency_cap"}),
         ("l-invalid-1-0", {"invalid_update"}),

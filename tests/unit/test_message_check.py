@@ -38,6 +38,7 @@ CREATIVE = {
         {"type": "native", "assets": [{"role": "title", "text": "Roses", "ulr": ""}]},
     ],
 }  # fmt: skip
+FILE = {"url": "https://a.example/v", "mime": "video/mp4", "w": 640, "h": 360}
 POLICY = {"kind": "policy", "name": "feed", "version": 1, "rank": 1}
 
 
@@ -191,6 +192,34 @@ def test_a_field_that_is_kept_and_changes_no_decision_yet_is_a_warning(message: 
     assert report.ok
     assert [warning.field for warning in report.warnings] == fields
     assert {warning.problem for warning in report.warnings} <= {"is kept, and changes no decision yet"}
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"type": "video", "duration_s": 5, "url": "https://a.example/v", "mime": "video/mp4"}, "formats[0]"),
+        ({"type": "video", "duration_s": 5, "files": [FILE], "protocols": [8]}, "formats[0].protocols"),
+        ({"type": "native", "assets": [{"role": "video", **FILE}]}, "formats[0].assets[0]"),
+    ],
+)
+def test_a_video_that_no_player_can_be_given_is_a_warning(form: dict[str, Any], field: str) -> None:
+    (warning,) = report_on(CREATIVE | {"formats": [form]}).warnings
+    assert (warning.field, "never shown" in warning.problem) == (field, True)
+
+
+def test_a_video_that_can_be_shown_is_none() -> None:
+    forms = [
+        {"type": "video", "duration_s": 5, "files": [FILE]},
+        {"type": "video", "duration_s": 5, "markup": "<VAST/>"},
+    ]
+    forms.append({"type": "native", "assets": [{"role": "video", "duration_s": 5, **FILE}]})
+    assert report_on(CREATIVE | {"formats": forms}).warnings_found == 0
+
+
+def test_an_imp_for_audio_alone_is_a_warning_that_names_it() -> None:
+    imps = [{"id": "1", "banner": {}, "audio": {}}, {"id": "2", "audio": {"mimes": ["audio/mp4"]}}]
+    (warning,) = report_on({"id": "r", "imp": imps}).warnings
+    assert warning.field == "imp[1].audio"
 
 
 def test_a_rank_of_the_default_policy_is_a_warning() -> None:

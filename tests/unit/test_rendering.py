@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from engine.formats import chosen_format, format_signature, imp_spec
 from engine.macros import MacroFacts
 from engine.rendering import Rendered, render
-from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat
+from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat, VideoTracker
 from schemas.native import NativeRequest, read_native
 from schemas.openrtb import read_request
+from tests.vast_documents import faults
 
 SIGNED = "tok.en"
 FACTS = MacroFacts(
@@ -99,6 +101,58 @@ def test_native_answer_of_version_1_2() -> None:
             {"event": 1, "method": 1, "url": "https://t.example/2"},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("tracked", "counted"),
+    [
+        ([], True),
+        ([{"event": 1, "methods": [1]}], True),
+        ([{"event": 2, "methods": [1]}, {"event": 1, "methods": [2, "1"]}], True),
+        ([{"event": 1, "methods": [2]}], False),
+        ([{"event": 2, "methods": [1]}], False),
+    ],
+)
+def test_a_native_answer_has_trackers_of_the_events_that_the_feed_tracks(
+    tracked: list[dict[str, Any]], *, counted: bool
+) -> None:
+    asked: dict[str, object] = {"assets": WANTED, "eventtrackers": tracked}
+    shown = show(CARD, read_native(asked, "imp[0].native.request"))
+    assert ("eventtrackers" in orjson.loads(shown.markup)) is counted
+    assert shown.impression_trackers == ("https://t.example/i?p=1.5", "https://t.example/2")
+
+
+def test_a_carousel_answers_each_image_with_one_of_its_own_and_where_it_leads() -> None:
+    base = "https://a.example"
+    cards = [
+        Asset(role="main_image", url=f"{base}/{n}.webp", w=600, h=600, landing_url=f"{base}/{n}?t=${{TOKEN}}")
+        for n in range(3)
+    ]
+    images = [{"id": n, "required": int(n < 2), "img": {"type": 3, "wmin": 300}} for n in range(4)]
+    form = NativeFormat(assets=(Asset(role="title", text="Three"), *cards))
+    request = read_native({"assets": [images[2], images[0], images[1], images[3]]}, "imp[0].native.request")
+    found = orjson.loads(show(form, request).markup)["assets"]
+    assert [(one["id"], one["img"]["url"]) for one in found] == [
+        (2, f"{base}/2.webp"), (0, f"{base}/0.webp"), (1, f"{base}/1.webp"),
+    ]  # fmt: skip
+    assert found[1]["link"] == {"url": f"{base}/0?t=tok.en", "clicktrackers": ["https://t.example/c?t=tok.en"]}
+
+
+def test_a_native_video_is_answered_by_vast() -> None:
+    clip = Asset(role="video", url="https://a.example/v.mp4", mime="video/mp4", w=640, h=360, duration_s=15)
+    asked = {
+        "id": 1,
+        "required": 1,
+        "video": {"mimes": ["video/mp4"], "minduration": 5, "maxduration": 30, "protocols": [3]},
+    }
+    request = read_native({"assets": [asked]}, "imp[0].native.request")
+    ad = msgspec.structs.replace(AD, video_trackers=(VideoTracker(event="complete", url="https://t.example/done"),))
+    (answered,) = orjson.loads(show(NativeFormat(assets=(clip,)), request, ad).markup)["assets"]
+    tag = answered["video"]["vasttag"]
+    assert faults(tag) == []
+    assert 'version="3.0"' in tag
+    assert '<Tracking event="complete">https://t.example/done</Tracking>' in tag
+    assert "about:blank" in tag, "the answer itself counts the impression"
 
 
 @pytest.mark.parametrize("ver", ["1.1", "1.1.3"])
