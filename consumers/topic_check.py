@@ -10,7 +10,13 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from schemas.topics import (
     REPLAY_WINDOW_MS_DEFAULT,
@@ -61,7 +67,7 @@ async def check_topics(
     findings: list[Finding] = []
     for topic in TOPICS:
         name = topic_name(prefix, topic.name)
-        if topic in there:
+        if name in configs:
             findings += _count_findings(topic, name, counts[name], shards)
             findings += _config_findings(topic, name, configs[name], replay_window_ms)
         elif name in refused:
@@ -128,13 +134,15 @@ async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> tup
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str | None]]:
-    """Every config of each topic, by name."""
+    """Every config of each topic, by name; a topic that went away since it was listed has none."""
     if not names:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     configs: dict[str, dict[str, str | None]] = {}
     for response in await admin.describe_configs(resources):
         for code, message, _, name, entries in response.resources:
+            if code == UnknownTopicOrPartitionError.errno:
+                continue
             if code:
                 raise KafkaError(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
             configs[name] = {entry[0]: _text(entry[1]) for entry in entries}
