@@ -34,6 +34,7 @@ from schemas.entities import Advertiser, BannerFormat, Campaign, Creative, Forma
 from schemas.events import AuctionRun, Cost, ImpOutcome, Impression, Problem, ResultAdjudge, RunnerUp, Setter
 from schemas.openrtb import AdRequest, position
 from schemas.openrtb_response import Bid, BidAdjudge, BidExt, BidResponse, ResultExt, SeatBid
+from schemas.request_key import request_key
 
 MTYPES: Final = {"banner": 1, "video": 2, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
 NOT_FILLED: Final = "no_candidate"  # of an imp that took part
@@ -111,7 +112,7 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) 
         ext=ResultExt(adjudge=_facts_of_result(asked, facts, taken, results, why)),
     )
     return Decision(
-        key=record_key(asked),
+        key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
         result=response,
         impressions=impressions,
         costs=costs,
@@ -131,7 +132,13 @@ def unfilled(
         nbr=int(nbr),
         ext=ResultExt(adjudge=_facts_of_result(asked, _facts(asked), {}, results, why or {})),
     )
-    return Decision(key=record_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
+    return Decision(
+        key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
+        result=response,
+        impressions=(),
+        costs=(),
+        outcome=(-int(nbr),),
+    )
 
 
 def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *, field: str = "") -> Decision:
@@ -153,14 +160,6 @@ def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *
     )
     response = BidResponse(id=request_id, bidid=facts.decision_id, nbr=nbr, ext=ResultExt(adjudge=facts))
     return Decision(key=request_id.encode(), result=response, impressions=(), costs=(), outcome=(-nbr,))
-
-
-def record_key(asked: Asked) -> bytes:
-    """User id, else device id, else session id, else request id; no personal id unless personalised."""
-    typed = asked.request.typed
-    personal = (typed.user.id, typed.device.ifa) if asked.privacy.personalised else ()
-    keys = (*personal, typed.ext.adjudge.session_id, typed.id)
-    return next((key for key in keys if key), "").encode()
 
 
 def _winner(asked: Asked, facts: Mapping[str, Any], result: TierResult, award: Award) -> Winner:

@@ -49,13 +49,16 @@ class RequestName(Part, frozen=True, kw_only=True):
 _NAME: Final = msgspec.json.Decoder(RequestName)
 
 
-def request_key(request: BidRequest | RequestName) -> bytes:
+def request_key(request: BidRequest | RequestName, *, personalised: bool = True) -> bytes:
     """Key of a request's record: the user's id, else the device's, else the session's, else its own (data-model.md).
+
+    Records of a request that is not ``personalised`` have none of the first two.
 
     >>> request_key(read_name(b'{"id":"r1","user":{"id":""},"device":{"ifa":"d1"}}'))
     b'd1'
     """
-    ids = (request.user.id, request.device.ifa, request.ext.adjudge.session_id, request.id)
+    personal = (request.user.id, request.device.ifa) if personalised else ()
+    ids = (*personal, request.ext.adjudge.session_id, request.id)
     return next((each for each in ids if each), "").encode()
 
 

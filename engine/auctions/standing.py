@@ -62,25 +62,26 @@ def far_enough(slot: int, contest: Contest, before: int) -> bool:
 
 
 @compiled
+def clash(row: int, line_item: int, advertiser: int, labels: int, contest: Contest) -> int:
+    """The first reason why a candidate cannot stand beside one ad; OUTBID when it can."""
+    pool = contest.pool
+    if pool[row, P_LINE_ITEM] == line_item:
+        return _LINE_ITEM_ONCE
+    if contest.ask[ONE_AN_ADVERTISER] and pool[row, P_ADVERTISER] == advertiser:
+        return _ADVERTISER_ONCE
+    return _EXCLUSION_LABEL if pool[row, P_LABELS] & labels else OUTBID
+
+
+@compiled
 def obstacle(row: int, slot: int, contest: Contest, before: int) -> int:
     """The first reason why a candidate cannot join those standing; OUTBID when it can."""
-    pool, placed, once = contest.pool, contest.placed, contest.ask[ONE_AN_ADVERTISER]
+    pool, placed = contest.pool, contest.placed
     found = OUTBID
     for ad in range(len(placed)):
-        if placed[ad, A_LINE_ITEM] == pool[row, P_LINE_ITEM]:
-            found = min(found, _LINE_ITEM_ONCE)
-        if once and placed[ad, A_ADVERTISER] == pool[row, P_ADVERTISER]:
-            found = min(found, _ADVERTISER_ONCE)
-        if placed[ad, A_LABELS] & pool[row, P_LABELS]:
-            found = min(found, _EXCLUSION_LABEL)
+        found = min(found, clash(row, placed[ad, A_LINE_ITEM], placed[ad, A_ADVERTISER], placed[ad, A_LABELS], contest))
     for other in range(before):
         winner = contest.awards[other, WINNER]
-        if winner < 0 or other == slot:
-            continue
-        if pool[winner, P_LINE_ITEM] == pool[row, P_LINE_ITEM]:
-            found = min(found, _LINE_ITEM_ONCE)
-        if once and pool[winner, P_ADVERTISER] == pool[row, P_ADVERTISER]:
-            found = min(found, _ADVERTISER_ONCE)
-        if pool[winner, P_LABELS] & pool[row, P_LABELS]:
-            found = min(found, _EXCLUSION_LABEL)
+        if winner >= 0 and other != slot:
+            line_item, advertiser = pool[winner, P_LINE_ITEM], pool[winner, P_ADVERTISER]
+            found = min(found, clash(row, line_item, advertiser, pool[winner, P_LABELS], contest))
     return found

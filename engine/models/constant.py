@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ class ConstantColumns:
 
     values: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Self:
+        """The columns of one value for each row."""
+        column = np.array(values, dtype=np.int64)
+        column.setflags(write=False)
+        return cls(values=column)
+
     def caps(self) -> NDArray[np.int64]:
         """See ``Prepared``."""
         return self.values
@@ -22,6 +30,13 @@ class ConstantColumns:
     def linear(self) -> Linear:
         """See ``Prepared``."""
         return Linear(base=self.values, crossed=np.zeros((len(self.values), 0), np.int32))
+
+
+def values_of(prepared: Prepared, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The values of some rows. Raises TypeError for columns of another kind."""
+    if not isinstance(prepared, ConstantColumns):
+        raise TypeError("the columns were prepared by another model")
+    return prepared.values[rows]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +58,13 @@ class ConstantModel:
     def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
         """See ``Model``."""
         if self.values:
-            column = np.array([self._clip(self._named(row)) for row in rows], dtype=np.int64)
-        else:
-            column = np.full(len(rows), self._clip(self.value), dtype=np.int64)
-        column.setflags(write=False)
-        return ConstantColumns(values=column)
+            return ConstantColumns.of([self._clip(self._named(row)) for row in rows])
+        return ConstantColumns.of([self._clip(self.value)] * len(rows))
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""
         del request
-        if not isinstance(prepared, ConstantColumns):
-            raise TypeError("the columns were prepared by another model")
-        return prepared.values[rows]
+        return values_of(prepared, rows)
 
     def _named(self, row: RowFacts) -> int:
         owners = (

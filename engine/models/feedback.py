@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.limits import PPM, USER_VALUE_PPM_MIN
 from engine.models.base import Prepared, RowFacts, clip
-from engine.models.constant import ConstantColumns
+from engine.models.constant import ConstantColumns, values_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +31,9 @@ class FeedbackModel:
     def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
         """See ``Model``."""
         scores = [self.value if row.feedback_ppm is None else row.feedback_ppm for row in rows]
-        column = np.array([clip(self.predicts, None, score) for score in scores], dtype=np.int64)
-        column.setflags(write=False)
-        return ConstantColumns(values=column)
+        return ConstantColumns.of([clip(self.predicts, None, score) for score in scores])
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""
         del request
-        if not isinstance(prepared, ConstantColumns):
-            raise TypeError("the columns were prepared by another model")
-        return prepared.values[rows]
+        return values_of(prepared, rows)
