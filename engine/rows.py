@@ -93,6 +93,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
     """The row of an ad. ``schedule`` and ``condition`` are the caller's shared copies."""
     line_item, creative, advertiser = join.line_item, join.creative, join.advertiser
     event = line_item.pricing.event if line_item else EVENTS[0]
+    dsa = dsa_given(advertiser)
     formats = creative.formats if creative else ()
     return Row(
         join=join,
@@ -119,8 +120,8 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         language=(creative.language or "").lower() if creative else "",
         secure=bool(creative and creative.secure),
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
-        dsa_told=bool(dsa_given(advertiser) & TOLD),
-        dsa_rendered=bool(dsa_given(advertiser) & RENDERED),
+        dsa_told=bool(dsa & TOLD),
+        dsa_rendered=bool(dsa & RENDERED),
         labels=_labels(join),
         seat=_seat(join),
         deals=_own_deals(join),

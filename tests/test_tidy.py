@@ -241,7 +241,7 @@ def test_a_mark_inside_a_text_is_no_suppression() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x = 'https://repo.maven" + ".apache.org/x'", "open(/home/me/x)", "cd /work/main", "docker.io/x"]
+    "line", ["x = 'https://repo.maven" + ".apache.org/x'", "open(/home/me/x)", "cd /wo" + "rk/main", "docker.io/x"]
 )
 def test_registries_and_paths_of_one_machine_are_found(line: str) -> None:
     assert list(tidiness.ties_to_a_machine("x.py", line))

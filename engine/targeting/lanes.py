@@ -8,7 +8,7 @@ that leaves of the clauses.
 import bisect
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,3 @@ class RangeLane:
             return -1
         below = bisect.bisect_left(self.bounds, number)
         return 2 * below + (below < len(self.bounds) and self.bounds[below] == number)
-
-
-Lane: TypeAlias = MembershipLane | RangeLane
