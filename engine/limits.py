@@ -24,7 +24,11 @@ PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the
 FIBONACCI_BITS_MAX = 24  # of a number in a GPP header: far above every section id
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
 ANSWERS_KEPT = 4_096  # pairs of native request and creative: which of its assets answer
+IMP_KINDS_KEPT = 1_024  # of a feed's imps: what ads see of each is worked out once
+TEMPLATES_KEPT = 4_096  # texts of ads, taken apart at their macros once
+TEMPLATE_KEPT_CHARS_MAX = 4_096  # longer ones are taken apart each time
 TOKEN_CHARS_MAX = 4_096  # of an impression token that an engagement brings back
+TOKEN_KEYS_KEPT = 4  # keys made ready to sign: a process has one
 
 # Entities.
 EXCLUSION_LABELS_PER_AD_MAX = 3

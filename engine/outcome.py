@@ -3,7 +3,7 @@
 Every fact here was decided before; this module only names it (data-model.md, Events and The OpenRTB boundary).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -14,7 +14,7 @@ from engine.controls import PolicyInForce
 from engine.decision import Decision, Place
 from engine.dsa import DsaAsked, bid_dsa
 from engine.formats import chosen_format
-from engine.hashing import ad_key, hashed_id
+from engine.hashing import hashed_id
 from engine.imps import Imps
 from engine.limits import PPB
 from engine.macros import MacroFacts
@@ -22,7 +22,7 @@ from engine.money import nanos_to_cpm_decimal
 from engine.privacy import Privacy
 from engine.question import Slot
 from engine.rendering import render
-from engine.rows import EVENTS, Row
+from engine.rows import Row
 from engine.settlement import TierResult
 from engine.tokens import Claim, sign
 from engine.version import ENGINE_VERSION
@@ -33,7 +33,7 @@ from schemas.codes import Nbr
 from schemas.entities import Advertiser, BannerFormat, Campaign, Creative, Format, LineItem
 from schemas.events import AuctionRun, Cost, ImpOutcome, Impression, Problem, ResultAdjudge, RunnerUp, Setter
 from schemas.openrtb import AdRequest, position
-from schemas.openrtb_response import Bid, BidAdjudge, BidExt, BidResponse, ResultExt, SeatBid
+from schemas.openrtb_response import Bid, BidAdjudge, BidDsa, BidExt, BidResponse, ResultExt, SeatBid
 from schemas.request_key import request_key
 
 MTYPES: Final = {"banner": 1, "video": 2, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
@@ -61,52 +61,48 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
-    """An award with all it refers to."""
+    """An award with all it refers to; the parents of an ad that wins are all there.
+
+    ``form``: the creative's format that is shown. ``facts``: what every output of the decision carries; ``visit``:
+    what all its impressions say of who saw them where.
+    """
 
     asked: Asked
     result: TierResult
     award: Award
     slot: Slot
     row: Row
+    line_item: LineItem
+    campaign: Campaign
+    advertiser: Advertiser
+    creative: Creative
     impression_id: str
     format_index: int
-    facts: Mapping[str, Any]  # what every output of the decision carries
-
-    @property
-    def owners(self) -> tuple[LineItem, Campaign, Advertiser, Creative]:
-        """The parents, all there: nothing else is eligible."""
-        join = self.row.join
-        if join.line_item is None or join.campaign is None or join.advertiser is None or join.creative is None:
-            raise ValueError(f"the ad {join.ad.id} won without its parents")
-        return join.line_item, join.campaign, join.advertiser, join.creative
-
-    @property
-    def form(self) -> Format:
-        """The creative's format that is shown."""
-        return self.owners[3].formats[self.format_index]
+    form: Format
+    facts: Mapping[str, Any]
+    visit: Mapping[str, str | None]
 
 
 def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) -> Decision:
     """The decision of a request with at least one slot filled."""
-    facts = _facts(asked)
-    winners = sorted(
-        (_winner(asked, facts, result, award) for result in results for award in result.outcome.awards),
-        key=lambda winner: winner.slot.imp,
-    )
-    impressions = tuple(_impression(winner) for winner in winners)
-    test = asked.request.typed.test == 1
-    costs = tuple(
-        _cost(winner, impression)
-        for winner, impression in zip(winners, impressions, strict=True)
-        if impression.pricing_event == "impression" and not test
-    )
+    facts, visit = _facts(asked), _visit(asked)
+    winners = [_winner(asked, facts, visit, result, award) for result in results for award in result.outcome.awards]
+    winners.sort(key=lambda winner: winner.slot.imp)
+    impressions: list[Impression] = []
+    costs: list[Cost] = []
+    outcome: list[int] = []
     seats: dict[str | None, list[Bid]] = {}
-    for winner, impression in zip(winners, impressions, strict=True):
-        seats.setdefault(winner.owners[2].seat, []).append(_bid(winner, impression))
-    taken = {winner.slot.imp: winner for winner in winners}
+    for winner in winners:
+        impression = _impression(winner)
+        impressions.append(impression)
+        if impression.pricing_event == "impression" and not impression.test:
+            costs.append(_cost(winner, impression))
+        seats.setdefault(winner.advertiser.seat, []).append(_bid(winner, impression))
+        outcome += _digest(winner, impression)
+    taken = {winner.slot.imp for winner in winners}
     response = BidResponse(
         id=asked.request.typed.id,
-        bidid=asked.decision_id,
+        bidid=facts["decision_id"],
         seatbid=tuple(SeatBid(seat=seat, bid=tuple(bids)) for seat, bids in seats.items()),
         cur=asked.policy.policy.currency,
         ext=ResultExt(adjudge=_facts_of_result(asked, facts, taken, results, why)),
@@ -114,11 +110,9 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) 
     return Decision(
         key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
         result=response,
-        impressions=impressions,
-        costs=costs,
-        outcome=tuple(
-            number for winner, made in zip(winners, impressions, strict=True) for number in _digest(winner, made)
-        ),
+        impressions=tuple(impressions),
+        costs=tuple(costs),
+        outcome=tuple(outcome),
     )
 
 
@@ -126,11 +120,12 @@ def unfilled(
     asked: Asked, nbr: Nbr, results: Sequence[TierResult] = (), why: Mapping[str, int] | None = None
 ) -> Decision:
     """The decision of a request without any slot filled."""
+    facts = _facts(asked)
     response = BidResponse(
         id=asked.request.typed.id,
-        bidid=asked.decision_id,
+        bidid=facts["decision_id"],
         nbr=int(nbr),
-        ext=ResultExt(adjudge=_facts_of_result(asked, _facts(asked), {}, results, why or {})),
+        ext=ResultExt(adjudge=_facts_of_result(asked, facts, frozenset(), results, why or {})),
     )
     return Decision(
         key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
@@ -162,10 +157,15 @@ def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *
     return Decision(key=request_id.encode(), result=response, impressions=(), costs=(), outcome=(-nbr,))
 
 
-def _winner(asked: Asked, facts: Mapping[str, Any], result: TierResult, award: Award) -> Winner:
+def _winner(
+    asked: Asked, facts: Mapping[str, Any], visit: Mapping[str, str | None], result: TierResult, award: Award
+) -> Winner:
+    """Raises ValueError where retrieval let through what is not eligible."""
     slot = asked.imps.slots[award.slot]
     row = result.row(award.candidate)
-    impression_id = f"{asked.decision_id}-{slot.imp}"
+    join = row.join
+    if join.line_item is None or join.campaign is None or join.advertiser is None or join.creative is None:
+        raise ValueError(f"the ad {join.ad.id} won without its parents")
     format_index = chosen_format(slot.spec, row.signature)
     if format_index is None:
         raise ValueError(f"the ad {row.join.ad.id} won imp[{slot.imp}] with no format that fits")
@@ -175,9 +175,15 @@ def _winner(asked: Asked, facts: Mapping[str, Any], result: TierResult, award: A
         award=award,
         slot=slot,
         row=row,
-        impression_id=impression_id,
+        line_item=join.line_item,
+        campaign=join.campaign,
+        advertiser=join.advertiser,
+        creative=join.creative,
+        impression_id=f"{facts['decision_id']}-{slot.imp}",
         format_index=format_index,
+        form=join.creative.formats[format_index],
         facts=facts,
+        visit=visit,
     )
 
 
@@ -199,16 +205,27 @@ def _facts(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _visit(asked: Asked) -> dict[str, str | None]:
+    """Who sees the ads of a request, and where: hashed, and without the user unless personalised."""
+    typed = asked.request.typed
+    session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
+    return {
+        "page": None if page is None else str(page),
+        "user_hash": hashed_id(typed.user.id) if asked.privacy.personalised and typed.user.id else None,
+        "session_hash": hashed_id(session) if session else None,
+    }
+
+
 def _facts_of_result(
     asked: Asked,
     facts: Mapping[str, Any],
-    taken: Mapping[int, Winner],
+    taken: Container[int],
     results: Sequence[TierResult],
     why: Mapping[str, int],
 ) -> ResultAdjudge:
     reserves = {slot.imp: slot.reserve_nanos for slot in asked.imps.slots}
     unfilled_reason = NOT_FILLED if results else NOT_RUN
-    imps = tuple(
+    imps = [
         ImpOutcome(
             imp_id=imp.id,
             position=position(imp, index),
@@ -217,13 +234,13 @@ def _facts_of_result(
             reserve_nanos=reserves.get(index),
         )
         for index, imp in enumerate(asked.request.typed.imp)
-    )
+    ]
     return ResultAdjudge(
         **facts,
         auction=cast("AuctionRun", results[0].outcome.auction) if results else None,
-        fallback=any(result.outcome.fallback for result in results),
+        fallback=any([result.outcome.fallback for result in results]),
         currency=asked.policy.policy.currency,
-        imps=imps,
+        imps=tuple(imps),
         why=dict(why),
         duplicate=asked.duplicate,
         at=asked.request.typed.at,
@@ -232,16 +249,15 @@ def _facts_of_result(
 
 def _impression(winner: Winner) -> Impression:
     asked, award, slot = winner.asked, winner.award, winner.slot
-    line_item, campaign, advertiser, creative = winner.owners
-    ad, typed = winner.row.join.ad, asked.request.typed
+    line_item, campaign, advertiser, creative = winner.line_item, winner.campaign, winner.advertiser, winner.creative
+    ad, imp, policy = winner.row.join.ad, asked.request.typed.imp[slot.imp], asked.policy
     numbers = winner.result.pool.rows[award.candidate].tolist()
     values = winner.result.pool.values[award.candidate, award.slot].tolist()
-    personal = asked.privacy.personalised
-    session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
     return Impression(
         **winner.facts,
+        **winner.visit,
         impression_id=winner.impression_id,
-        imp_id=typed.imp[slot.imp].id,
+        imp_id=imp.id,
         slot=slot.imp,
         position=slot.position,
         advertiser_id=advertiser.id,
@@ -259,15 +275,15 @@ def _impression(winner: Winner) -> Impression:
         tier=line_item.tier,
         auction=cast("AuctionRun", winner.result.outcome.auction),
         fallback=winner.result.outcome.fallback,
-        currency=asked.policy.policy.currency,
+        currency=policy.policy.currency,
         pricing_event=line_item.pricing.event,
         bid_micros=line_item.pricing.amount_micros,
         bid_currency=advertiser.currency,
-        rate_ppb=asked.policy.rate_ppb(advertiser.currency) or 0,
+        rate_ppb=policy.rate_ppb(advertiser.currency) or 0,
         bid_nanos=numbers[layout.P_B],
         p_ppb=numbers[layout.P_P],
         p_raw_ppb=numbers[layout.P_RAW],
-        effect_ppm=slot.effects_ppm[EVENTS.index(line_item.pricing.event)],
+        effect_ppm=slot.effects_ppm[winner.row.event],
         quality_ppm=numbers[layout.P_Q],
         user_value_ppm=numbers[layout.P_U_PPM],
         user_value_nanos=numbers[layout.P_U],
@@ -280,18 +296,15 @@ def _impression(winner: Winner) -> Impression:
         price_setter_ad_id=None
         if award.setter_candidate < 0
         else winner.result.row(award.setter_candidate).facts.ad_id,
-        runners_up=tuple(_runner_up(winner.result, other, award.slot) for other in award.runners_up),
+        runners_up=tuple([_runner_up(winner.result, other, award.slot) for other in award.runners_up]),
         token=_token(winner),
-        page=None if page is None else str(page),
-        placement=typed.imp[slot.imp].tagid,
-        user_hash=hashed_id(typed.user.id) if personal and typed.user.id else None,
-        session_hash=hashed_id(session) if session else None,
+        placement=imp.tagid,
     )
 
 
 def _token(winner: Winner) -> str:
     """Signed, for engagements to bring back."""
-    line_item, asked = winner.owners[0], winner.asked
+    line_item, asked = winner.line_item, winner.asked
     claim = Claim(
         impression_id=winner.impression_id,
         line_item_id=line_item.id,
@@ -300,7 +313,7 @@ def _token(winner: Winner) -> str:
         price_nanos=winner.award.price_nanos,
         currency=asked.policy.policy.currency,
         event_time_ms=asked.place.event_time_ms,
-        test=asked.request.typed.test == 1,
+        test=winner.facts["test"],
     )
     return sign(asked.world.token_key, claim)
 
@@ -339,8 +352,7 @@ def _cost(winner: Winner, impression: Impression) -> Cost:
 
 
 def _bid(winner: Winner, impression: Impression) -> Bid:
-    _, _, advertiser, creative = winner.owners
-    form, ad = winner.form, winner.row.join.ad
+    advertiser, creative, form, ad = winner.advertiser, winner.creative, winner.form, winner.row.join.ad
     facts = MacroFacts(
         request_id=impression.request_id,
         bid_id=impression.impression_id,
@@ -388,13 +400,18 @@ def _bid(winner: Winner, impression: Impression) -> Bid:
                 click_trackers=rendered.click_trackers,
                 landing_url=rendered.landing_url,
             ),
-            dsa=bid_dsa(
-                winner.asked.dsa,
-                advertiser,
-                paths=winner.row.condition.paths,
-                domain=winner.asked.world.controls.limits.dsa_domain or next(iter(adomain), None),
-            ),
+            dsa=_dsa(winner, adomain) if winner.asked.dsa else None,
         ),
+    )
+
+
+def _dsa(winner: Winner, adomain: Sequence[str]) -> BidDsa | None:
+    """Who paid for the ad and who applied targeting, for a request that asks."""
+    return bid_dsa(
+        winner.asked.dsa,
+        winner.advertiser,
+        paths=winner.row.condition.paths,
+        domain=winner.asked.world.controls.limits.dsa_domain or next(iter(adomain), None),
     )
 
 
@@ -409,7 +426,7 @@ def _digest(winner: Winner, impression: Impression) -> tuple[int, ...]:
     """The integers that name a winner and its money."""
     return (
         winner.slot.imp,
-        ad_key(impression.ad_id) - (1 << 63),
+        winner.row.ad_key - (1 << 63),
         impression.price_nanos,
         impression.rank_value_nanos,
         impression.expected_revenue_nanos,
