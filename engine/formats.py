@@ -5,13 +5,14 @@ computed once for each pair and kept. Sources: OpenRTB 2.6, 3.2.6 Banner, 3.2.9 
 Native Ads 1.2, 4.2 to 4.6.
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from engine.limits import NATIVE_REQUESTS_KEPT
+import msgspec
+
+from engine.limits import ANSWERS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT
 from engine.matching import matching
 from engine.video import (
     Clip,
@@ -39,8 +40,7 @@ _DATA_ROLES: Final = {  # Native 1.2, 7.4
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, kw_only=True):
     """What one requested asset asks for; 0 and no mimes mean anything goes. Lengths in characters, sizes in pixels."""
 
     role: str
@@ -53,8 +53,7 @@ class Need:
     video: VideoNeed | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What fitting looks at in one asset of a native format."""
 
     role: str
@@ -65,8 +64,7 @@ class Part:
     clip: Clip | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What fitting looks at in one format; equal formats have equal signatures. ``api``: frameworks it must have."""
 
     kind: str
@@ -80,8 +78,7 @@ class Signature:
 NOWHERE: Final = Signature(kind="")  # of a format that fits no slot
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a slot can show. ``sizes``: of banners, sorted; None: no banners. ``ratios``: of width and height in lowest
     terms, with the least width, sorted. ``any_size``: the slot names none, so that every banner fits.
 
@@ -99,8 +96,7 @@ class Shape:
     any_size: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ImpSpec:
+class ImpSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One imp as ads see it. ``battr``: blocked creative attributes of all kinds together, sorted.
 
     ``native``: the native request that a response must answer; ``video``: the player, as the imp describes it.
@@ -119,25 +115,39 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     native = request.natives[index] if index < len(request.natives) else None
     if native is not None and not native.assets:
         native = None  # nothing could be shown
-    wishes = _wishes(imp.banner) if imp.banner else ()
-    banner_battr = imp.banner.battr if imp.banner else ()
-    native_battr = imp.native.battr if imp.native else ()
-    video_battr = imp.video.battr if imp.video else ()
+    native_api, native_battr = (imp.native.api, imp.native.battr) if imp.native else ((), ())
+    return _spec(imp.banner, native, native_api, native_battr, imp.video, secure=imp.secure == 1)
+
+
+@functools.lru_cache(maxsize=IMP_KINDS_KEPT)
+def _spec(
+    banner: Banner | None,
+    native: NativeRequest | None,
+    native_api: tuple[int, ...],
+    native_battr: tuple[int, ...],
+    video: Video | None,
+    *,
+    secure: bool,
+) -> ImpSpec:
+    """Of all that an ad may see of an imp: a feed asks with few different ones."""
+    wishes = _wishes(banner) if banner else ()
+    banner_battr = banner.battr if banner else ()
+    video_battr = video.battr if video else ()
     return ImpSpec(
         shape=Shape(
-            sizes=_sizes(wishes) if imp.banner else None,
+            sizes=_sizes(wishes) if banner else None,
             ratios=_ratios(wishes),
-            any_size=imp.banner is not None and not wishes,
+            any_size=banner is not None and not wishes,
             needs=_needs(native) if native else None,
-            banner_api=tuple(sorted({*imp.banner.api})) if imp.banner else (),
-            native_api=tuple(sorted({*imp.native.api})) if imp.native else (),
-            video_api=tuple(sorted({*imp.video.api})) if imp.video else (),
-            video=need_of_player(imp.video) if imp.video else None,
+            banner_api=tuple(sorted({*banner.api})) if banner else (),
+            native_api=tuple(sorted({*native_api})),
+            video_api=tuple(sorted({*video.api})) if video else (),
+            video=need_of_player(video) if video else None,
         ),
         battr=tuple(sorted({*banner_battr, *native_battr, *video_battr})),
-        secure=imp.secure == 1,
+        secure=secure,
         native=native,
-        video=imp.video,
+        video=video,
     )
 
 
@@ -264,7 +274,13 @@ def fits(shape: Shape, formats: Sequence[Signature]) -> int:
 
 def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
     """The index of the format to show: the first that fits, in the creative's own order."""
-    return next((index for index, form in enumerate(formats) if _fit(spec.shape, form) == FITS), None)
+    return next((index for index, form in enumerate(formats) if _fits(spec.shape, form)), None)
+
+
+@functools.lru_cache(maxsize=ANSWERS_KEPT)
+def _fits(shape: Shape, form: Signature) -> bool:
+    """The same ads win the same slots again and again."""
+    return _fit(shape, form) == FITS
 
 
 def _fit(shape: Shape, form: Signature) -> int:

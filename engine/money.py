@@ -68,11 +68,11 @@ def nanos_to_cpm_decimal(nanos: int) -> float:
     """The same CPM as the number that a JSON encoder prints exactly: for OpenRTB's ``bid.price`` only.
 
     A decimal of at most 15 significant digits survives the way through a double and its shortest text (IEEE
-    754); prices stay far below that.
+    754); prices stay far below that. Dividing whole numbers gives the double nearest to the exact quotient.
     """
-    if nanos >= 10**15:
-        raise ValueError("a price must be below 10**15 nanos to be printed exactly")
-    return float(nanos_to_cpm_text(nanos))
+    if not 0 <= nanos < 10**15:
+        raise ValueError("a price must be from 0 to below 10**15 nanos to be printed exactly")
+    return nanos / NANOS_PER_CPM
 
 
 def convert_up(nanos: int, rate_ppb: int) -> int:

@@ -8,7 +8,7 @@ import msgspec
 
 from engine.formats import answers, need_of, part_of
 from engine.limits import ANSWERS_KEPT
-from engine.macros import MacroFacts, macro_values, substitute
+from engine.macros import MacroFacts, has_macros, macro_values, substitute
 from engine.video_rendering import ShownVideo, Told, render_video, render_video_asset
 from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat
 from schemas.native import NativeAsset, NativeRequest
@@ -26,6 +26,14 @@ from schemas.openrtb import Video
 
 _IMPRESSION_EVENT: Final = 1  # Native 1.2, 7.6
 _IMAGE_METHOD: Final = 1  # Native 1.2, 7.7
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """An asset asked for, the creative's that answers it, and the answer where no decision changes a letter of it."""
+
+    wanted: NativeAsset
+    asset: Asset
+    fixed: ResponseAsset | None
 
 
 class Rendered(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +85,7 @@ def render(
 
 
 def _all(texts: Iterable[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(substitute(text, values) for text in texts)
+    return tuple([substitute(text, values) for text in texts])
 
 
 def _native(
@@ -97,12 +105,17 @@ def _native(
     version = _version(native.ver)
     response = NativeResponse(
         ver=native.ver or None,
-        assets=tuple(_answer(wanted, asset, ad, link, values) for wanted, asset in _shown_assets(form, native)),
+        assets=tuple(
+            [
+                _answer(shown.wanted, shown.asset, ad, link, values) if shown.fixed is None else shown.fixed
+                for shown in _shown_assets(form, native)
+            ]
+        ),
         link=link,
         imptrackers=trackers if version < (1, 2) else (),
         eventtrackers=()
         if version < (1, 2) or not _counts_impressions(native)
-        else tuple(EventTracker(event=_IMPRESSION_EVENT, method=_IMAGE_METHOD, url=url) for url in trackers),
+        else tuple([EventTracker(event=_IMPRESSION_EVENT, method=_IMAGE_METHOD, url=url) for url in trackers]),
     )
     return msgspec.json.encode({"native": response} if version < (1, 1) else response).decode()
 
@@ -122,7 +135,7 @@ def _version(ver: str) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=ANSWERS_KEPT)
-def _shown_assets(form: NativeFormat, native: NativeRequest) -> tuple[tuple[NativeAsset, Asset], ...]:
+def _shown_assets(form: NativeFormat, native: NativeRequest) -> tuple[Shown, ...]:
     """The assets asked for that the creative has, each with the creative's, in the request's order.
 
     Required ones choose first; optional ones that are not there are left out.
@@ -131,27 +144,48 @@ def _shown_assets(form: NativeFormat, native: NativeRequest) -> tuple[tuple[Nati
     parts = [part_of(asset) for asset in form.assets]
     chosen = dict(zip(order, answers([need_of(native.assets[place]) for place in order], parts), strict=True))
     found = ((wanted, chosen[place]) for place, wanted in enumerate(native.assets))
-    return tuple((wanted, form.assets[number]) for wanted, number in found if number is not None)
+    shown = [(wanted, form.assets[number]) for wanted, number in found if number is not None]
+    return tuple(Shown(wanted=wanted, asset=asset, fixed=_fixed(wanted, asset)) for wanted, asset in shown)
+
+
+def _fixed(wanted: NativeAsset, asset: Asset) -> ResponseAsset | None:
+    """The answer that no decision changes: without a macro, a link with the ad's trackers, or a video's document."""
+    changes = has_macros(asset.text or "") or has_macros(asset.url or "")
+    if changes or asset.landing_url is not None or _is_video(wanted):
+        return None
+    return _response_asset(wanted, asset, {})
+
+
+def _is_video(wanted: NativeAsset) -> bool:
+    """An asset that names several kinds is of the first (``need_of``)."""
+    return wanted.video is not None and wanted.title is None and wanted.img is None and wanted.data is None
 
 
 def _answer(wanted: NativeAsset, asset: Asset, ad: Ad, link: NativeLink, values: Mapping[str, str]) -> ResponseAsset:
+    video = own = None
+    if wanted.video is not None and _is_video(wanted):
+        video = VideoTag(vasttag=render_video_asset(asset, ad, wanted.video, values))
+    if asset.landing_url is not None:
+        own = NativeLink(url=substitute(asset.landing_url, values), clicktrackers=link.clicktrackers)
+    return _response_asset(wanted, asset, values, video=video, link=own)
+
+
+def _response_asset(
+    wanted: NativeAsset,
+    asset: Asset,
+    values: Mapping[str, str],
+    *,
+    video: VideoTag | None = None,
+    link: NativeLink | None = None,
+) -> ResponseAsset:
     text = substitute(asset.text or "", values)
-    title = image = data = video = None
+    title = image = data = None
     if wanted.title is not None:
         title = TitleText(text=text)
     elif wanted.img is not None:
         image = ImageUrl(url=substitute(asset.url or "", values), type=wanted.img.type, w=asset.w, h=asset.h)
     elif wanted.data is not None:
         data = DataValue(value=text, type=wanted.data.type)
-    elif wanted.video is not None:
-        video = VideoTag(vasttag=render_video_asset(asset, ad, wanted.video, values))
-    own = None if asset.landing_url is None else substitute(asset.landing_url, values)
     return ResponseAsset(
-        id=wanted.id,
-        required=wanted.required,
-        title=title,
-        img=image,
-        data=data,
-        video=video,
-        link=None if own is None else NativeLink(url=own, clicktrackers=link.clicktrackers),
+        id=wanted.id, required=wanted.required, title=title, img=image, data=data, video=video, link=link
     )

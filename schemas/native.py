@@ -66,7 +66,7 @@ class NativeEvents(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     methods: ImpIntegers = ()
 
 
-class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     """4.1: the markup request."""
 
     ver: str = "1.2"
