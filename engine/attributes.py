@@ -46,30 +46,29 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
 
 
 def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
-    hour, day = _local_time(fields, event_time_ms)
-    found: dict[str, object] = {
-        "segments": _segments(fields),
-        "keywords": _keywords(fields),
-        "community": _first(fields, _COMMUNITIES),
-        "interests": _interests(fields),
-        "hour": hour,
-        "dow": day,
-        "placement": text(at(next(iter(items(fields.get("imp"))), None), "tagid")),
-    }
-    return {name: value for name, value in found.items() if value is not None and value != []}
+    found: dict[str, object] = {}
+    if segments := _segments(fields):
+        found["segments"] = segments
+    if keywords := _keywords(fields):
+        found["keywords"] = keywords
+    if community := _first(fields, _COMMUNITIES):
+        found["community"] = community
+    if interests := _interests(fields):
+        found["interests"] = interests
+    if local := _local_time(fields, event_time_ms):
+        found["hour"], found["dow"] = local
+    if placement := text(at(next(iter(items(fields.get("imp"))), None), "tagid")):
+        found["placement"] = placement
+    return found
 
 
 def _segments(fields: Mapping[str, object]) -> list[str]:
     """Ids of all ``user.data[].segment[]``, in order; at most SEGMENTS_MAX."""
-    return _distinct(
-        (
-            one
-            for data in items(at(fields, "user", "data"))
-            for segment in items(at(data, "segment"))
-            for one in texts(at(segment, "id"))
-        ),
-        SEGMENTS_MAX,
-    )
+    given: list[str] = []
+    for data in items(at(fields, "user", "data")):
+        for segment in items(at(data, "segment")):
+            given += texts(at(segment, "id"))
+    return _distinct(given, SEGMENTS_MAX)
 
 
 def _keywords(fields: Mapping[str, object]) -> list[str]:
@@ -81,37 +80,35 @@ def _keywords(fields: Mapping[str, object]) -> list[str]:
             for listed in texts(holder.get("keywords")):
                 given += listed.split(",")
             given += texts(holder.get("kwarray"))
-    return _distinct((word for word in (one.strip().lower() for one in given) if word), KEYWORDS_MAX)
+    return _distinct([word for one in given if (word := one.strip().lower())], KEYWORDS_MAX)
 
 
 def _interests(fields: Mapping[str, object]) -> list[str]:
     """The first place that lists any: a list, or a text separated by commas."""
     for path in _INTERESTS:
-        given = (one.strip() for listed in texts(at(fields, *path)) for one in listed.split(","))
-        found = _distinct((one for one in given if one), SEGMENTS_MAX)
-        if found:
+        listed = [one.strip() for given in texts(at(fields, *path)) for one in given.split(",")]
+        if found := _distinct([one for one in listed if one], SEGMENTS_MAX):
             return found
     return []
 
 
-def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int | None, str | None]:
-    """Hour (0 to 23) and day (``mon`` to ``sun``) by ``device.geo.utcoffset``, minutes from UTC."""
+def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, str] | None:
+    """Hour (0 to 23) and day (``mon`` to ``sun``) by ``device.geo.utcoffset``, minutes from UTC; None when unknown."""
     offset = integer(at(fields, "device", "geo", "utcoffset"))
     if offset is None or not _OFFSET_MINUTES_MIN <= offset <= _OFFSET_MINUTES_MAX:
-        return None, None
+        return None
     local_ms = event_time_ms + offset * 60_000
     return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
 def _first(fields: Mapping[str, object], paths: Iterable[tuple[str, ...]]) -> str | None:
-    return next((one for one in (text(at(fields, *path)) for path in paths) if one is not None), None)
+    for path in paths:
+        found = text(at(fields, *path))
+        if found is not None:
+            return found
+    return None
 
 
 def _distinct(words: Iterable[str], most: int) -> list[str]:
     """In order of first appearance, without repetition."""
-    found: dict[str, None] = {}
-    for word in words:
-        found[word] = None
-        if len(found) == most:
-            break
-    return list(found)
+    return list(dict.fromkeys(words))[:most]

@@ -65,7 +65,10 @@ class ControlsView:
 
     def policy_for(self, attributes: Mapping[str, object]) -> PolicyInForce:
         """The policy of highest rank whose ``when`` holds; equal ranks go by name, and ``default`` is asked last."""
-        return next(held for held in self.policies if held.applies(attributes, self.groups))
+        for held in self.policies:
+            if held.applies(attributes, self.groups):
+                return held
+        raise ValueError("the policies are without default, which always applies")
 
 
 _MOST: Final = {"policy": POLICIES_MAX, "group": GROUPS_MAX}  # controls of a kind at a time

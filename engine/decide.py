@@ -85,12 +85,12 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         dsa_needs=asked.dsa.needs if asked.dsa else 0,
         slots=asked.imps.slots,
         cattax=typed.cattax,
-        bcat=tuple(sorted(set(typed.bcat))),
-        badv=tuple(sorted({domain.lower() for domain in typed.badv})),
-        languages=tuple(sorted({language.lower().split("-")[0] for language in typed.wlang})),
-        language_tags=tuple(sorted({tag.lower() for tag in typed.wlangb})),
-        wseat=tuple(sorted(set(typed.wseat))),
-        bseat=tuple(sorted(set(typed.bseat))),
+        bcat=_listed(typed.bcat),
+        badv=_listed([domain.lower() for domain in typed.badv]),
+        languages=_listed([language.lower().split("-")[0] for language in typed.wlang]),
+        language_tags=_listed([tag.lower() for tag in typed.wlangb]),
+        wseat=_listed(typed.wseat),
+        bseat=_listed(typed.bseat),
     )
     rules = Rules(
         ads_max=len(asked.imps.slots) if policy.ads_max is None else policy.ads_max,
@@ -100,6 +100,11 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         vcg_nodes_max=VCG_NODES_MAX if limits.vcg_nodes_max is None else limits.vcg_nodes_max,
     )
     return settle(question, asked.world.catalog, rules, exhaustive=exhaustive)
+
+
+def _listed(names: Sequence[str]) -> tuple[str, ...]:
+    """Sorted and each once, so that equal lists are equal questions. Most requests have none."""
+    return tuple(sorted(set(names))) if names else ()
 
 
 def _no_bid(results: Sequence[TierResult], why: Mapping[str, int]) -> Nbr:

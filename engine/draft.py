@@ -18,6 +18,7 @@ class Draft:
         self.decision_ids: list[str] = []
         self.errors: list[tuple[int, Exception]] = []
         self.stats: collections.Counter[str] = collections.Counter()
+        self._why: dict[str, int] = {}
         self.outside: list[Outside] = []
         self._runs: list[tuple[str, int, int]] = []
         self._run_open = False  # the last run may be continued: nothing from outside the log came after it
@@ -42,7 +43,8 @@ class Draft:
     def add_delta(self, delta: Delta) -> None:
         """Note what an input added to the state."""
         self._remembered += delta.remembered
-        self._counts.update(delta.counts)
+        for name, count in delta.counts.items():
+            self._counts[name] += count
 
     def add_answer(self, offset: int, answer: Answer) -> None:
         """Note what a request led to."""
@@ -58,7 +60,7 @@ class Draft:
         if answer.fallback:
             self.stats["vcg_fallback"] += 1
         for reason, count in answer.why.items():
-            self.stats[f"why_{reason}"] += count
+            self._why[reason] = self._why.get(reason, 0) + count
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -79,4 +81,5 @@ class Draft:
 
     def all_stats(self) -> dict[str, int]:
         """Counters for metrics: of outputs by reason, and what was added to the state's."""
-        return {**self.stats, **self._counts}
+        why = {f"why_{reason}": count for reason, count in self._why.items()}
+        return {**self.stats, **why, **self._counts}

@@ -60,7 +60,7 @@ def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None
 
     A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md).
     """
-    nanos = cpm_text_to_nanos(asking.bidfloor)
+    nanos = cpm_text_to_nanos(asking.bidfloor) if asking.bidfloor else 0
     if asking.bidfloorcur is None and nanos == 0:
         return 0
     rate_ppb = policy.rate_ppb(FLOOR_CURRENCY if asking.bidfloorcur is None else asking.bidfloorcur)
@@ -88,8 +88,10 @@ def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:
 
 def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:
     """The least reserve of any ad: an entity's floor can only raise that of its deal."""
-    floors = [] if offers is None else [offer.floor_nanos for offer in offers.deals]
-    return min(floors) if offers is not None and offers.private and floors else min([reserve_nanos, *floors])
+    if offers is None:
+        return reserve_nanos
+    floors = [offer.floor_nanos for offer in offers.deals]
+    return min(floors) if offers.private and floors else min([reserve_nanos, *floors])
 
 
 def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:

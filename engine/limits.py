@@ -21,6 +21,7 @@ SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
 KEYWORDS_MAX = 200
 PRIVACY_STRING_CHARS_MAX = 16_384  # of a consent or GPP string; a longer one is unreadable
 PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the same with every page
+DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long
 FIBONACCI_BITS_MAX = 24  # of a number in a GPP header: far above every section id
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
 ANSWERS_KEPT = 4_096  # pairs of native request and creative: which of its assets answer

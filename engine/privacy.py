@@ -6,6 +6,7 @@ protects: a signal, and an object that would hold signals. docs/privacy.md has t
 """
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
@@ -13,12 +14,14 @@ import msgspec
 
 from engine.consent import consents
 from engine.gpp import NOT_SECTIONS, consent_string, permits
+from engine.limits import DAYS_KEPT
 from engine.reading import at, integer, items, mapping
 from engine.us_privacy import opted_out
 
 # A person is known to be adult when the year of birth alone shows this age, whatever the birthday.
 ADULT_YEARS: Final = 18
 AGE_YEARS_MAX: Final = 120
+_DAY_MS: Final = 86_400_000
 
 _GEO: Final = ("lat", "lon", "type", "accuracy", "lastfix", "ipservice", "zip", "ext")
 _USER: Final = ("id", "buyeruid", "eids", "yob", "gender", "keywords", "kwarray", "customdata", "data", "ext")
@@ -61,7 +64,7 @@ def basis(fields: Mapping[str, object], *, tcf_vendor_id: int = 0) -> Privacy:
         return Privacy(personalised=False, basis="coppa")
     if _set(regs, "gdpr") and not _consented(user, regs, tcf_vendor_id):
         return Privacy(personalised=False, basis="gdpr")
-    if any(opted_out(signal) for signal in _both(regs, "us_privacy")):
+    if any(map(opted_out, _both(regs, "us_privacy"))):
         return Privacy(personalised=False, basis="us_privacy")
     if _set(device, "lmt"):
         return Privacy(personalised=False, basis="lmt")
@@ -69,26 +72,33 @@ def basis(fields: Mapping[str, object], *, tcf_vendor_id: int = 0) -> Privacy:
         return Privacy(personalised=False, basis="dnt")
     if not _gpp_permits(regs, tcf_vendor_id):
         return Privacy(personalised=False, basis="gpp")
-    if any(_hides(holder) for holder in (regs, device)):
+    if _hides(regs) or _hides(device):
         return Privacy(personalised=False, basis="unreadable")
     return Privacy(personalised=True, basis="ok")
 
 
 def _hides(holder: object) -> bool:
     """Whether signals may stand in it, or in its ``ext``, where they cannot be read."""
-    return any(place is not None and not isinstance(place, dict) for place in (holder, at(holder, "ext")))
+    if not isinstance(holder, dict):
+        return holder is not None
+    ext = holder.get("ext")
+    return ext is not None and not isinstance(ext, dict)
 
 
 def _both(holder: object, name: str) -> tuple[object, object]:
-    return at(holder, name), at(holder, "ext", name)
+    if not isinstance(holder, dict):
+        return None, None
+    return holder.get(name), at(holder.get("ext"), name)
 
 
 def _set(holder: object, name: str) -> bool:
     """Whether a flag is anything but absent, null, false or zero, in either place."""
-    return any(
-        flag is not None and (not isinstance(flag, str | int | float) or flag not in _OFF)
-        for flag in _both(holder, name)
-    )
+    first, second = _both(holder, name)
+    return _raised(first) or _raised(second)
+
+
+def _raised(flag: object) -> bool:
+    return flag is not None and (not isinstance(flag, str | int | float) or flag not in _OFF)
 
 
 def _given(holder: object, name: str) -> list[object]:
@@ -180,5 +190,11 @@ def known_adult(fields: Mapping[str, object], *, event_time_ms: int) -> bool:
     Ask with the stripped fields where a request is not personalised: nobody is a known adult then.
     """
     born = integer(at(fields, "user", "yob"))
-    year = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=event_time_ms // 86_400_000)).year
+    year = _year(event_time_ms // _DAY_MS)
     return born is not None and ADULT_YEARS < year - born <= AGE_YEARS_MAX
+
+
+@functools.lru_cache(maxsize=DAYS_KEPT)
+def _year(day: int) -> int:
+    """Of a day since 1970 in UTC."""
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=day)).year

@@ -59,4 +59,6 @@ def texts(value: object) -> tuple[str, ...]:
     """The readable texts of a list, in order."""
     if value is None:
         return ()
+    if isinstance(value, str):  # most often
+        return (value,) if value else ()
     return tuple([one for one in map(text, items(value)) if one is not None])

@@ -46,7 +46,8 @@ class State:
         self.catalog_offset = change.catalog_offset
         self.controls_offset = change.controls_offset
         self.rejections_below.update(change.rejections_below)
-        self.counts.update(change.delta.counts)
+        for name, count in change.delta.counts.items():
+            self.counts[name] += count
         self.window.remember(change.delta.remembered)
 
     def whole(self, log: Log) -> Whole:
