@@ -15,7 +15,7 @@ import functools
 import re
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -23,6 +23,7 @@ from engine.limits import TEMPLATE_KEPT_CHARS_MAX, TEMPLATES_KEPT
 from engine.money import nanos_to_cpm_text
 
 _SAFE: Final = ":"  # beside letters, digits and -._~: what ids are made of
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~:-]*")  # values in which there is nothing to encode
 _EMPTY: Final = dict.fromkeys(
     # Without a value at a decision, and the landing page until it is known.
     ("AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS", "CLICK_URL"),
@@ -75,17 +76,20 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     """The text with every known macro replaced, in one pass. ``values``: of each one, as ``macro_values`` gives them."""
     if not has_macros(text):
         return text
-    first, *rest = _pieces(text) if len(text) <= TEMPLATE_KEPT_CHARS_MAX else _MACRO.split(text)
+    first, macros = _kept(text) if len(text) <= TEMPLATE_KEPT_CHARS_MAX else _template(text)
     found = [first]
-    for name, encoding, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+    for name, encoding, after in macros:
         found += (_encoded(name, encoding, values[name]), after)
     return "".join(found)
 
 
-@functools.lru_cache(maxsize=TEMPLATES_KEPT)
-def _pieces(text: str) -> list[str | Any]:
-    """What stands before, between and behind macros, and of each macro its name and encoding between them."""
-    return _MACRO.split(text)
+def _template(text: str) -> tuple[str, tuple[tuple[str, str | None, str], ...]]:
+    """What stands before the first macro; then the name and encoding of each one, and what stands behind it."""
+    first, *rest = _MACRO.split(text)
+    return first, tuple(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
+
+
+_kept: Final = functools.lru_cache(maxsize=TEMPLATES_KEPT)(_template)
 
 
 def _encoded(name: str, encoding: str | None, value: str) -> str:
@@ -93,4 +97,4 @@ def _encoded(name: str, encoding: str | None, value: str) -> str:
         return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
     if encoding == "URL":
         return urllib.parse.quote(value, safe="")
-    return value if name == "CLICK_URL" else urllib.parse.quote(value, safe=_SAFE)
+    return value if name == "CLICK_URL" or _PLAIN.fullmatch(value) else urllib.parse.quote(value, safe=_SAFE)

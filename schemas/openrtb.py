@@ -33,6 +33,7 @@ from schemas.repair import repaired
 from schemas.shapes import ImpIntegers, ImpTexts, Integer
 
 CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // 1_000_000
+_NO_FLOOR: Final = decimal.Decimal(0)  # the very object: what a request writes is another one, and is checked
 Names = Annotated[tuple[str, ...], Meta(max_length=DEAL_NAMES_MAX)]
 Key = Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_CHARS_MAX)]
 
@@ -161,7 +162,7 @@ class Imp(Part, frozen=True, kw_only=True):
     pmp: Pmp | None = None
     instl: Integer = 0
     tagid: str | None = None
-    bidfloor: decimal.Decimal = decimal.Decimal(0)
+    bidfloor: decimal.Decimal = _NO_FLOOR
     bidfloorcur: str | None = None
     secure: Integer | None = None
     exp: Integer | None = None  # as rwdd and clickbrowser: for targeting alone
@@ -283,10 +284,13 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
         if (here := position(imp, index)) <= last:
             raise SchemaError(f"{field}.ext.adjudge.position", f"{here} is not above {last}", "positions increase")
         last = here
-        _check_floor(imp.bidfloor, f"{field}.bidfloor")
-        for number, deal in enumerate(imp.pmp.deals if imp.pmp else ()):
-            _check_floor(deal.bidfloor, f"{field}.pmp.deals[{number}].bidfloor")
-        _check_supported(imp, field)
+        if imp.bidfloor is not _NO_FLOOR:
+            _check_floor(imp.bidfloor, f"{field}.bidfloor")
+        if imp.pmp:
+            for number, deal in enumerate(imp.pmp.deals):
+                _check_floor(deal.bidfloor, f"{field}.pmp.deals[{number}].bidfloor")
+        if imp.qty or imp.video or imp.audio:
+            _check_supported(imp, field)
 
 
 def _check_bounded(number: decimal.Decimal, field: str) -> None:
