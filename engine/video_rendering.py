@@ -1,10 +1,12 @@
 """What a player gets to show a video: VAST of the version that it reads best, or the buyer's own markup."""
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from engine.limits import ANSWERS_KEPT
 from engine.macros import substitute
 from engine.vast import VastAd, vast
 from engine.video import (
@@ -44,19 +46,38 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     click_trackers: tuple[str, ...] = ()
 
 
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a player shows a format: the files that it may choose from, the version to write, when it may be skipped."""
+
+    form: VideoFormat
+    files: tuple[VideoFile, ...]
+    protocol: int | None
+    skip_after_s: int | None
+
+
 def render_video(form: VideoFormat, ad: Ad, video: Video, told: Told, values: Mapping[str, str]) -> ShownVideo:
     """The video of an imp. The size is that of the first file, or what is told of the markup."""
-    need = need_of_player(video)
-    files = shown_files(need, form)
-    skip_after_s = _skip_after_s(form, video)
-    first = form if form.markup is not None or not files else files[0]
+    plan = _plan(form, video)
+    first = form if form.markup is not None or not plan.files else plan.files[0]
     return ShownVideo(
-        markup=_document(form, ad, need, files, told, values=values, skip_after_s=skip_after_s),
+        markup=_document(plan, ad, told, values),
         w=first.w,
         h=first.h,
         duration_s=form.duration_s,
+        protocol=plan.protocol,
+        skippable=plan.skip_after_s is not None,
+    )
+
+
+@functools.lru_cache(maxsize=ANSWERS_KEPT)
+def _plan(form: VideoFormat, video: Video) -> _Plan:
+    """No decision changes it."""
+    need = need_of_player(video)
+    return _Plan(
+        form=form,
+        files=shown_files(need, form),
         protocol=_protocol(form, need),
-        skippable=skip_after_s is not None,
+        skip_after_s=_skip_after_s(form, video),
     )
 
 
@@ -68,32 +89,26 @@ def render_video_asset(asset: Asset, ad: Ad, wanted: NativeVideo, values: Mappin
     form = format_of_asset(asset)
     if form is None:
         raise ValueError(f"the video of the ad {ad.id} does not tell how long it is")
-    return _document(form, ad, need_of_asset(wanted), files_of(form), Told(), values=values, skip_after_s=None)
+    protocol = _protocol(form, need_of_asset(wanted))
+    plan = _Plan(form=form, files=files_of(form), protocol=protocol, skip_after_s=None)
+    return _document(plan, ad, Told(), values)
 
 
-def _document(
-    form: VideoFormat,
-    ad: Ad,
-    need: VideoNeed,
-    files: tuple[VideoFile, ...],
-    told: Told,
-    *,
-    values: Mapping[str, str],
-    skip_after_s: int | None,
-) -> str:
+def _document(plan: _Plan, ad: Ad, told: Told, values: Mapping[str, str]) -> str:
+    form = plan.form
     if form.markup is not None:
         return substitute(form.markup, values)
     trackers = (VideoTracker(event=one.event, url=substitute(one.url, values)) for one in ad.video_trackers)
     return vast(
         VastAd(
-            protocol=_protocol(form, need) or VAST_4_2,
+            protocol=plan.protocol or VAST_4_2,
             ad_id=ad.id,
             creative_id=ad.creative_id,
             impression_id=values[_IMPRESSION],
             title=ad.name or ad.id,
             duration_s=form.duration_s,
-            files=tuple(msgspec.structs.replace(one, url=substitute(one.url, values)) for one in files),
-            skip_after_s=skip_after_s,
+            files=tuple(msgspec.structs.replace(one, url=substitute(one.url, values)) for one in plan.files),
+            skip_after_s=plan.skip_after_s,
             landing_url=told.landing_url,
             impression_trackers=told.impression_trackers,
             click_trackers=told.click_trackers,

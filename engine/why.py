@@ -26,7 +26,8 @@ def count_reasons(results: Sequence[TierResult], snapshot: Snapshot) -> dict[str
     won = 0
     for result in results:
         won += len(result.outcome.awards)
-        _lost(result, result.outcome.line, counts)
+        if result.pool.count:
+            _lost(result, result.outcome.line, counts)
         for scan in result.scans:
             scan.count(result.outcome.line, counts)
     found = counts.tolist()
