@@ -80,7 +80,7 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     format_index: int
     form: Format
     facts: Mapping[str, Any]
-    visit: Mapping[str, str | None]
+    visit: Mapping[str, Any]
 
 
 def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) -> Decision:
@@ -158,7 +158,7 @@ def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *
 
 
 def _winner(
-    asked: Asked, facts: Mapping[str, Any], visit: Mapping[str, str | None], result: TierResult, award: Award
+    asked: Asked, facts: Mapping[str, Any], visit: Mapping[str, Any], result: TierResult, award: Award
 ) -> Winner:
     """Raises ValueError where retrieval let through what is not eligible."""
     slot = asked.imps.slots[award.slot]
@@ -205,7 +205,7 @@ def _facts(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _visit(asked: Asked) -> dict[str, str | None]:
+def _visit(asked: Asked) -> dict[str, Any]:
     """Who sees the ads of a request, and where: hashed, and without the user unless personalised."""
     typed = asked.request.typed
     session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
@@ -238,7 +238,7 @@ def _facts_of_result(
     return ResultAdjudge(
         **facts,
         auction=cast("AuctionRun", results[0].outcome.auction) if results else None,
-        fallback=any([result.outcome.fallback for result in results]),
+        fallback=any(result.outcome.fallback for result in results),
         currency=asked.policy.policy.currency,
         imps=tuple(imps),
         why=dict(why),
