@@ -71,17 +71,12 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
 
 def _asking(question: Question, rules: Rules) -> Asking:
     """The question in numbers."""
-    slots = np.array(
-        [
-            (
-                *(slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure),
-                *(EVERYTHING, EVERYTHING, EVERYTHING),
-                *slot.effects_ppm,
-            )
-            for slot in question.slots
-        ],
-        np.int64,
-    )
+    numbers: list[int] = []
+    for slot in question.slots:
+        numbers += (slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure)
+        numbers += (EVERYTHING, EVERYTHING, EVERYTHING)
+        numbers += slot.effects_ppm
+    slots = np.array(numbers, np.int64).reshape(-1, col.SLOT)
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
     last = rules.last_ad_position
     ask = [0] * col.ASK
