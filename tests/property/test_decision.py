@@ -12,7 +12,13 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from engine.decide import ask, decide, not_auctioned, run_auctions
+import engine.formats
+import engine.macros
+import engine.privacy
+import engine.rendering
+import engine.tokens
+import engine.video_rendering
+from engine.decide import ask, auction, conclude, decide, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
 from engine.limits import PPB
@@ -39,6 +45,12 @@ PROFILE: Final = settings.default or settings()
 OFTEN: Final = settings(max_examples=3 * PROFILE.max_examples)
 REQUESTS: Final = 8
 ASSIGNMENTS_MAX: Final = 2_000  # what the oracle of VCG tries
+
+# What the engine works out once: of imps, formats, native requests, players, texts of ads, days, keys.
+_CACHES: Final = (
+    engine.formats._fits, engine.formats._needs, engine.formats._spec, engine.macros._kept, engine.privacy._year,
+    engine.rendering._shown_assets, engine.tokens._keyed, engine.video_rendering._plan,
+)  # fmt: skip
 
 chances: Final = st.randoms(use_true_random=True)
 catalog_sizes: Final = st.integers(0, 40)
@@ -202,6 +214,28 @@ def test_models_that_are_no_sums_decide_the_same(chance: Random, ads: int) -> No
         patch.setattr("engine.models.constant.ConstantColumns.linear", lambda _: None)
         patch.setattr("engine.models.logistic.LogisticColumns.linear", lambda _: None)
         assert written_by(stuff, requests) == expected
+
+
+@given(chances, catalog_sizes)
+def test_steps_in_a_row_and_what_is_kept_show_nowhere(chance: Random, ads: int) -> None:
+    """Requests decided one by one with nothing kept from the one before; then each step in a row, with all of it kept."""
+    stuff = some_world(chance, ads=ads, requests=REQUESTS)
+    requests = [
+        (read(drawn), place(number, event_time_ms=now_ms)) for number, (drawn, now_ms) in enumerate(stuff.requests)
+    ]
+    repeated = [chance.random() < 0.5 for _ in requests]
+    world = stage_of(stuff, stuff.records).world()
+    alone: list[Decision] = []
+    for (request, there), duplicate in zip(requests, repeated, strict=True):
+        for cache in _CACHES:
+            cache.cache_clear()
+        alone.append(decide(request, world, there, duplicate=duplicate))
+    for _ in range(2):
+        auctioned = [auction(one) for one in [ask(request, world, there) for request, there in requests]]
+        found = [conclude(one, duplicate=duplicate) for one, duplicate in zip(auctioned, repeated, strict=True)]
+        assert [(one.key, written(one), one.outcome) for one in found] == [
+            (one.key, written(one), one.outcome) for one in alone
+        ]
 
 
 def written_by(stuff: Stuff, requests: Sequence[tuple[AdRequest, int]]) -> list[list[bytes]]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.limits import TEMPLATE_KEPT_CHARS_MAX
 from engine.macros import MacroFacts, macro_values, substitute
 
 SIGNED = "aGk.c2ln"
@@ -54,6 +55,16 @@ def test_macro_is_replaced(text: str, expected: str) -> None:
 )  # fmt: skip
 def test_what_is_no_macro_of_ours_stays(text: str) -> None:
     assert substitute(text, VALUES) == text
+
+
+@pytest.mark.parametrize("chars", [TEMPLATE_KEPT_CHARS_MAX - 1, TEMPLATE_KEPT_CHARS_MAX, TEMPLATE_KEPT_CHARS_MAX + 1])
+def test_a_text_of_any_length_is_taken_apart_alike(chars: int) -> None:
+    tail = "x" * (chars - len("${TOKEN}-${UNKNOWN}-${AUCTION_PRICE:URL}"))
+    text = "${TOKEN}-${UNKNOWN}-${AUCTION_PRICE:URL}" + tail
+    assert len(text) == chars
+    assert substitute(text, VALUES) == f"{SIGNED}-${{UNKNOWN}}-2.5{tail}"
+    cheaper = {**VALUES, "AUCTION_PRICE": "1"}
+    assert substitute(text, cheaper) == f"{SIGNED}-${{UNKNOWN}}-1{tail}"
 
 
 def test_values_are_not_searched_for_macros() -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 import engine.answering
+import engine.shard
 from engine.audit_facts import request_fact
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, RESULTS, Effects, Input, Record
@@ -251,6 +252,22 @@ def new_shard_that_decided(*request_ids: str) -> Shard:
     shard = new_shard()
     shard.handle([asks(offset, name) for offset, name in enumerate(request_ids)], world())
     return shard
+
+
+@pytest.mark.parametrize("in_a_row", [1, 2, 3])
+def test_how_many_requests_take_a_step_in_a_row_shows_nowhere(in_a_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a", "b", "a", DEFECT, "c", "b", DUMB, "a", f"{DEFECT}-ask"]
+    batch = [asks(offset, name, at_ms=9 - offset) for offset, name in enumerate(names)]
+    batch.insert(4, tick(20))
+    batch.insert(6, asks(1, "b"))  # again: passed over
+
+    def effects() -> tuple[object, ...]:
+        done = new_shard().handle(batch, world())
+        return done.records, done.entry, done.stats, done.decision_ids, [at for at, _ in done.errors]
+
+    together = effects()
+    monkeypatch.setattr(engine.shard, "STEP_REQUESTS", in_a_row)
+    assert effects() == together
 
 
 class TestMisplaced:
