@@ -41,8 +41,9 @@ class TierResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def row(self, candidate: int) -> Row:
         """The catalog row of a candidate."""
-        part, row = self.pool.rows[candidate, : col.P_ROW + 1].tolist()
-        found: Row = self.scans[part].query.segment.rows[row]
+        rows = self.pool.rows
+        segment = self.scans[rows.item(candidate, col.P_PART)].query.segment
+        found: Row = segment.rows[rows.item(candidate, col.P_ROW)]
         return found
 
 
