@@ -163,7 +163,7 @@ class Catalog:
             raise SchemaError(
                 "timezone", f"{entity.timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin"
             )
-        elif isinstance(entity, Campaign):
+        if isinstance(entity, Campaign):
             self._check_schedule(entity)
 
     def _check_schedule(self, campaign: Campaign) -> None:

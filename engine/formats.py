@@ -229,15 +229,20 @@ def _plain_part(role: str, length: int, w: int, h: int, mime: str) -> tuple[str,
 
 def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
     """The signature of a creative's format. ``api``: the creative's frameworks (AdCOM, List: API Frameworks)."""
-    frameworks = tuple(sorted({*api}))
+    frameworks = tuple(sorted({*api})) if api else ()
     match form.type:
         case "banner":
-            return Signature(kind="banner", w=form.w, h=form.h, api=frameworks)
+            return _banner(form.w, form.h, frameworks)
         case "native":
             parts = sorted(map(_ordered_part, form.assets), key=operator.itemgetter(0))
-            return Signature(kind="native", parts=tuple(part for _, part in parts), api=frameworks)
+            return Signature(kind="native", parts=tuple([part for _, part in parts]), api=frameworks)
         case _:
             return Signature(kind="video", api=frameworks, clip=clip_of_format(form))
+
+
+@functools.lru_cache(maxsize=PARTS_KEPT)
+def _banner(w: int, h: int, frameworks: tuple[int, ...]) -> Signature:
+    return Signature(kind="banner", w=w, h=h, api=frameworks)
 
 
 def satisfies(part: Part, need: Need) -> bool:

@@ -55,7 +55,7 @@ RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 256  # rows scanned before an auction is run over the candidates, doubled each time
 
 # The catalog.
-CATALOG_DELTA_ROWS_MAX = 256  # changed ads before they are merged into the base (or 1% of it)
+CATALOG_DELTA_ROWS_MAX = 256  # changed ads that every snapshot builds anew, before they are folded together
 
 # Shards.
 DUPLICATE_WINDOW = 4_096  # request ids remembered by a shard to count repeated ones

@@ -112,7 +112,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         schedule=schedule,
         condition=condition,
         personal=_is_personal(condition.paths),
-        signature=tuple(_signature(form, creative.api if creative else (), event) for form in formats),
+        signature=tuple([_signature(form, creative.api if creative else (), event) for form in formats]),
         cattax=advertiser.cattax if advertiser else 1,
         categories=categories,
         adomain=_adomain(join),
@@ -134,6 +134,7 @@ def _is_personal(paths: frozenset[str]) -> bool:
     return reads_personal(paths)
 
 
+@functools.lru_cache(maxsize=NAMES_KEPT)
 def _signed_key(identity: str) -> int:
     return ad_key(identity) - (1 << 63)
 

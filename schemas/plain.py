@@ -1,5 +1,6 @@
 """Plain JSON that is kept for the engine to read: conditions. Checked only for what no reader could hold."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Final
 
@@ -46,9 +47,9 @@ def _is_plain(obj: object, depth: int) -> bool:
     if isinstance(obj, str):
         return True
     if isinstance(obj, dict):
-        return depth <= PLAIN_DEPTH_MAX and all([_is_plain(inner, depth + 1) for inner in obj.values()])
+        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj.values(), itertools.repeat(depth + 1)))
     if isinstance(obj, list):
-        return depth <= PLAIN_DEPTH_MAX and all([_is_plain(inner, depth + 1) for inner in obj])
+        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj, itertools.repeat(depth + 1)))
     return not isinstance(obj, int) or obj in INT64
 
 

@@ -182,8 +182,8 @@ def test_arrival_parts_and_chunks_show_nowhere(chance: Random, ads: int) -> None
         stage_of(stuff, shuffled, merges=[chance.randint(0, total), chance.randint(0, total)]),
         stage_of(stuff, shuffled),
     ]
-    assert not len(plain.catalog._base)
-    assert len(merged.catalog._base) == merged.world().catalog.ads == plain.world().catalog.ads
+    assert not plain.catalog._levels.installed
+    assert len(merged.catalog._levels._base.segment) == merged.world().catalog.ads == plain.world().catalog.ads
     worlds = [stage.world() for stage in (plain, *others)]
     for drawn, now_ms in stuff.requests:
         request = read(drawn)
