@@ -5,12 +5,12 @@ Whatever goes wrong ends as an answer too: a result with ``nbr`` when the reques
 
 import types
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from engine.dead_letter import dead_letter
-from engine.decision import Decide, Decision, Place
+from engine.decision import Decider, Decision, Place
 from engine.digest import packed
 from engine.effects import COSTS, IMPRESSIONS, REPLIES, RESULTS, Headers, Input, Record, Reply
 from engine.limits import PROBLEM_CHARS_MAX
@@ -52,14 +52,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, where it stands, and all that its answer may depend on."""
+    """A request, where it stands, and all but the ids seen before that its answer may depend on."""
 
     given: Input
     place: Place
     world: World
     partitions: int
-    seen: Window
-    decide: Decide
+    decider: Decider[Any, Any]
 
 
 class Attempt:
@@ -80,33 +79,72 @@ class Attempt:
         return False
 
 
-def answer(asked: Asked) -> Answer:
-    """Answer a request. A function of its argument that never raises for anything the request holds."""
-    attempt = Attempt()
-    with attempt:
-        return _answer(asked)
-    return _defect(asked, attempt.error)
+class Answering:
+    """A request on its way to its answer: ``read``, ``auction`` and ``answer`` are called in this order, once each.
+
+    Never raises for anything that the request holds. Only ``answer`` depends on the requests before.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked: Final = asked
+        self._counts: dict[str, int] = {}
+        self._early: Answer | None = None  # what is answered without an auction
+        self._request_id = ""
+        self._reached: Any = None  # what the decider's last step came to
+        self._attempt: Final = Attempt()
+
+    def read(self) -> None:
+        """Read the request and ask about it."""
+        with self._attempt:
+            self._read()
+
+    def auction(self) -> None:
+        """Run its auctions."""
+        if self._attempt.error is None and self._early is None:
+            with self._attempt:
+                self._reached = self._asked.decider.auction(self._reached)
+
+    def answer(self, seen: Window) -> Answer:
+        """Write down the answer. ``seen``: the ids of requests before."""
+        if self._early is not None:
+            return self._early
+        if self._attempt.error is None:
+            with self._attempt:
+                return self._conclude(seen)
+        return _defect(self._asked, self._attempt.error)
+
+    def _read(self) -> None:
+        asked = self._asked
+        given, shard = asked.given, asked.place.shard
+        misplaced = _misplaced(given.key, asked.partitions, shard)
+        self._counts = {"misplaced": 1} if misplaced else {}
+        if misplaced and asked.world.controls.limits.misplaced == "refuse":
+            self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
+            return
+        try:
+            request = read_request(_value(given))
+        except SchemaError as error:
+            self._early = _unread(asked, error, self._counts)
+            return
+        self._request_id = request.typed.id
+        self._reached = asked.decider.ask(request, asked.world, asked.place)
+
+    def _conclude(self, seen: Window) -> Answer:
+        hashed = id_hash(self._request_id)
+        repeated = hashed in seen
+        decision = self._asked.decider.conclude(self._reached, duplicate=repeated)
+        counts = {**self._counts, "requests": 1}
+        if repeated:
+            counts["repeated"] = 1
+        return _answered(self._asked.given, decision, counts=counts, remembered=b"" if repeated else hashed)
 
 
-def _answer(asked: Asked) -> Answer:
-    given, shard = asked.given, asked.place.shard
-    misplaced = _misplaced(given.key, asked.partitions, shard)
-    counts = {"misplaced": 1} if misplaced else {}
-    if misplaced and asked.world.controls.limits.misplaced == "refuse":
-        return _refused(asked, Nbr.MISPLACED, counts=counts, letters=_unless_answered(asked))
-    try:
-        request = read_request(_value(given))
-    except SchemaError as error:
-        nbr, reason = _kind(error)
-        letter = dead_letter(given, partition=shard, reason=reason, field=error.field, problem=error.problem)
-        return _refused(asked, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
-    hashed = id_hash(request.typed.id)
-    repeated = hashed in asked.seen
-    decision = asked.decide(request, asked.world, asked.place, duplicate=repeated)
-    counts["requests"] = 1
-    if repeated:
-        counts["repeated"] = 1
-    return _answered(given, decision, counts=counts, remembered=b"" if repeated else hashed)
+def _unread(asked: Asked, error: SchemaError, counts: Mapping[str, int]) -> Answer:
+    nbr, reason = _kind(error)
+    letter = dead_letter(
+        asked.given, partition=asked.place.shard, reason=reason, field=error.field, problem=error.problem
+    )
+    return _refused(asked, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
 
 
 def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:

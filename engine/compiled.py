@@ -24,6 +24,7 @@ MODULES: Final = (
     "engine.auctions.standing",
     "engine.auctions.ranking",
     "engine.auctions.losers",
+    "engine.contending",
     "engine.auctions.vcg_search",
 )
 

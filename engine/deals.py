@@ -119,14 +119,16 @@ class DealTable(VerdictTable[OwnDeals]):
         super().__init__(values)
         self._books: Final[dict[int, Book]] = {}
         self.terms: layout.Ints = np.zeros((1, len(values), layout.TERMS), np.int64)
-        self.table[EVERYTHING] = [Reason.NO_DEAL if own.deals else CANDIDATE for own in values]
+        self._dealt: Final = np.array([bool(own.deals) for own in values], np.bool_)
+        self.table[EVERYTHING] = np.where(self._dealt, int(Reason.NO_DEAL), CANDIDATE)
 
     def offered(self, offers: Offers) -> int:
-        """The row of an imp's offers."""
+        """The row of an imp's offers: what they are to ads without a deal is known at once."""
         held, book = offers in self._rows, Book(offers)
         row = self.row(offers, lambda own: book.terms(own).verdict)
         if not held:
             self._books[row] = book
+            self.table[row] = np.where(self._dealt, UNKNOWN, book.terms(NO_DEALS).verdict)
         if len(self.terms) < len(self.table):
             more = len(self.table) - len(self.terms)
             self.terms = np.concatenate((self.terms, np.zeros((more, *self.terms.shape[1:]), np.int64)))

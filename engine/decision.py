@@ -1,6 +1,6 @@
 """What the decider is given and gives back: the contract between a shard and ``engine/decide.py``."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -36,13 +36,25 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     outcome: tuple[int, ...]
 
 
-class Decide(Protocol):
-    """How a request is decided: ``engine.decide.decide``, or a simpler function in tests.
+A = TypeVar("A")
+B = TypeVar("B")
 
-    A function of its arguments alone. ``duplicate``: the request id was seen not long ago. What it raises becomes
-    ``internal_error``.
+
+class Decider(Protocol[A, B]):
+    """How a request is decided: the module ``engine.decide``, or something simpler in tests.
+
+    Three steps, so that each can be taken for several requests in a row. All are functions of their arguments alone; what
+    they raise becomes ``internal_error``.
     """
 
-    def __call__(self, request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
-        """Run the auction."""
+    def ask(self, request: AdRequest, world: World, place: Place, /) -> A:
+        """What is known of a request before any ad is looked at."""
+        ...
+
+    def auction(self, asked: A, /) -> B:
+        """Run the auctions."""
+        ...
+
+    def conclude(self, auctioned: B, /, *, duplicate: bool) -> Decision:
+        """Write down what came of it. ``duplicate``: the request id was seen not long ago; it is decided all the same."""
         ...

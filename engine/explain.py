@@ -35,7 +35,7 @@ class Explanation:
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:
     """Why the ads of a line item did or did not win this request, were it decided in this world."""
-    asked = ask(request, world, place, duplicate=False)
+    asked = ask(request, world, place)
     refusal = not_auctioned(asked)
     if refusal is not None:
         return Explanation(ads={}, not_decided=refusal.label)

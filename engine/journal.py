@@ -5,10 +5,10 @@ would go on behind a gap could decide a request twice, or never.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from engine.decide import decide
-from engine.decision import Decide
+from engine import decide
+from engine.decision import Decider
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, Record
 from engine.shard import Shard
@@ -129,21 +129,21 @@ class Fold:
         """A whole state was read, or a genesis: what follows is folded."""
         return self._state is not None
 
-    def finish(self, *, decide: Decide = decide) -> Shard:
+    def finish(self, *, decider: Decider[Any, Any] = decide) -> Shard:
         """The shard that the journal describes, for its new owner; it lives on, so fold no further.
 
         Raises JournalError when the journal holds neither genesis nor checkpoint, or no fence.
         """
-        shard = self._shard(lambda state, _: state, decide)
+        shard = self._shard(lambda state, _: state, decider)
         if self.fence is None:
             raise self._error(-1, "it holds no fence")
         return shard
 
-    def apart(self, *, decide: Decide = decide) -> Shard:
+    def apart(self, *, decider: Decider[Any, Any] = decide) -> Shard:
         """A shard like the one that the journal describes so far, with a memory of its own. Raises JournalError."""
-        return self._shard(_copied, decide)
+        return self._shard(_copied, decider)
 
-    def _shard(self, take: Callable[[State, Log], State], decide: Decide) -> Shard:
+    def _shard(self, take: Callable[[State, Log], State], decider: Decider[Any, Any]) -> Shard:
         if self._log is None or self._state is None or self._checkpoint is None:
             raise self._error(-1, f"it holds neither a genesis nor an entry with the whole state{self._gone()}")
         return Shard(
@@ -153,7 +153,7 @@ class Fold:
             fence=self.fence or 0,
             last_checkpoint=self._checkpoint,
             checkpoint_ms=self._checkpoint_ms,
-            decide=decide,
+            decider=decider,
         )
 
     def _gone(self) -> str:

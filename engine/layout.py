@@ -51,9 +51,10 @@ ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
 BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
 ASK: Final = 17
 
-# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found.
-NEXT, UNTIL, POOLED, NEEDED = range(4)
-SCAN: Final = 4
+# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found; of a
+# contest as well how many candidates were ranked, the line that came of it, and how many rows to pass before the next.
+NEXT, UNTIL, POOLED, NEEDED, RANKED, LINE, CHUNK = range(7)
+SCAN: Final = 7
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
 NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)

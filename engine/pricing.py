@@ -88,8 +88,12 @@ def unprepared_in(segments: Iterable[Segment], controls: ControlsView) -> list[P
 
 def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Priced:
     """The segment under a policy, computed once for each version of policy and models."""
-    preparation = _pricing(segment, policy, controls)
-    return cast("Priced", segment.cached(preparation.key, preparation.version, preparation.make))
+    key, version = _key_of(policy, controls)
+    return cast("Priced", segment.cached(key, version, lambda: _pricing(segment, policy, controls).make()))
+
+
+def _key_of(policy: PolicyInForce, controls: ControlsView) -> tuple[Hashable, Hashable]:
+    return ("priced", policy.policy.name), (policy.offset, controls.models_offset)
 
 
 def _columns(segment: Segment, controls: ControlsView) -> Preparation:
@@ -103,7 +107,7 @@ def _columns(segment: Segment, controls: ControlsView) -> Preparation:
 
 
 def _pricing(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Preparation:
-    key, version = ("priced", policy.policy.name), (policy.offset, controls.models_offset)
+    key, version = _key_of(policy, controls)
     columns = _columns(segment, controls)
     prepared: Mapping[str, Prepared] = {}
     if not segment.holds(key, version):  # here and not in ``make``, which may run in a thread

@@ -6,14 +6,14 @@ same digests, the log is all there is to know.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from engine import decide
 from engine.catalog import Catalog
 from engine.controls import Controls
-from engine.decide import decide
-from engine.decision import Decide
+from engine.decision import Decider
 from engine.effects import REQUESTS, TICK, Effects, Input
 from engine.journal import Fold
 from engine.shard import Shard
@@ -98,7 +98,7 @@ def replay(
     *,
     shard: int,
     partitions: int,
-    decide: Decide = decide,
+    decider: Decider[Any, Any] = decide,
     emit: Callable[[Effects], None] | None = None,
 ) -> Report:
     """Decide the entries of a journal, (offset, value), again. ``emit`` gets what each of them leads to this time.
@@ -117,7 +117,7 @@ def replay(
             passed_over += isinstance(record, Entry) and record.checkpoint is None
             fold.add(offset, value)
             continue
-        again = again or fold.apart(decide=decide)
+        again = again or fold.apart(decider=decider)
         batch = list(regrouped(record, requests))
         effects = again.handle(batch, world_at(record.catalog_offset, record.controls_offset))
         fold.add(offset, value)
@@ -132,7 +132,7 @@ def replay(
         entries=entries,
         passed_over=passed_over,
         requests=decided,
-        digest=fold.apart(decide=decide).digest if fold.begun else "",
+        digest=fold.apart(decider=decider).digest if fold.begun else "",
         differences=tuple(differences),
     )
 

@@ -5,11 +5,14 @@ targeting index and to the models. Then ``scan.py`` walks over the rows, as far 
 what nobody has judged yet. Each row passed is a candidate or has its first reason.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from engine import layout as col
+from engine.auctions.standing import Contest
+from engine.contending import contend
 from engine.deals import seat_listed
 from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, Shape, Signature, fits
 from engine.layout import CANDIDATE, Ints, Verdicts
@@ -24,6 +27,15 @@ from engine.snapshot import Part
 from engine.verdicts import Judge, VerdictTable
 
 _SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
+_ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
+    col.NEED_FORMATS: lambda segment: segment.asked_formats,
+    col.NEED_ATTR: lambda segment: segment.asked_attributes,
+    col.NEED_CATEGORIES: lambda segment: segment.asked_categories,
+    col.NEED_ADOMAIN: lambda segment: segment.asked_adomains,
+    col.NEED_TONGUE: lambda segment: segment.asked_tongues,
+    col.NEED_SEAT: lambda segment: segment.asked_seats,
+    col.NEED_DEALS: lambda segment: segment.asked_deals,
+}
 _FIT_VERDICTS: Final = {
     FITS: CANDIDATE,
     FORMAT_MISMATCH: int(Reason.FORMAT_MISMATCH),
@@ -99,21 +111,12 @@ class PartQuery:
 
     def settle(self, needs: Ints) -> None:
         """Find out what a scan needs to know."""
-        segment, index, question = self.segment, self.segment.index, self.question
-        tables: dict[int, VerdictTable[Any]] = {
-            col.NEED_FORMATS: segment.asked_formats,
-            col.NEED_ATTR: segment.asked_attributes,
-            col.NEED_CATEGORIES: segment.asked_categories,
-            col.NEED_ADOMAIN: segment.asked_adomains,
-            col.NEED_TONGUE: segment.asked_tongues,
-            col.NEED_SEAT: segment.asked_seats,
-            col.NEED_DEALS: segment.asked_deals,
-        }
+        question = self.question
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
-                index.answer(code, question.attributes, question.controls.groups, self.numbers.clauses)
+                self.segment.index.answer(code, question.attributes, question.controls.groups, self.numbers.clauses)
             else:
-                tables[kind].settle(row, code)
+                _ASKED[kind](self.segment).settle(row, code)
 
 
 class TierScan:
@@ -152,6 +155,24 @@ class TierScan:
             else:
                 self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
         pool.count = state.item(col.POOLED)
+
+    def contend(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
+        """Pass rows and rank the candidates in turns until no row left can reach the line; returns that line.
+
+        ``tables``: the contest over the pool as it stands; the pool has new tables once it has grown.
+        """
+        state, numbers = self.walk.state, self.query.numbers
+        state[col.UNTIL], state[col.CHUNK] = 0, CHUNK_ROWS_MIN
+        state[col.POOLED], state[col.RANKED] = pool.count, -1
+        contest = tables()
+        while (status := contend(auction, numbers, self.walk, contest)) != DONE:
+            if status == FULL:
+                pool.grow()
+                contest = tables()
+            else:
+                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+        pool.count = state.item(col.POOLED)
+        return state.item(col.LINE)
 
     def finds_low(self) -> bool:
         """Whether some row, however little it could be worth, lacks nothing but money or a slot of its own."""

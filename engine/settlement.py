@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.base import LINE_CLOSED, Outcome, Rules, run
-from engine.auctions.ranked import RANKED, outcome_of, run_ranked
+from engine.auctions.base import Outcome, Rules, run
+from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
+from engine.auctions.standing import Contest
 from engine.hashing import draw
 from engine.layout import Ints
 from engine.limits import CHUNK_ROWS_MIN
@@ -70,17 +71,12 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
 
 def _asking(question: Question, rules: Rules) -> Asking:
     """The question in numbers."""
-    slots = np.array(
-        [
-            (
-                *(slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure),
-                *(EVERYTHING, EVERYTHING, EVERYTHING),
-                *slot.effects_ppm,
-            )
-            for slot in question.slots
-        ],
-        np.int64,
-    )
+    numbers: list[int] = []
+    for slot in question.slots:
+        numbers += (slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure)
+        numbers += (EVERYTHING, EVERYTHING, EVERYTHING)
+        numbers += slot.effects_ppm
+    slots = np.array(numbers, np.int64).reshape(-1, col.SLOT)
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
     last = rules.last_ad_position
     ask = [0] * col.ASK
@@ -106,15 +102,25 @@ def _settle_tier(
 ) -> TierResult:
     pool = Pool(len(asking.slots))
     contest = _Contest(auction, pool, asking, rules, placed)
-    contest.decide()
+    compiled = (
+        auction in RANKED
+        and not exhaustive
+        and any(len(scan.walk.order) for scan in scans)
+        and not any(scan.query.priced.others for scan in scans)
+    )
+    if not compiled:
+        contest.decide()
     chunk = CHUNK_ROWS_MIN
     while True:
         reaches = [scan.reach for scan in scans]
         reach = max(reaches, default=INT64_MIN)
         if reach == INT64_MIN or (reach < contest.line and not exhaustive):
             break
-        before = pool.count
-        scans[reaches.index(reach)].pull(pool, chunk, INT64_MIN if exhaustive else contest.line)
+        scan, before = scans[reaches.index(reach)], pool.count
+        if compiled:
+            contest.follow(scan)
+            continue
+        scan.pull(pool, chunk, INT64_MIN if exhaustive else contest.line)
         chunk *= 2
         if pool.count > before:
             contest.decide()
@@ -140,18 +146,25 @@ class _Contest:
         self._rules: Final = rules
         self._placed: Final = placed
         self._outcome: Outcome | None = None
-        self.awards: Ints
-        self.line = LINE_CLOSED
+        self.awards: Ints = np.empty((len(asking.slots), col.AWARD), np.int64)
+        self.line = INT64_MIN
 
     def decide(self) -> None:
         """Run the auction over all candidates there are."""
         if self._auction in RANKED:
-            self.awards, self.line = run_ranked(self._auction, self._pool, self._asking, self._placed)
+            self.line = run_ranked(self._auction, self._pool, self._tables())
             return
         slots = self._asking.slots_of_auction()
         outcome = run(self._auction, self._pool.candidates(), slots, self._rules, placed_ads(self._placed))
         self.awards, self.line = awards_table(outcome, len(self._asking.slots)), outcome.line
         self._outcome = outcome
+
+    def follow(self, scan: TierScan) -> None:
+        """All turns of scanning a part and deciding, by compiled code."""
+        self.line = scan.contend(RANKED[self._auction], self._pool, self._tables)
+
+    def _tables(self) -> Contest:
+        return contest_of(self._pool, self._asking, self._placed, self.awards)
 
     def outcome(self) -> Outcome:
         """What the last run came to, with prices."""

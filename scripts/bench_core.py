@@ -110,7 +110,7 @@ def _decide(world: World, given: tuple[int, AdRequest]) -> Decision:
 
 
 def _ask(world: World, given: tuple[int, AdRequest]) -> Asked:
-    return journey.ask(given[1], world, _place(given[0]), duplicate=False)
+    return journey.ask(given[1], world, _place(given[0]))
 
 
 def _why(world: World, given: tuple[Asked, Sequence[TierResult]]) -> Mapping[str, int]:

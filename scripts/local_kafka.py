@@ -26,14 +26,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from scripts.java_runtime import PACKAGE, java_runtime
 from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
+from scripts.kafka_start_cache import recording, start_caches, using
 
 HOST = "127.0.0.1"
 HEAP_MIB_DEFAULT = 512
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 10.0  # for a data folder that is kept; a temporary one needs no orderly end
+RECORDING_GRACE_S = 60.0  # in which Java writes down what it learned
 PORT_ATTEMPTS_MAX = 3  # a free port may be taken between our look and Kafka's
 LOGS_KEPT = 20
 _TAIL_LINES = 12
+_BROKER_CLASS, _FORMAT_CLASS = "kafka.Kafka", "kafka.tools.StorageTool"
 # What tells why Kafka ended, the best first. Lines below level error speak of exceptions too, as it goes down.
 _REASONS = (
     "failed to bind",
@@ -78,7 +81,7 @@ class LocalKafka:
 
     ``port`` and ``controller_port``: free ones unless told. ``data``: a folder to keep; a temporary one unless told.
     ``advertised_port``: what clients are sent to, where a proxy stands between. ``properties``: further broker
-    settings, which win. Errors are ``LocalKafkaError``.
+    settings, which win. ``record_into``: a folder for what makes later starts faster. Errors are ``LocalKafkaError``.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class LocalKafka:
         jvm_options: Sequence[str] = (),
         start_timeout_s: float = START_TIMEOUT_S,
         console: Console | None = None,
+        record_into: pathlib.Path | None = None,
     ) -> None:
         self._told_port = port
         self._told_controller_port = controller_port
@@ -102,6 +106,8 @@ class LocalKafka:
         self._jvm_options = [f"-Xmx{heap_mib}m", f"-Xms{min(heap_mib, 256)}m", *jvm_options]
         self._start_timeout_s = start_timeout_s
         self._console = console
+        self._record_into = record_into
+        self._start_caches: pathlib.Path | None = None
         self._supervisor: subprocess.Popen[str] | None = None
         self._temporary: pathlib.Path | None = None
         self._log_from = 0
@@ -122,6 +128,8 @@ class LocalKafka:
     def start(self) -> Self:
         """Fetch Kafka if needed, start it, wait until it answers. May be called again after ``stop``."""
         classpath = os.pathsep.join(map(str, _jars(self._console)))
+        if not self._record_into:
+            self._start_caches = _start_caches(classpath, self._console)
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             try:
                 self._start_once(classpath)
@@ -205,7 +213,8 @@ class LocalKafka:
         if (folder / "data" / "meta.properties").exists():
             return
         with self.log_path.open("ab") as log:
-            format_storage = _java(["-XX:TieredStopAtLevel=1"], classpath, "kafka.tools.StorageTool")
+            options = [*self._start_options(_FORMAT_CLASS), "-XX:TieredStopAtLevel=1"]
+            format_storage = _java(options, classpath, _FORMAT_CLASS)
             status = subprocess.run(
                 [*format_storage, "format", "-t", _cluster_id(uuid.uuid4()), "-c", str(config)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), check=False,
@@ -214,9 +223,10 @@ class LocalKafka:
             raise self._failure("Kafka's storage could not be formatted")
 
     def _launch(self, folder: pathlib.Path, classpath: str) -> None:
-        keep = ["--grace", str(STOP_GRACE_S)] if self._told_data else ["--remove", str(folder)]
+        grace_s = RECORDING_GRACE_S if self._record_into else STOP_GRACE_S
+        keep = ["--grace", str(grace_s)] if self._told_data else ["--remove", str(folder)]
         supervise = [sys.executable, "-m", "scripts.kafka_supervisor", "--log", str(self.log_path), *keep, "--"]
-        java = _java(self._jvm_options, classpath, "kafka.Kafka")
+        java = _java([*self._start_options(_BROKER_CLASS), *self._jvm_options], classpath, _BROKER_CLASS)
         supervisor = subprocess.Popen(
             [*supervise, *java, str(folder / "server.properties")],
             cwd=pathlib.Path(__file__).parents[1],
@@ -225,6 +235,11 @@ class LocalKafka:
         self._supervisor = supervisor
         if supervisor.stdout:
             self.java_pid = int(supervisor.stdout.readline() or 0)
+
+    def _start_options(self, main_class: str) -> Sequence[str]:
+        if self._record_into:
+            return recording(self._record_into, main_class)
+        return using(self._start_caches, main_class)
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
@@ -264,6 +279,26 @@ def _jars(console: Console | None) -> tuple[pathlib.Path, ...]:
             return ensure_jars(progress=bar)
     except JarError as error:
         raise LocalKafkaError(str(error)) from error
+
+
+def _start_caches(classpath: str, console: Console | None) -> pathlib.Path | None:
+    """What makes a start faster: recorded in a run of its own at the first start of all, done without where it fails."""
+    java = java_runtime()
+    if java is None:
+        return None
+    try:
+        return start_caches(java, classpath, lambda folder: _record(folder, console or Console(stderr=True)))
+    except (OSError, LocalKafkaError):
+        return None
+
+
+def _record(folder: pathlib.Path, console: Console) -> None:
+    with (
+        console.status("Recording a start of Kafka, once: later ones take a quarter of the time"),
+        tempfile.TemporaryDirectory(prefix="adjudge-kafka-") as data,
+        LocalKafka(data=pathlib.Path(data), record_into=folder),
+    ):
+        pass
 
 
 class _Bar:

@@ -13,6 +13,13 @@ settings.register_profile("chaos", deadline=None, max_examples=5_000, suppress_h
 settings.load_profile(os.environ.get("ADJUDGE_TEST_PROFILE", "default"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what stays together where tests run in several processes: a module; and all that share the one real Kafka."""
+    kafka = pathlib.Path(__file__).parent / "kafka"
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("kafka" if kafka in item.path.parents else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> pathlib.Path:
     """Real traffic beside the checkout; tests that read it skip where it is absent."""

@@ -5,8 +5,6 @@ The outcome is the one of ``first_price.py`` and ``gsp.py``, which say what the 
 
 from typing import Final
 
-import numpy as np
-
 from engine import layout as col
 from engine.auctions.contract import Award, Outcome
 from engine.auctions.price import fixed_price_nanos, least_bid_nanos
@@ -19,11 +17,14 @@ from engine.pool import Asking, Pool
 RANKED: Final = {"first_price": FIRST_PRICE, "gsp": SECOND_PRICE}
 
 
-def run_ranked(auction: str, pool: Pool, asking: Asking, placed: Ints) -> tuple[Ints, int]:
-    """The awards, as in ``layout.py``, and the line (contract.py, Outcome)."""
-    awards = np.empty((len(asking.slots), col.AWARD), np.int64)
-    contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
-    return awards, rank(pool.count, RANKED[auction], contest)
+def run_ranked(auction: str, pool: Pool, contest: Contest) -> int:
+    """Fill the contest's awards, as in ``layout.py``; returns the line (contract.py, Outcome)."""
+    return rank(pool.count, RANKED[auction], contest)
+
+
+def contest_of(pool: Pool, asking: Asking, placed: Ints, awards: Ints) -> Contest:
+    """The auction in numbers, over the pool's tables as they are now."""
+    return Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
 
 
 def outcome_of(auction: str, pool: Pool, awards: Ints, line: int) -> Outcome:

@@ -77,7 +77,10 @@ def row_features(facts: RowFacts) -> Iterator[str]:
 
 def values_at(request: Mapping[str, object], path: tuple[str, ...]) -> tuple[str, ...]:
     """The distinct values, as text, of the attribute at a path; none when it is absent or an object."""
-    words = (value_text(value) for value in items(at(request, *path)))
+    found = at(request, *path)
+    if found is None or isinstance(found, str):  # as nearly every value is
+        return () if found is None else (found,)
+    words = (value_text(value) for value in items(found))
     return tuple(dict.fromkeys(word for word in words if word is not None))
 
 

@@ -119,11 +119,11 @@ class LogisticModel:
         return Weighed(added=self._added(request), weights=self._no_crosses if crosses is None else crosses)
 
     def _added(self, request: Mapping[str, object]) -> int:
-        return sum(
-            weights.get(value, 0)
-            for path, weights in self.weights.request.items()
-            for value in values_at(request, path)
-        )
+        added = 0
+        for path, weights in self.weights.request.items():
+            for value in values_at(request, path):
+                added += weights.get(value, 0)
+        return added
 
     def _crosses_of(self, request: Mapping[str, object]) -> NDArray[np.int64] | None:
         """The weight that a request gives to each crossed row feature; None when to none."""

@@ -64,12 +64,13 @@ class _Compiled:
 class TargetingIndex:
     """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
 
-    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes")
+    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_untold")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
+        self._untold = np.full(len(self._compiled.tests), UNKNOWN, np.int8)
         self._groups = NO_GROUPS  # those that the kept answers were given under
 
     @classmethod
@@ -111,7 +112,7 @@ class TargetingIndex:
 
     def _answered(self, attributes: Attributes) -> Verdicts:
         """The answers that are known from former requests with the same values; UNKNOWN for all other tests."""
-        answers, kept = np.full(len(self._compiled.tests), UNKNOWN, np.int8), self._kept
+        answers, kept = self._untold.copy(), self._kept
         for parts, first, after in self._compiled.tested:
             value = at_path(attributes, parts)
             if _comes_again(value) and (held := kept.get((first, type(value), value))) is not None:

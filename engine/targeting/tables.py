@@ -43,7 +43,7 @@ class LaneTables:
     def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts) -> Clauses:
         """What a request leaves of the clauses, to be worked out."""
         asked: list[int] = []
-        spans: list[tuple[int, int]] = []
+        spans: list[int] = []  # two for each lane
         stretches: list[int] = []
         for path in self.paths:
             value = at_path(attributes, path.parts)
@@ -55,11 +55,12 @@ class LaneTables:
                         asked += lane.slots_of(value, groups)
                     elif (named := slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
                         asked.append(slot)  # what slots_of comes to, for most values there are
-                    span = first, len(asked)
-                spans.append(span)
+                    after = len(asked)
+                spans.append(first)
+                spans.append(after)
             if path.ranges:
                 stretches += [lane.stretch_of(value) for lane in path.ranges]
-        chosen = np.empty(len(spans), np.int32)
+        chosen = np.empty(len(spans) // 2, np.int32)
         choose_rows(np.array(asked, np.int32), np.array(spans, np.int32).reshape(-1, 2), self.memberships, chosen)
         return Clauses(
             exists=exists,

@@ -16,6 +16,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from scripts import kafka_start_cache
+from scripts.java_runtime import java_runtime
+from scripts.kafka_jars import ensure_jars
 from scripts.local_kafka import LocalKafka, LocalKafkaError
 
 pytestmark = pytest.mark.kafka
@@ -90,6 +93,19 @@ async def test_data_that_is_kept_is_there_after_a_restart(tmp_path: pathlib.Path
     async with broker:
         assert await first_value(broker.bootstrap, "kept") == b"still here"
     assert broker.log_path == tmp_path / "kafka" / "kafka.log"
+
+
+def test_what_a_first_start_taught_is_used_and_may_be_damaged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(kafka_start_cache, "cache_folder", lambda: tmp_path / "kafka")
+    java = java_runtime()
+    assert java is not None
+    classpath = os.pathsep.join(map(str, ensure_jars()))
+    folder = kafka_start_cache.start_caches(java, classpath, lambda made: (made / "kafka.Kafka.aot").touch())
+    (folder / "kafka.Kafka.aot").write_bytes(b"no cache at all")
+    with LocalKafka() as broker:
+        assert str(folder).encode() in pathlib.Path(f"/proc/{broker.java_pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])

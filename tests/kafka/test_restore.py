@@ -15,7 +15,7 @@ from engine.limits import CHECKPOINT_ENTRIES
 from engine.shard import Shard
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import request_record, result_ids, results_reach, running, write_campaign
-from tests.simulation.small_world import asks, decide, world
+from tests.simulation.small_world import DECIDER, asks, world
 
 ENTRIES = 2 * CHECKPOINT_ENTRIES + 300
 GENESIS_AND_FENCE = 2
@@ -46,7 +46,7 @@ async def long_journal(cluster: Cluster) -> Written:
     ]
     for offset, record in enumerate(records):
         fold.add(offset, record.value or b"")
-    shard = fold.finish(decide=decide)
+    shard = fold.finish(decider=DECIDER)
     for number in range(ENTRIES):
         effects = shard.handle([asks(number, f"r{number}")], world())
         assert effects.entry is not None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine import layout as col
 from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots, run
 from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
-from engine.auctions.ranked import RANKED, outcome_of, run_ranked
+from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.standing import Contest
 from engine.pool import SIGN, Asking, Pool, awards_table
 from engine.pricing import INT64_MIN
@@ -73,8 +73,9 @@ def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: 
     outcome = run(kind, candidates, slots, rules, placed)
     if kind in RANKED:
         pool, asking, standing = numbers(candidates, slots, rules, placed)
-        awards, line = run_ranked(kind, pool, asking, standing)
-        assert outcome_of(kind, pool, awards, line) == outcome
+        contest = contest_of(pool, asking, standing, np.empty((len(slots.open), col.AWARD), np.int64))
+        line = run_ranked(kind, pool, contest)
+        assert outcome_of(kind, pool, contest.awards, line) == outcome
     return outcome
 
 

@@ -88,7 +88,7 @@ def read(request: Json) -> AdRequest:
 
 def tiers_of(request: AdRequest, world: World, now_ms: int, *, exhaustive: bool = False) -> Sequence[TierResult]:
     """What each tier decided; none where no auction is run."""
-    asked = ask(request, world, place(event_time_ms=now_ms), duplicate=False)
+    asked = ask(request, world, place(event_time_ms=now_ms))
     return () if not_auctioned(asked) is not None else run_auctions(asked, exhaustive=exhaustive)
 
 
@@ -276,7 +276,7 @@ def test_targeting_is_counted_as_often_as_the_evaluator_says(chance: Random, ads
     held, world = stuff.held, stage_of(stuff, stuff.records, merges=[len(stuff.records) // 2]).world()
     for drawn, now_ms in stuff.requests:
         request = read(drawn)
-        asked = ask(request, world, place(event_time_ms=now_ms), duplicate=False)
+        asked = ask(request, world, place(event_time_ms=now_ms))
         if not_auctioned(asked) is not None:
             continue
         results = run_auctions(asked, exhaustive=True)

@@ -105,7 +105,7 @@ def test_values_are_those_of_unbounded_integers(
     stage = stage_of(offers, policy, *models)
     world = stage.world()
     (part,) = world.catalog.parts
-    asked = ask(request(banner_imp("1"), banner_imp("2")), world, place(), duplicate=False)
+    asked = ask(request(banner_imp("1"), banner_imp("2")), world, place())
     columns = priced(part.segment, asked.policy, world.controls)
     result = run_auctions(asked, exhaustive=True)[0]
     (scan,) = result.scans

@@ -13,7 +13,7 @@ from engine.replay import Report, replay
 from engine.shard import Shard
 from schemas.journal import Entry, decode_journal
 from schemas.wire import decode_message
-from tests.simulation.small_world import PARTITIONS, SHARD, decide, tick, world
+from tests.simulation.small_world import DECIDER, PARTITIONS, SHARD, tick, world
 
 EPOCH = "e1"
 Kept = TypeVar("Kept")
@@ -86,7 +86,7 @@ class Owner:
             genesis = new_genesis(epoch=EPOCH, shard=SHARD, partitions=PARTITIONS, position=0, engine_version="1")
             [offset] = cluster.commit(self.epoch, [genesis])
             fold.add(offset, genesis.value or b"")
-        self.shard: Shard = fold.finish(decide=decide)
+        self.shard: Shard = fold.finish(decider=DECIDER)
         self.catalog_offset = max(self.shard.catalog_offset, cluster.updates_end // 2)  # it may still lag behind
         self.controls_offset = max(self.shard.controls_offset, cluster.controls_end // 2)
         self.flying: list[Effects] = []  # decided, not yet known to be committed; only the first may be sent (D3)
@@ -134,7 +134,7 @@ def check(cluster: Cluster) -> None:
     if fold.empty:
         assert cluster.outputs == []
         return
-    shard = fold.apart(decide=decide)
+    shard = fold.apart(decider=DECIDER)
     check_results(cluster, shard.position)
     check_runs(cluster.entries(), shard.position)
     check_dead_letters(cluster, shard)
@@ -233,5 +233,5 @@ def check_replay(cluster: Cluster) -> Report:
         world,
         shard=SHARD,
         partitions=PARTITIONS,
-        decide=decide,
+        decider=DECIDER,
     )

@@ -74,10 +74,35 @@ def refused(offset: int, *, topic: str = CAMPAIGN_UPDATES, at_ms: int = 900, val
     return Input(topic=topic, offset=offset, timestamp_ms=at_ms, key=b"line_item/l1", value=value, headers=headers)
 
 
+Asked = tuple[AdRequest, World, Place]
+
+
+class SmallDecider:
+    """Does nothing before the last step, but trips in the step that a request's id asks for."""
+
+    def ask(self, request: AdRequest, world: World, place: Place, /) -> Asked:
+        trip(request, "ask")
+        return request, world, place
+
+    def auction(self, asked: Asked, /) -> Asked:
+        trip(asked[0], "auction")
+        return asked
+
+    def conclude(self, auctioned: Asked, /, *, duplicate: bool) -> Decision:
+        trip(auctioned[0], "conclude")
+        return decide(*auctioned, duplicate=duplicate)
+
+
+DECIDER = SmallDecider()
+
+
+def trip(request: AdRequest, step: str) -> None:
+    if request.typed.id == (DEFECT if step == "auction" else f"{DEFECT}-{step}"):
+        raise TripError(f"at {id(request):x}")
+
+
 def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
     """Fill a slot when the offset is even; outcome and outputs show everything that a decision may depend on."""
-    if request.typed.id == DEFECT:
-        raise TripError(f"at {id(request):x}")
     facts = {
         "decision_id": f"{place.epoch}-{place.shard}-{place.offset}",
         "request_id": request.typed.id,

@@ -231,10 +231,10 @@ def test_verdicts_and_terms_stay_together_when_rows_are_used_again() -> None:
             deals=(Offer(id="d1", floor_nanos=floor, fixed=floor % 2 == 1, wseat=(), wadomain=()),),
         )
         row = table.offered(offers)
-        assert table.table[row].tolist() == [UNKNOWN, UNKNOWN]
+        assert table.table[row].tolist() == [UNKNOWN, Reason.PRIVATE_AUCTION]
         assert table.offered(offers) == row
         for code in (0, 1):
             table.settle(row, code)
         assert table.table[row].tolist() == [CANDIDATE, Reason.PRIVATE_AUCTION]
-        assert table.terms[row].tolist() == [[max(floor, 5), floor % 2, 0], [0, 0, -1]]
+        assert table.terms[row, 0].tolist() == [max(floor, 5), floor % 2, 0]
     assert len(table.terms) == len(table.table) <= 2 * VERDICT_ROWS_MAX

@@ -13,7 +13,7 @@ from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_gen
 from engine.shard import Shard
 from schemas.journal import CheckpointPlace, Delta, Entry, Fence, Genesis, Run, Whole, decode_journal
 from schemas.wire import encode
-from tests.simulation.small_world import HERE, PARTITIONS, asks, decide, refused, tick, world
+from tests.simulation.small_world import DECIDER, HERE, PARTITIONS, asks, refused, tick, world
 
 T = TypeVar("T", Genesis, Fence)
 
@@ -48,7 +48,7 @@ class Journal:
         return fold
 
     def restored(self) -> Shard:
-        return self.fold().finish(decide=decide)
+        return self.fold().finish(decider=DECIDER)
 
     def edited(self, place: int, **changes: object) -> "Journal":
         records = list(self.records)

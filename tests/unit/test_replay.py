@@ -10,7 +10,7 @@ from engine.world import World
 from schemas.journal import Entry, decode_journal
 from schemas.wire import encode
 from tests.simulation.model import Cluster, Owner
-from tests.simulation.small_world import PARTITIONS, asks, decide, refused, world
+from tests.simulation.small_world import DECIDER, PARTITIONS, asks, refused, world
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def again(
         world,
         shard=0,
         partitions=PARTITIONS,
-        decide=decide,
+        decider=DECIDER,
         emit=None if emitted is None else emitted.append,
     )
 

@@ -21,6 +21,7 @@ from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidResponse
 from schemas.wire import decode_message
 from tests.simulation.small_world import (
+    DECIDER,
     DEFECT,
     DUMB,
     ELSEWHERE,
@@ -28,7 +29,6 @@ from tests.simulation.small_world import (
     PARTITIONS,
     TripError,
     asks,
-    decide,
     refused,
     request,
     tick,
@@ -45,7 +45,7 @@ def new_shard(number: int = 0, *, position: int = 0) -> Shard:
         fence=5,
         last_checkpoint=CheckpointPlace(sequence=0, offset=0),
         checkpoint_ms=0,
-        decide=decide,
+        decider=DECIDER,
     )
 
 
@@ -207,7 +207,7 @@ class TestFaults:
         assert headers_of(letter)["adjudge-size-bytes"] == str(len(value))
         assert headers_of(letter)["adjudge-offset"] == "0"
 
-    @pytest.mark.parametrize("request_id", [DEFECT, DUMB])
+    @pytest.mark.parametrize("request_id", [DEFECT, f"{DEFECT}-ask", f"{DEFECT}-conclude", DUMB])
     def test_a_defect_is_answered_written_off_and_leaves_no_trace(self, shard: Shard, request_id: str) -> None:
         effects = shard.handle([asks(0, request_id), asks(1, "b"), asks(2, request_id)], world())
         assert [(result.id, result.nbr) for result in results_of(effects)][0::2] == [

@@ -1,0 +1,34 @@
+"""Retrieval and ranking in turns, as one piece of compiled code: the heart of first price and GSP (D9).
+
+``settlement.py`` has the same turns in Python, for auctions that are not compiled and for whoever wants all rows.
+"""
+
+from engine import layout as col
+from engine.auctions.ranking import rank
+from engine.auctions.standing import Contest
+from engine.compiled import compiled
+from engine.scan import DONE, Query, Walk, scan
+
+
+@compiled
+def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
+    """Scan and rank in turns until no unseen row of the part can reach the line, which then stands in the state.
+
+    Returns as ``scan`` does: DONE, or what to see to before the next call.
+    """
+    state, order = walk.state, walk.order
+    while True:
+        if state[col.RANKED] != state[col.POOLED]:
+            state[col.LINE] = rank(state[col.POOLED], auction, contest)
+            state[col.RANKED] = state[col.POOLED]
+        if state[col.NEXT] == len(order):
+            return DONE
+        bound = query.table.worth[order[state[col.NEXT]], col.BOUND]
+        if bound + query.ask[col.USER_VALUE_MAX_NANOS] < state[col.LINE]:
+            return DONE
+        if state[col.NEXT] >= state[col.UNTIL]:
+            state[col.UNTIL] = min(state[col.NEXT] + state[col.CHUNK], len(order))
+            state[col.CHUNK] *= 2
+        status = scan(state[col.LINE], query, walk, contest.pool, contest.values)
+        if status != DONE:
+            return int(status)
