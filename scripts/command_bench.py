@@ -61,16 +61,16 @@ def core(*, requests: int, line_items: int, as_json: bool) -> None:
 
 @bench.command()
 @line_items_option(20_000)
-@click.option("--kafka/--no-kafka", default=True, help="Also from Kafka to ready, and updates under load.")
+@click.option("--live/--no-live", default=True, help="Also from Kafka to ready, and updates under load.")
 @json_option
-def catalog(*, line_items: int, kafka: bool, as_json: bool) -> None:
+def catalog(*, line_items: int, live: bool, as_json: bool) -> None:
     """What campaign updates cost, how long any one slice of that work takes; loading from Kafka, and updates under load."""
     shown = console(as_json=as_json)
     with shown.status("Measuring the raw client loop"):
         raw = measure(bench_core.values(1_000))
     with shown.status("Measuring the catalog"):
         stages, facts = bench_catalog.run(line_items)
-    if kafka:
+    if live:
         with shown.status("Measuring loading and updates on Kafka"):
             found = uvloop.run(bench_updates.run(line_items))
         shown.print(table("loading and updates on Kafka", ("", ""), bench_updates.lines(found)))
