@@ -7,7 +7,7 @@ campaigns. The topics are read committed: what a writer aborted is not part of t
 import asyncio
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -20,7 +20,7 @@ from consumers.silence import Silence
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
-from engine.pricing import unprepared
+from engine.pricing import Preparation, unprepared, unprepared_in
 from engine.rejection import Rejection
 from engine.snapshot import Snapshot
 from engine.world import World
@@ -33,6 +33,9 @@ FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MAX: Final = 4_194_304
 BACKOFF_S: Final = 0.2
 QUIET_S: Final = 1.0  # without a campaign update, until few changed ads are merged as well
+PUBLISH_S: Final = 0.25  # between two worlds, while there are more campaign updates to read
+MERGE_PAUSE_S: Final = 0.1  # until it is looked again whether there is something to merge
+PREPARED_AT_ONCE_ROWS: Final = 512  # of a segment; handing less to a thread takes longer than the work
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +55,7 @@ class Broadcast:
         self._controls = Controls()
         self._snapshot: Snapshot | None = None
         self._updated_s = 0.0  # monotonic time of the last campaign update
+        self._published_s = 0.0  # of the last snapshot
         self._ends: dict[str, int] = {}
         self._positions = dict.fromkeys(self._places, 0)
         self._polled: dict[str, int | None] = dict.fromkeys(self._places)  # when the broker was last heard
@@ -128,6 +132,7 @@ class Broadcast:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow(consumer, CONTROLS))
                 tasks.create_task(self._follow(consumer, CAMPAIGN_UPDATES))
+                tasks.create_task(self._merge())
         finally:
             await close_in_time(consumer)
 
@@ -149,7 +154,7 @@ class Broadcast:
             position = await consumer.position(place)
             marker = not batches and position == self._ends[name] - 1
             self._positions[name] = max(self._positions[name], position + marker)
-            if name == CAMPAIGN_UPDATES and self._positions[name] >= self._ends[name]:
+            if name == CAMPAIGN_UPDATES and self._positions[name] >= self._ends[name] and self._is_snapshot_due():
                 await self._take_snapshot()
             await self._publish()
 
@@ -172,8 +177,12 @@ class Broadcast:
             for rejection in machine.apply(offset=record.offset, key=record.key, value=record.value):
                 self._hold(name, record, rejection)
             if time.monotonic() - started > SLICE_S:
-                await asyncio.sleep(0)
+                await self._rest(started)
                 started = time.monotonic()
+
+    async def _rest(self, started: float) -> None:
+        """Leave the loop to decisions for as long as the work since ``started`` took; before the first there are none."""
+        await asyncio.sleep(0 if self.world is None else time.monotonic() - started)
 
     def _hold(self, name: str, record: ConsumerRecord, rejection: Rejection) -> None:
         """Keep a refused record for the owner of shard 0."""
@@ -194,23 +203,44 @@ class Broadcast:
         if self.listener is not None:
             self.listener.set()
 
+    def _is_snapshot_due(self) -> bool:
+        """Of very many updates in a row not every poll makes a world: each costs building what has changed."""
+        highwater = self._highwater[CAMPAIGN_UPDATES]
+        reading = highwater is not None and self._positions[CAMPAIGN_UPDATES] < highwater
+        return not reading or time.monotonic() - self._published_s >= PUBLISH_S
+
     async def _take_snapshot(self) -> None:
-        """The catalog as it is, once its slices of work are done: a half-applied one is never shown."""
-        quiet = time.monotonic() - self._updated_s >= QUIET_S
+        """The catalog as it is, once its changed rows are built: a half-applied one is never shown.
+
+        Before the first decision it is merged as well; later that goes on in ``_merge``, and no update waits for it.
+        """
+        settle = self._catalog.maintain if self.world is None else self._catalog.settle
         while True:
-            if not self._catalog.maintain(quiet=quiet):
+            started = time.monotonic()
+            if not settle():
                 break
-            await asyncio.sleep(0)
+            await self._rest(started)
+        self._published_s = time.monotonic()
         snapshot = self._catalog.snapshot()
         offset = max(snapshot.offset, self._positions[CAMPAIGN_UPDATES])
         self._snapshot = snapshot if offset == snapshot.offset else dataclasses.replace(snapshot, offset=offset)
 
+    async def _merge(self) -> None:
+        """Merge changed rows beside everything else, slice by slice; what comes of it is prepared before it is used."""
+        while True:
+            await asyncio.sleep(MERGE_PAUSE_S)
+            while self.world is not None:
+                started = time.monotonic()
+                if not self._catalog.merge(quiet=started - self._updated_s >= QUIET_S):
+                    break
+                while (merged := self._catalog.merged) and (missing := unprepared_in([merged], self._controls.view())):
+                    await _prepare(missing)
+                await self._rest(started)
+
     async def _publish(self) -> None:
         """Make what is applied the world of the batches to come, once models have seen all of its rows."""
         while (world := self._applied()) is not None and (missing := unprepared(world.catalog, world.controls)):
-            for preparation in missing:
-                made = await asyncio.to_thread(preparation.make)  # long for many rows; reads only what never changes
-                preparation.segment.keep(preparation.key, preparation.version, made)
+            await _prepare(missing)
         async with self._changed:
             world = self._applied()  # the other topic may have gone on meanwhile; a world never goes back
             if world is None or unprepared(world.catalog, world.controls):
@@ -226,6 +256,16 @@ class Broadcast:
         controls = self._controls.view()
         controls = dataclasses.replace(controls, offset=max(controls.offset, self._positions[CONTROLS]))
         return World(catalog=self._snapshot, controls=controls, token_key=self._token_key)
+
+
+async def _prepare(missing: Sequence[Preparation]) -> None:
+    for one in missing:
+        if len(one.segment) <= PREPARED_AT_ONCE_ROWS:
+            made = one.make()
+            await asyncio.sleep(0)
+        else:
+            made = await asyncio.to_thread(one.make)  # long for many rows; reads only what never changes
+        one.segment.keep(one.key, one.version, made)
 
 
 def _lost(place: TopicPartition, offset: int) -> TopicLostError:

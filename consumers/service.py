@@ -105,13 +105,14 @@ async def check_cluster(settings: Settings) -> int:
 
 
 GC_THRESHOLDS: Final = (10_000, 5, 1_000)  # a collection of the young looks at 50,000 objects at most, some 5 ms
+GC_LOADING_THRESHOLDS: Final = (1_000_000, 5, 1_000)  # a catalog is no garbage: looking for it took a fifth of loading
 
 
 def tune_garbage_collection() -> None:
     """Look for cycles more seldom than Python does by itself: requests leave hardly any, and a full collection walks
     the whole catalog. For the process that serves and nothing else: it is a setting of the interpreter.
     """
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(*GC_LOADING_THRESHOLDS)  # until ``spare_catalog``
     gc.freeze()  # what is imported stays
 
 
@@ -121,7 +122,8 @@ async def spare_catalog(broadcast: Broadcast) -> None:
     What is replaced later is freed all the same: nothing in the catalog refers to itself.
     """
     await broadcast.reached(catalog_offset=0, controls_offset=0)
-    if gc.get_threshold() == GC_THRESHOLDS:
+    if gc.get_threshold() == GC_LOADING_THRESHOLDS:
+        gc.set_threshold(*GC_THRESHOLDS)
         gc.freeze()
 
 

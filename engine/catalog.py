@@ -5,20 +5,17 @@ of arrival shows. What a missing parent makes ineligible becomes eligible when t
 """
 
 import dataclasses
-import itertools
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-import numpy as np
 import orjson
 
-from engine.bitmaps import pack
-from engine.limits import CATALOG_DELTA_ROWS_MAX
+from engine.levels import Levels
 from engine.rejection import Rejection
 from engine.rows import Join, Row, build_row
 from engine.schedule import Schedule, compile_schedule
-from engine.segment import BUILD_SLICE_ROWS, Segment, build, build_sliced
-from engine.snapshot import Part, Snapshot
+from engine.segment import BUILD_SLICE_ROWS, Segment
+from engine.snapshot import Snapshot
 from engine.targeting.condition import Condition, parse_condition
 from engine.zones import known_zone
 from schemas.entities import (
@@ -27,17 +24,22 @@ from schemas.entities import (
     Campaign,
     Conversion,
     Creative,
+    Daypart,
     Deal,
     Entity,
+    Flight,
     LineItem,
-    decode_entity,
+    entity_at,
     parse_entity_key,
 )
 from schemas.errors import SchemaError
 
 Key = tuple[str, str]  # kind, id
+_Times = tuple[str, tuple[Flight, ...], tuple[Daypart, ...]]  # time zone, flights, dayparts
 
+DOWNWARDS: Final = ("advertiser", "campaign", "deal", "conversion", "line_item", "creative", "ad")  # parents first
 ALWAYS: Final = compile_schedule((), (), "UTC")
+EVERYONE: Final = parse_condition({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,13 +58,11 @@ class Catalog:
         self._entities: dict[Key, Entity | Invalid] = {}
         self._children: dict[Key, dict[Key, None]] = {}
         self._conditions: dict[bytes, Condition] = {}
-        self._schedules: dict[bytes, Schedule] = {}
+        self._targeting: dict[str, Condition] = {}  # by line item
+        self._schedules: dict[_Times, Schedule] = {}
         self._rows: dict[str, Row] = {}
-        self._base: Segment = build(())
-        self._waiting: dict[Key, None] = {}  # entities below which, or whose, rows are to be built again
-        self._changed: dict[str, None] = {}  # ads whose row is not the base's
-        self._merge: Generator[None, None, Segment] | None = None
-        self._changed_since_merge: dict[str, None] = {}
+        self._levels = Levels(self._rows)
+        self._waiting: dict[str, dict[str, None]] = {kind: {} for kind in DOWNWARDS}  # ids: rows to be built again
         self._snapshot: Snapshot | None = None
 
     def entity(self, kind: str, identity: str) -> Entity | Invalid | None:
@@ -89,8 +89,9 @@ class Catalog:
             self._replace(address, None)
             return ()
         try:
-            entity = decode_entity(key or b"", value)
+            entity = entity_at(address, value)
             self._check(entity)
+            condition = self._condition(entity.targeting) if isinstance(entity, LineItem) else EVERYONE
         except SchemaError as error:
             self._replace(address, Invalid(str(error)))
             return (Rejection(offset=offset, field=error.field, problem=str(error)),)
@@ -98,6 +99,8 @@ class Catalog:
         if held is not None and not isinstance(held, Invalid) and entity.version <= held.version:
             self.stale_versions += 1
         self._replace(address, entity)
+        if isinstance(entity, LineItem):
+            self._targeting[entity.id] = condition
         return ()
 
     def snapshot(self) -> Snapshot:
@@ -106,65 +109,61 @@ class Catalog:
         Callers that must not stall run ``maintain`` until it returns False first.
         """
         if self._snapshot is None:
-            while self._waiting:
-                self._rebuild(len(self._waiting))
-            alive = np.ones(len(self._base), np.bool_)
-            gone = [self._base.position[ad] for ad in self._changed if ad in self._base.position]
-            alive[gone] = False
-            delta = build([self._rows[ad] for ad in self._changed if ad in self._rows])
-            parts = (
-                Part(segment=self._base, alive=pack(alive)),
-                Part(segment=delta, alive=pack(np.ones(len(delta), np.bool_))),
-            )
-            self._snapshot = Snapshot(
-                offset=self.offset, parts=tuple(part for part in parts if len(part.segment)), ads=len(self._rows)
-            )
+            while self.settle():
+                pass
+            self._snapshot = Snapshot(offset=self.offset, parts=self._levels.parts(), ads=len(self._rows))
         return self._snapshot
 
-    def maintain(self, *, quiet: bool = False) -> bool:
-        """One slice of building changed rows and merging them into the base; True while there is more to do.
-
-        Changed ads beside the base cost every decision a second scan, and a merge costs as much as there are ads: it
-        begins when CATALOG_DELTA_ROWS_MAX or 1% of them changed; when no update comes (``quiet``), from 0.1% on.
-        """
-        more = bool(self._waiting)
+    def settle(self) -> bool:
+        """One slice of building the rows that updates have changed; True while there are more."""
         self._rebuild(BUILD_SLICE_ROWS)
-        if len(self._conditions) + len(self._schedules) > 2 * (len(self._entities) + 1):
-            self._forget_unshared()  # each entity needs one at most: the others are of updates too few for a merge
-        if self._merge is None:
-            if self._waiting:
-                return True  # a merge takes in all that is there: it begins when a crowd of changes has come to its end
-            bearable = len(self._base) // 1_000 if quiet else max(CATALOG_DELTA_ROWS_MAX, len(self._base) // 100)
-            if len(self._changed) <= bearable:
-                return more
-            self._changed_since_merge = {}
-            self._merge = build_sliced(tuple(self._rows.values()))
-        try:
-            next(self._merge)
-        except StopIteration as end:
-            self._base = end.value
-            self._merge = None
-            self._changed = self._changed_since_merge
-            self._snapshot = None
+        return self._unsettled
+
+    def merge(self, *, quiet: bool = False) -> bool:
+        """One slice of merging changed rows, once they are many (``levels.py``); True while there is more to do.
+
+        ``quiet``: no update comes, so that few are merged as well. Decisions are the same before and after.
+        """
+        if self._crowded():
             self._forget_unshared()
-        return True
+        installed = self._levels.installed
+        more = self._levels.work(quiet=quiet)
+        if self._levels.installed > installed:
+            self._snapshot = None
+        return more
+
+    def maintain(self, *, quiet: bool = False) -> bool:
+        """One slice of ``settle`` or ``merge``: that all there is is merged, begins with settling it."""
+        unsettled = self._unsettled
+        return self.settle() or self.merge(quiet=quiet) or unsettled
+
+    @property
+    def _unsettled(self) -> bool:
+        return any(self._waiting.values())
+
+    @property
+    def merged(self) -> Segment | None:
+        """What the next ``merge`` puts in force; decisions will need it prepared (``unprepared``)."""
+        return self._levels.made
+
+    def _crowded(self) -> bool:
+        """Whether most shared conditions or schedules are of former updates: each line item and campaign needs one."""
+        return len(self._conditions) > 2 * len(self._targeting) + 1 or len(self._schedules) > len(self._entities) + 1
 
     def _forget_unshared(self) -> None:
-        """Drop shared conditions and schedules that no row uses any more."""
-        conditions = {id(row.condition) for row in self._rows.values()}
+        """Drop shared conditions and schedules that nothing uses any more."""
+        conditions = {id(condition) for condition in self._targeting.values()}
         schedules = {id(row.schedule) for row in self._rows.values()}
         self._conditions = {text: held for text, held in self._conditions.items() if id(held) in conditions}
-        self._schedules = {text: held for text, held in self._schedules.items() if id(held) in schedules}
+        self._schedules = {key: held for key, held in self._schedules.items() if id(held) in schedules}
 
     def _check(self, entity: Entity) -> None:
-        """What the schema cannot know: that zones exist and that targeting can be read."""
-        if isinstance(entity, LineItem):
-            self._condition(entity.targeting)
-        elif isinstance(entity, Advertiser | Campaign) and entity.timezone and not known_zone(entity.timezone):
+        """What the schema cannot know: that zones exist and times are in order."""
+        if isinstance(entity, Advertiser | Campaign) and entity.timezone and not known_zone(entity.timezone):
             raise SchemaError(
                 "timezone", f"{entity.timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin"
             )
-        elif isinstance(entity, Campaign):
+        if isinstance(entity, Campaign):
             self._check_schedule(entity)
 
     def _check_schedule(self, campaign: Campaign) -> None:
@@ -184,7 +183,9 @@ class Catalog:
             self._entities[address] = entity
         for parent in self._parents(entity):
             self._children.setdefault(parent, {})[address] = None
-        self._waiting[address] = None
+        if address[0] == "line_item":
+            self._targeting.pop(address[1], None)
+        self._waiting[address[0]][address[1]] = None
 
     @staticmethod
     def _parents(entity: Entity | Invalid | None) -> Iterator[Key]:
@@ -200,17 +201,18 @@ class Catalog:
             yield ("creative", entity.creative_id)
 
     def _rebuild(self, entities_max: int) -> None:
-        """Build the rows of ads that wait for it, and have those below waiting parents wait: so many entities at most."""
-        for address in tuple(itertools.islice(self._waiting, entities_max)):
-            del self._waiting[address]
-            self._waiting.update(self._children.get(address, {}))
-            kind, identity = address
-            if kind == "ad":
-                self._rebuild_ad(identity)
+        """Have those below waiting parents wait; then build the rows of ads that do: so many entities at most."""
+        for kind, waiting in self._waiting.items():
+            while waiting and entities_max:
+                identity, _ = waiting.popitem()  # the last: taking the first of a dictionary gets slower each time
+                entities_max -= 1
+                if kind == "ad":
+                    self._rebuild_ad(identity)
+                for child_kind, child in self._children.get((kind, identity), ()):
+                    self._waiting[child_kind][child] = None
 
     def _rebuild_ad(self, ad_id: str) -> None:
-        self._changed[ad_id] = None
-        self._changed_since_merge[ad_id] = None
+        self._levels.change(ad_id)
         ad = self._entities.get(("ad", ad_id))
         if isinstance(ad, Ad):
             self._rows[ad_id] = self._row(ad)
@@ -219,7 +221,7 @@ class Catalog:
 
     def _row(self, ad: Ad) -> Row:
         join = self._join(ad)
-        condition = self._condition(join.line_item.targeting if join.line_item else {})
+        condition = self._targeting[join.line_item.id] if join.line_item else EVERYONE
         schedule = ALWAYS
         if join.campaign and join.advertiser:
             schedule = self._schedule(join.campaign, join.advertiser.timezone)
@@ -260,9 +262,8 @@ class Catalog:
         return condition
 
     def _schedule(self, campaign: Campaign, timezone: str) -> Schedule:
-        zone = campaign.timezone or timezone
-        text = orjson.dumps((zone, repr((campaign.flights, campaign.dayparts))))
-        schedule = self._schedules.get(text)
+        key = (campaign.timezone or timezone, campaign.flights, campaign.dayparts)
+        schedule = self._schedules.get(key)
         if schedule is None:
-            schedule = self._schedules[text] = compile_schedule(campaign.flights, campaign.dayparts, zone)
+            schedule = self._schedules[key] = compile_schedule(campaign.flights, campaign.dayparts, key[0])
         return schedule

@@ -7,12 +7,13 @@ Native Ads 1.2, 4.2 to 4.6.
 
 import functools
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from engine.limits import ANSWERS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT
+from engine.limits import ANSWERS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT, PARTS_KEPT
 from engine.matching import matching
 from engine.video import (
     Clip,
@@ -217,28 +218,41 @@ def _mime(mime: str) -> str:
 
 def part_of(asset: Asset) -> Part:
     """What fitting looks at in an asset of a creative."""
-    video = format_of_asset(asset) if asset.role == "video" else None
-    return Part(
-        role=asset.role,
-        length=len(asset.text or ""),
-        w=asset.w or 0,
-        h=asset.h or 0,
-        mime=_mime(asset.mime or ""),
-        clip=clip_of_format(video) if video else None,
-    )
+    return _ordered_part(asset)[1]
+
+
+def _ordered_part(asset: Asset) -> tuple[str, Part]:
+    """The part, and what orders it among those of its format."""
+    asked = (asset.role, len(asset.text or ""), asset.w or 0, asset.h or 0, asset.mime or "")
+    if asset.role != "video":
+        return _plain_part(*asked)
+    video = format_of_asset(asset)
+    part = msgspec.structs.replace(_plain_part(*asked)[1], clip=clip_of_format(video) if video else None)
+    return repr(part), part
+
+
+@functools.lru_cache(maxsize=PARTS_KEPT)
+def _plain_part(role: str, length: int, w: int, h: int, mime: str) -> tuple[str, Part]:
+    part = Part(role=role, length=length, w=w, h=h, mime=_mime(mime))
+    return repr(part), part
 
 
 def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
     """The signature of a creative's format. ``api``: the creative's frameworks (AdCOM, List: API Frameworks)."""
-    frameworks = tuple(sorted({*api}))
+    frameworks = tuple(sorted({*api})) if api else ()
     match form.type:
         case "banner":
-            return Signature(kind="banner", w=form.w, h=form.h, api=frameworks)
+            return _banner(form.w, form.h, frameworks)
         case "native":
-            parts = sorted((part_of(asset) for asset in form.assets), key=repr)
-            return Signature(kind="native", parts=tuple(parts), api=frameworks)
+            parts = sorted(map(_ordered_part, form.assets), key=operator.itemgetter(0))
+            return Signature(kind="native", parts=tuple([part for _, part in parts]), api=frameworks)
         case _:
             return Signature(kind="video", api=frameworks, clip=clip_of_format(form))
+
+
+@functools.lru_cache(maxsize=PARTS_KEPT)
+def _banner(w: int, h: int, frameworks: tuple[int, ...]) -> Signature:
+    return Signature(kind="banner", w=w, h=h, api=frameworks)
 
 
 def satisfies(part: Part, need: Need) -> bool:

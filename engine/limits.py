@@ -43,6 +43,8 @@ CONDITION_PATH_CHARS_MAX = 200
 PATTERN_CHARS_MAX = 500
 PATTERN_MEMORY_BYTES_MAX = 65_536  # of a compiled pattern and its automaton
 PATTERN_TEXT_CHARS_MAX = 4_096  # a pattern looks no further: the worst one found then takes 16 ms
+NAMES_KEPT = 16_384  # sets of categories, domains or labels of ads, shared by the rows that have the same
+PARTS_KEPT = 16_384  # kinds of assets of creatives (role, length, size, type), likewise
 PATHS_KEPT = 4_096  # sets of paths that conditions read, for which it is remembered whether one is personal
 PATTERN_TEXT_KEPT_CHARS_MAX = 128  # texts so long, that come again, are not searched again
 PATTERN_ANSWERS_KEPT = 16_384  # pairs of pattern and text
@@ -58,7 +60,7 @@ RUNNERS_UP = 3
 CHUNK_ROWS_MIN = 256  # rows scanned before an auction is run over the candidates, doubled each time
 
 # The catalog.
-CATALOG_DELTA_ROWS_MAX = 256  # changed ads before they are merged into the base (or 1% of it)
+CATALOG_DELTA_ROWS_MAX = 256  # changed ads that every snapshot builds anew, before they are folded together
 
 # Shards.
 STEP_REQUESTS = (

@@ -5,7 +5,7 @@ All of it is auctions.md in int64 columns: nanos, ppb and ppm. ``b * n <= b * pc
 """
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, cast
 
 import numpy as np
@@ -74,7 +74,12 @@ def unprepared(snapshot: Snapshot, controls: ControlsView) -> list[Preparation]:
 
     Ask again when all of it is kept: some of it needs what was made before.
     """
-    segments = [part.segment for part in snapshot.parts]
+    return unprepared_in([part.segment for part in snapshot.parts], controls)
+
+
+def unprepared_in(segments: Iterable[Segment], controls: ControlsView) -> list[Preparation]:
+    """The same for segments that no world has yet."""
+    segments = tuple(segments)
     found = [_columns(segment, controls) for segment in segments]
     if all(one.segment.holds(one.key, one.version) for one in found):
         found = [_pricing(segment, policy, controls) for segment in segments for policy in controls.policies]

@@ -4,15 +4,16 @@ Whether something serves is derived here, never stored (data-model.md, Entities)
 every request is kept in ``state``; what a later version of the engine will decide is in ``unsupported``.
 """
 
-import dataclasses
 import functools
 from typing import Final
+
+import msgspec
 
 from engine.deals import NO_DEALS, OwnDeal, OwnDeals, open_to
 from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import NOWHERE, Signature, format_signature
 from engine.hashing import ad_key
-from engine.limits import PATHS_KEPT
+from engine.limits import NAMES_KEPT, PATHS_KEPT
 from engine.models.base import RowFacts
 from engine.money import bid_per_event_nanos
 from engine.privacy import reads_personal
@@ -29,8 +30,7 @@ STANDARD: Final = 0  # tier groups, decided in this order; guaranteed ads stand 
 HOUSE: Final = 1
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
+class Join(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An ad and its parents; None where a parent has not arrived or is not valid.
 
     ``broken`` holds when some entity of the chain had an invalid update; ``references_held`` when the deals and
@@ -47,8 +47,7 @@ class Join:
     deals: tuple[Deal, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One candidate. ``amount_nanos``: bid per billing event in ``currency``, before the policy's rate.
 
     ``state`` and ``unsupported`` are a Reason or ELIGIBLE. The keys are 64-bit hashes: equal ids, equal keys, in
@@ -95,9 +94,10 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
     event = line_item.pricing.event if line_item else EVENTS[0]
     dsa = dsa_given(advertiser)
     formats = creative.formats if creative else ()
+    categories, labels = _categories(join), _labels(join)
     return Row(
         join=join,
-        facts=_facts(join),
+        facts=_facts(join, categories, labels),
         ad_key=ad_key(join.ad.id),
         line_item_key=_signed_key(join.ad.line_item_id),
         advertiser_key=_signed_key(advertiser.id if advertiser else ""),
@@ -112,9 +112,9 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         schedule=schedule,
         condition=condition,
         personal=_is_personal(condition.paths),
-        signature=tuple(_signature(form, creative.api if creative else (), event) for form in formats),
+        signature=tuple([_signature(form, creative.api if creative else (), event) for form in formats]),
         cattax=advertiser.cattax if advertiser else 1,
-        categories=_categories(join),
+        categories=categories,
         adomain=_adomain(join),
         attr=tuple(sorted(creative.attr)) if creative else (),
         language=(creative.language or "").lower() if creative else "",
@@ -122,7 +122,7 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
         restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
         dsa_told=bool(dsa & TOLD),
         dsa_rendered=bool(dsa & RENDERED),
-        labels=_labels(join),
+        labels=labels,
         seat=_seat(join),
         deals=_own_deals(join),
     )
@@ -134,6 +134,7 @@ def _is_personal(paths: frozenset[str]) -> bool:
     return reads_personal(paths)
 
 
+@functools.lru_cache(maxsize=NAMES_KEPT)
 def _signed_key(identity: str) -> int:
     return ad_key(identity) - (1 << 63)
 
@@ -173,7 +174,7 @@ def _unsupported(join: Join) -> int:
     return next((reason for holds, reason in checks if holds), ELIGIBLE)
 
 
-def _facts(join: Join) -> RowFacts:
+def _facts(join: Join, categories: tuple[str, ...], labels: tuple[str, ...]) -> RowFacts:
     line_item, campaign = join.line_item, join.campaign
     return RowFacts(
         ad_id=join.ad.id,
@@ -183,8 +184,8 @@ def _facts(join: Join) -> RowFacts:
         creative_id=join.ad.creative_id,
         tier=line_item.tier if line_item else "",
         event=line_item.pricing.event if line_item else "",
-        cat=_categories(join),
-        labels=_labels(join),
+        cat=categories,
+        labels=labels,
         feedback_ppm=join.creative.feedback_ppm if join.creative else None,
     )
 
@@ -193,13 +194,24 @@ def _categories(join: Join) -> tuple[str, ...]:
     """Both the advertiser's and the creative's categories: either may be blocked."""
     advertiser = join.advertiser.cat if join.advertiser else ()
     creative = join.creative.cat if join.creative else ()
-    return tuple(sorted({*advertiser, *creative}))
+    return _together(advertiser, creative)
+
+
+@functools.lru_cache(maxsize=NAMES_KEPT)
+def _together(*names: tuple[str, ...]) -> tuple[str, ...]:
+    """All of them once, sorted. Of the rows of an advertiser most have the same, and share them."""
+    return tuple(sorted({name for some in names for name in some}))
+
+
+@functools.lru_cache(maxsize=NAMES_KEPT)
+def _lower(domains: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(domain.lower() for domain in domains)
 
 
 def _adomain(join: Join) -> tuple[str, ...]:
     advertiser = join.advertiser.adomain if join.advertiser else ()
     creative = join.creative.adomain if join.creative else ()
-    return tuple(sorted({domain.lower() for domain in (*advertiser, *creative)}))
+    return _together(_lower(advertiser), _lower(creative))
 
 
 def _seat(join: Join) -> str:
@@ -227,6 +239,9 @@ def _own_deals(join: Join) -> OwnDeals:
 
 def _labels(join: Join) -> tuple[str, ...]:
     """Labels of creative, line item, campaign and advertiser together (data-model.md, Policy)."""
-    creative = join.creative.policy_labels if join.creative else ()
-    owners = (join.line_item, join.campaign, join.advertiser)
-    return tuple(sorted({*creative, *(label for owner in owners if owner is not None for label in owner.labels)}))
+    return _together(
+        join.creative.policy_labels if join.creative else (),
+        join.line_item.labels if join.line_item else (),
+        join.campaign.labels if join.campaign else (),
+        join.advertiser.labels if join.advertiser else (),
+    )

@@ -8,6 +8,7 @@ values once, and for each row which of them it has; a request is compared with t
 import collections
 import dataclasses
 import functools
+import operator
 from array import array
 from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import Final, Generic, TypeVar, cast
@@ -67,6 +68,8 @@ class Columns:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.facts: list[RowFacts] = []
+        self.ad_ids: list[str] = []
         self.ad_keys = array("Q")
         self.numbers = {name: array("q") for name in NUMBERS}
         self.flags = {name: bytearray() for name in FLAGS}
@@ -75,20 +78,25 @@ class Columns:
         self.condition_column = array("i")
         self.facets: dict[str, tuple[dict[Hashable, int], array[int]]] = {name: ({}, array("i")) for name in FACETS}
 
-    def add(self, row: Row) -> None:
-        """One more row."""
-        self.rows.append(row)
-        self.ad_keys.append(row.ad_key)
+    def extend(self, rows: Sequence[Row]) -> None:
+        """Further rows: column by column, which takes a fourth of the time of row by row."""
+        self.rows.extend(rows)
+        self.facts.extend(map(operator.attrgetter("facts"), rows))
+        self.ad_ids.extend(map(operator.attrgetter("facts.ad_id"), rows))
+        self.ad_keys.extend(map(operator.attrgetter("ad_key"), rows))
         for name, numbers in self.numbers.items():
-            numbers.append(getattr(row, name))
+            numbers.extend(map(operator.attrgetter(name), rows))
         for name, flags in self.flags.items():
-            flags.append(getattr(row, name))
-        code = self._condition_codes.setdefault(id(row.condition), len(self.conditions))
-        if code == len(self.conditions):
-            self.conditions.append(row.condition)
-        self.condition_column.append(code)
+            flags.extend(map(operator.attrgetter(name), rows))
+        self.condition_column.extend([self._code(row.condition) for row in rows])
         for name, (codes, column) in self.facets.items():
-            column.append(codes.setdefault(FACETS[name](row), len(codes)))
+            column.extend([codes.setdefault(value, len(codes)) for value in map(FACETS[name], rows)])
+
+    def _code(self, condition: Condition) -> int:
+        code = self._condition_codes.setdefault(id(condition), len(self.conditions))
+        if code == len(self.conditions):
+            self.conditions.append(condition)
+        return code
 
     def order(self) -> NDArray[np.int64]:
         """Tier group by tier group, the highest bid for an impression first; ties by ad, so that arrival never shows."""
@@ -102,18 +110,18 @@ class Columns:
 
 # A facet's value for a row.
 FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
-    "schedule": lambda row: row.schedule,
-    "formats": lambda row: row.signature,
-    "categories": lambda row: (row.cattax, row.categories),
-    "adomain": lambda row: row.adomain,
-    "attr": lambda row: row.attr,
-    "language": lambda row: row.language,
-    "currency": lambda row: row.currency,
-    "labels": lambda row: row.labels,
-    "advertiser": lambda row: row.facts.advertiser_id,
-    "line_item": lambda row: row.facts.line_item_id,
-    "seat": lambda row: row.seat,
-    "deals": lambda row: row.deals,
+    "schedule": operator.attrgetter("schedule"),
+    "formats": operator.attrgetter("signature"),
+    "categories": operator.attrgetter("cattax", "categories"),
+    "adomain": operator.attrgetter("adomain"),
+    "attr": operator.attrgetter("attr"),
+    "language": operator.attrgetter("language"),
+    "currency": operator.attrgetter("currency"),
+    "labels": operator.attrgetter("labels"),
+    "advertiser": operator.attrgetter("facts.advertiser_id"),
+    "line_item": operator.attrgetter("facts.line_item_id"),
+    "seat": operator.attrgetter("seat"),
+    "deals": operator.attrgetter("deals"),
 }
 
 _FACET_COLUMNS: Final = {
@@ -143,9 +151,10 @@ class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
     def __init__(self, columns: Columns, order: NDArray[np.int64], index: TargetingIndex) -> None:
-        self.rows: Final = tuple(columns.rows[place] for place in order.tolist())
-        self.facts: Final[tuple[RowFacts, ...]] = tuple(row.facts for row in self.rows)
-        self.position: Final = {row.join.ad.id: place for place, row in enumerate(self.rows)}
+        places = order.tolist()
+        self.rows: Final = tuple(map(columns.rows.__getitem__, places))
+        self.facts: Final[tuple[RowFacts, ...]] = tuple(map(columns.facts.__getitem__, places))
+        self.position: Final = dict(zip(map(columns.ad_ids.__getitem__, places), range(len(places)), strict=True))
         self.index: Final = index  # over the distinct conditions
         self.condition: Final = np.frombuffer(columns.condition_column, np.int32)[order]  # which of them a row has
         self.ad_key: Final = np.frombuffer(columns.ad_keys, np.uint64)[order]
@@ -246,8 +255,7 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     """Build a segment in slices, so that the caller's event loop is never held (D11); returns it at the end."""
     columns = Columns()
     for start in range(0, len(rows), slice_rows):
-        for row in rows[start : start + slice_rows]:
-            columns.add(row)
+        columns.extend(rows[start : start + slice_rows])
         yield
     order = columns.order()
     yield

@@ -1,5 +1,6 @@
 """Plain JSON that is kept for the engine to read: conditions. Checked only for what no reader could hold."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Final
 
@@ -36,8 +37,23 @@ def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, 
                 raise SchemaError(field, problem, "write fewer, or several policies")
 
 
-def check_plain(obj: object, field: str, depth: int = 1) -> None:
+def check_plain(obj: object, field: str) -> None:
     """Raise SchemaError for integers beyond int64 and for objects and lists nested too deeply."""
+    if not _is_plain(obj, 1):
+        _find_fault(obj, field, 1)  # only what is at fault needs to be told where it stands
+
+
+def _is_plain(obj: object, depth: int) -> bool:
+    if isinstance(obj, str):
+        return True
+    if isinstance(obj, dict):
+        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj.values(), itertools.repeat(depth + 1)))
+    if isinstance(obj, list):
+        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj, itertools.repeat(depth + 1)))
+    return not isinstance(obj, int) or obj in INT64
+
+
+def _find_fault(obj: object, field: str, depth: int) -> None:
     if isinstance(obj, int) and obj not in INT64:
         raise SchemaError(field, "is an integer beyond 64 bits", "use a text")
     if not isinstance(obj, dict | list):
@@ -46,7 +62,7 @@ def check_plain(obj: object, field: str, depth: int = 1) -> None:
         raise SchemaError(field, "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read")
     if isinstance(obj, dict):
         for key, inner in obj.items():
-            check_plain(inner, f"{field}.{key}", depth + 1)
+            _find_fault(inner, f"{field}.{key}", depth + 1)
     else:
         for number, inner in enumerate(obj):
-            check_plain(inner, f"{field}[{number}]", depth + 1)
+            _find_fault(inner, f"{field}[{number}]", depth + 1)

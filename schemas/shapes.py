@@ -3,6 +3,7 @@ r"""The shapes of single fields that several messages share; the constraints als
 In Python's expressions ``$`` also holds before a final line feed: ``(?!\n)`` behind it forbids that.
 """
 
+import re
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
@@ -51,6 +52,7 @@ SHAPES: Final = {
 }
 
 Id = Annotated[str, Meta(pattern=_ID)]
+_IS_ID: Final = re.compile(_ID)
 Version = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
@@ -88,3 +90,8 @@ Offset = Annotated[int, Meta(ge=0)]
 
 PricingEvent = Literal["impression", "viewable", "click", "video_complete", "conversion"]
 Status = Literal["draft", "active", "paused", "archived"]
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an ``Id``; some ten times as fast as converting it."""
+    return _IS_ID.search(text) is not None

@@ -91,13 +91,13 @@ async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
 async def _round(
     settings: Settings, engine: EngineProcess, partitions: int, *, requests: int, rate: int, seed: int
 ) -> Round:
-    before, cpu_before = await _metrics(engine), _cpu_s(engine.pid)
-    reader = await _process("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests)
+    before, cpu_before = await _metrics(engine), cpu_s(engine.pid)
+    reader = await start_process("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests)
     if reader.stdout is None or (await reader.stdout.readline()).strip() != b"ready":
         raise engine.failure("the reader did not start")
-    generator = await _process("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
+    generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
     told = [json.loads((await process.communicate())[0].splitlines()[-1]) for process in (generator, reader)]
-    after, cpu_s = await _metrics(engine), _cpu_s(engine.pid) - cpu_before
+    after, spent_s = await _metrics(engine), cpu_s(engine.pid) - cpu_before
 
     def mean(name: str) -> float:
         count = after[f"{name}_count"] - before[f"{name}_count"]
@@ -107,14 +107,15 @@ async def _round(
         rate=requests / told[1]["seconds"],
         generator=told[0],
         reader=told[1],
-        engine_cpu_us=cpu_s * 1e6 / requests,
+        engine_cpu_us=spent_s * 1e6 / requests,
         decide_us=mean("adjudge_decide_us"),
         commit_ms=mean("adjudge_commit_ms"),
         batch_records=mean("adjudge_batch_records"),
     )
 
 
-async def _process(module: str, *arguments: object) -> asyncio.subprocess.Process:
+async def start_process(module: str, *arguments: object) -> asyncio.subprocess.Process:
+    """A module of ``scripts`` in a process of its own, whose output is read by the caller."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -132,7 +133,7 @@ async def _metrics(engine: EngineProcess) -> Mapping[str, float]:
         return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """CPU time of a process so far, user and system, as the system tells it."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()

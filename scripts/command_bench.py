@@ -7,7 +7,7 @@ import click
 import uvloop
 from rich.console import Console
 
-from scripts import bench_catalog, bench_core, bench_pipeline
+from scripts import bench_catalog, bench_core, bench_pipeline, bench_updates
 from scripts.bench_raw import RawLoop, measure
 from scripts.bench_stages import Stage, against, by_name
 from scripts.console import console, json_option, print_json, table
@@ -61,14 +61,20 @@ def core(*, requests: int, line_items: int, as_json: bool) -> None:
 
 @bench.command()
 @line_items_option(20_000)
+@click.option("--live/--no-live", default=True, help="Also from Kafka to ready, and updates under load.")
 @json_option
-def catalog(*, line_items: int, as_json: bool) -> None:
-    """What campaign updates cost, and how long any one slice of that work takes."""
+def catalog(*, line_items: int, live: bool, as_json: bool) -> None:
+    """What campaign updates cost, how long any one slice of that work takes; loading from Kafka, and updates under load."""
     shown = console(as_json=as_json)
     with shown.status("Measuring the raw client loop"):
         raw = measure(bench_core.values(1_000))
     with shown.status("Measuring the catalog"):
         stages, facts = bench_catalog.run(line_items)
+    if live:
+        with shown.status("Measuring loading and updates on Kafka"):
+            found = uvloop.run(bench_updates.run(line_items))
+        shown.print(table("loading and updates on Kafka", ("", ""), bench_updates.lines(found)))
+        facts = {**facts, **bench_updates.as_json(found)}
     _show(shown, "bench catalog", stages, facts, raw, as_json=as_json)
 
 

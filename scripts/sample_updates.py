@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -47,6 +47,17 @@ def changes(seed: int, everything: Sequence[Entity]) -> list[Change]:
         *(_write(0.60, "campaign-updates", entity) for entity in late),
         *(_write(0.80, "campaign-updates", _changed(entity, targeting={})) for entity in lines[90:]),
     ]
+
+
+def raises(seed: int, everything: Sequence[Entity]) -> Iterator[Change]:
+    """Without end: one line item's bid after the other, picked at random."""
+    chance = Chance(seed, 6)
+    lines = {entity["id"]: entity for entity in everything if entity["kind"] == "line_item"}
+    ids = sorted(lines)
+    while True:
+        line = chance.pick(ids)
+        lines[line] = _raised(chance, lines[line])
+        yield _write(0.0, "campaign-updates", lines[line])
 
 
 def _changed(entity: Entity, **fields: object) -> Entity:

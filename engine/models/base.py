@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +22,7 @@ PROBABILITIES: Final = ("viewable", "click", "video_complete", "conversion")
 PREDICTIONS: Final = (*PROBABILITIES, "quality", "user_value")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RowFacts:
+class RowFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a model may know of a candidate: who it belongs to and what it is, never what it bids."""
 
     ad_id: str

@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, cast
 
 import msgspec
 
@@ -257,6 +257,9 @@ def _is_in(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> No
     values = _listed(reader, operand, place)
     if not values:
         reader.warnings.append(f"{place.field} lists no values")
+    if not fold and set(map(type, values)) == {str}:  # as most lists are
+        texts = dict.fromkeys(cast("list[str]", values))
+        return Member(values=tuple(texts), lookup=frozenset(texts), fold=fold)
     scalars = [value if isinstance(value, str) else _scalar(value, place.item(i)) for i, value in enumerate(values)]
     folded = [value.lower() if isinstance(value, str) else value for value in scalars] if fold else scalars
     distinct = {key_of(value): value for value in folded}

@@ -60,10 +60,13 @@ catalog_sizes: Final = st.integers(0, 40)
 
 
 def stage_of(stuff: Stuff, records: Sequence[Record], *, merges: Sequence[int] = ()) -> Stage:
-    """The engine's view. All is merged into the base after so many records; what comes later stays in the delta."""
+    """The engine's view. Changes are merged after so many records, few into the middle level, many into the base; what
+    comes later stays in the delta.
+    """
     stage = Stage()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.catalog.CATALOG_DELTA_ROWS_MAX", 0)
+        patch.setattr("engine.levels.CATALOG_DELTA_ROWS_MAX", 0)
+        patch.setattr("engine.levels.MIDDLE_SHARE", 1)
         for number, (key, value) in enumerate(records, start=1):
             encoded = None if value is None else orjson.dumps(value)
             stage.catalog.apply(offset=number, key=key.encode(), value=encoded)
@@ -191,8 +194,8 @@ def test_arrival_parts_and_chunks_show_nowhere(chance: Random, ads: int) -> None
         stage_of(stuff, shuffled, merges=[chance.randint(0, total), chance.randint(0, total)]),
         stage_of(stuff, shuffled),
     ]
-    assert not len(plain.catalog._base)
-    assert len(merged.catalog._base) == merged.world().catalog.ads == plain.world().catalog.ads
+    assert not plain.catalog._levels.installed
+    assert len(merged.catalog._levels._base.segment) == merged.world().catalog.ads == plain.world().catalog.ads
     worlds = [stage.world() for stage in (plain, *others)]
     for drawn, now_ms in stuff.requests:
         request = read(drawn)

@@ -1,7 +1,15 @@
 """The benchmarks run, and say what they ran on; their figures are nobody's promise."""
 
+import itertools
+
+import orjson
+import pytest
+
 from scripts import bench_catalog, bench_core
 from scripts.bench_stages import Stage, against, by_name, timed
+from scripts.bench_updates import Updates, as_json, first_uses, lines
+from scripts.sample_catalog import entities
+from scripts.sample_updates import raises
 
 
 def test_every_stage_of_a_decision_is_measured() -> None:
@@ -29,3 +37,30 @@ def test_a_stage_is_compared_with_the_raw_loop() -> None:
 def test_timing_keeps_what_the_calls_gave() -> None:
     stage, results = timed("double", lambda number: number * 2, [1, 2, 3])
     assert (stage.calls, results) == (3, [2, 4, 6])
+
+
+def test_an_update_is_used_by_the_first_decision_that_is_past_it() -> None:
+    seen = [(7, 100.0), (8, 130.0), (10, 150.0), (9, 140.0), (11, 170.0)]
+    assert list(first_uses({7: 110.0, 8: 115.0, 9: 120.0}, seen)) == [20.0, 25.0, 30.0]
+    with pytest.raises(ValueError, match="update at offset 11"):
+        list(first_uses({11: 160.0}, seen))
+
+
+def test_the_updates_of_the_benchmark_raise_one_version_after_the_other() -> None:
+    everything = entities(1, 3)
+    versions: dict[bytes, int] = {
+        f"line_item/{entity['id']}".encode(): entity["version"]
+        for entity in everything
+        if entity["kind"] == "line_item"
+    }
+    for change in itertools.islice(raises(1, everything), 50):
+        versions[change.key] += 1
+        assert orjson.loads(change.value or b"")["version"] == versions[change.key]
+
+
+def test_loading_and_updates_are_told_with_all_their_figures() -> None:
+    figures = [float(number) for number in range(11)]
+    names = [name for name in Updates.__dataclass_fields__ if name != "records"]
+    updates = Updates(records=5, **dict(zip(names, figures, strict=True)))
+    assert as_json(updates) == {"records": 5, **dict(zip(names, figures, strict=True))}
+    assert len(lines(updates)) == len(figures)

@@ -10,6 +10,8 @@ from consumers.broadcast import Broadcast
 from consumers.buffers import OVERHEAD_BYTES
 from consumers.rejections import REJECTIONS_BYTES_MAX
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
+from engine.pricing import unprepared
+from tests.builders import ad, advertiser, campaign, creative, line_item
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,3 +138,48 @@ async def test_room_is_made_by_what_is_written_off() -> None:
         await fed.read(CAMPAIGN_UPDATES, nonsense(offset, big), position=offset + 1)
         fed.written_off({CAMPAIGN_UPDATES: offset + 1})
     assert fed.rejections_dropped == 0
+
+
+def one_more_ad(number: int, offset: int) -> Written:
+    entity = {**ad(f"ad{number}", "l1"), "version": offset}
+    return Written(offset=offset, key=f"ad/ad{number}".encode(), value=orjson.dumps(entity))
+
+
+def parents() -> list[Written]:
+    return [
+        Written(offset=offset, key=f"{one['kind']}/{one['id']}".encode(), value=orjson.dumps(one))
+        for offset, one in enumerate((advertiser(), campaign(), creative(), line_item()))
+    ]
+
+
+async def test_all_is_merged_before_the_first_world_and_no_later_update_waits_for_a_merge() -> None:
+    fed = Fed(campaign_updates=1_004, controls=0)
+    loaded = [*parents(), *(one_more_ad(number, number + 4) for number in range(1_000))]
+    await fed.read(CAMPAIGN_UPDATES, *loaded, position=1_004)
+    assert fed.world is not None
+    assert [len(part.segment) for part in fed.world.catalog.parts] == [1_000]
+    changed = [one_more_ad(number, number + 1_004) for number in range(600)]
+    await fed.read(CAMPAIGN_UPDATES, *changed, position=1_604)
+    assert [len(part.segment) for part in fed.world.catalog.parts] == [1_000, 600]
+    merging = asyncio.create_task(fed._merge())
+    try:
+        async with asyncio.timeout(30):
+            while len(fed.world.catalog.parts) > 1:
+                await asyncio.sleep(0.01)
+                await fed.read(CAMPAIGN_UPDATES, position=1_604)
+    finally:
+        merging.cancel()
+    assert (fed.world.catalog.offset, fed.world.catalog.ads) == (1_604, 1_000)
+    assert unprepared(fed.world.catalog, fed.world.controls) == []
+
+
+async def test_very_many_updates_in_a_row_make_few_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed = Fed(campaign_updates=4, controls=0)
+    await fed.read(CAMPAIGN_UPDATES, *parents(), position=4)
+    fed._highwater[CAMPAIGN_UPDATES] = 5
+    assert not fed._is_snapshot_due()
+    monkeypatch.setattr("consumers.broadcast.PUBLISH_S", 0.0)
+    assert fed._is_snapshot_due()  # however many more there are to read
+    monkeypatch.undo()
+    fed._highwater[CAMPAIGN_UPDATES] = 4
+    assert fed._is_snapshot_due()  # nothing more to read

@@ -164,13 +164,11 @@ def test_an_update_of_an_advertiser_with_very_many_ads_is_worked_off_in_slices()
     stage = Stage(advertiser(), campaign(), creative(), line_item(), *(ad(f"ad{number}") for number in range(1_000)))
     stage.merge()
     stage.put(advertiser(status="paused"))
-    assert len(stage.catalog._waiting) == 1  # its ads are looked for later, slice by slice
-    slices = 0
-    while stage.catalog._waiting:
-        before = len(stage.catalog._changed)
-        stage.catalog.maintain()
-        assert len(stage.catalog._changed) - before <= BUILD_SLICE_ROWS
-        slices += 1
+    assert not stage.catalog._waiting["ad"]  # its ads are looked for later, slice by slice
+    slices, before = 0, stage.catalog._levels.changed
+    while stage.catalog.settle():
+        assert stage.catalog._levels.changed - before <= BUILD_SLICE_ROWS
+        slices, before = slices + 1, stage.catalog._levels.changed
     assert slices >= 1_000 // BUILD_SLICE_ROWS
     assert set(states(stage.world().catalog).values()) == {Reason.STATUS_INACTIVE}
 

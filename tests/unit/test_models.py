@@ -1,6 +1,5 @@
 """What the models compute: names, weights, the table of the logistic function."""
 
-import dataclasses
 import decimal
 import math
 from typing import Any
@@ -132,7 +131,7 @@ def test_cap_of_a_row_is_the_best_that_any_request_could_make_of_it() -> None:
 
 def test_feedback_is_the_score_of_the_creative_and_neutral_without_one() -> None:
     control = {"kind": "model", "name": "m", "version": 1, "predicts": "user_value", "algorithm": "feedback"}
-    disliked = dataclasses.replace(ROW, feedback_ppm=-400_000)
+    disliked = msgspec.structs.replace(ROW, feedback_ppm=-400_000)
     one = build(msgspec.convert(control, ModelControl))
     assert one.prepare([disliked, OTHER]).caps().tolist() == [-400_000, 0]
     other = build(msgspec.convert(control | {"value": 250_000}, ModelControl))
