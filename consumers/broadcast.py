@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from consumers.connection import close_in_time
 from consumers.rejections import Rejections
 from consumers.silence import Silence
+from consumers.topic_check import TopicLostError
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
@@ -38,10 +39,6 @@ MERGE_PAUSE_S: Final = 0.1  # until it is looked again whether there is somethin
 PREPARED_AT_ONCE_ROWS: Final = 512  # of a segment; handing less to a thread takes longer than the work
 
 log = structlog.get_logger(__name__)
-
-
-class TopicLostError(Exception):
-    """A broadcast topic was made anew or has lost records: what is in force can no longer be trusted."""
 
 
 class Broadcast:

@@ -48,6 +48,10 @@ class Finding:
         return f"topic {self.topic}: {self.setting} is {self.actual}, must be {self.wanted}"
 
 
+class TopicLostError(Exception):
+    """A broadcast topic was made anew or has lost records: what is in force can no longer be trusted."""
+
+
 class TopicsError(Exception):
     """The cluster's topics do not do; ``findings`` says which and why."""
 

@@ -13,10 +13,9 @@ from engine.models.base import Model
 from engine.models.default import build, default_models
 from engine.rejection import Rejection
 from engine.rows import EVENTS
-from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
-from engine.targeting.values import key_of
+from engine.targeting.values import NO_GROUPS, Groups, key_of
 from schemas.controls import Control, Group, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
 from schemas.errors import SchemaError
 from schemas.limits import GROUPS_MAX, GROUPS_VALUES_MAX, POLICIES_MAX

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from engine.limits import ANSWERS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT, PARTS_KEPT
+from engine.limits import FITS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT, PARTS_KEPT
 from engine.matching import matching
 from engine.video import (
     Clip,
@@ -288,16 +288,12 @@ def fits(shape: Shape, formats: Sequence[Signature]) -> int:
 
 def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
     """The index of the format to show: the first that fits, in the creative's own order."""
-    return next((index for index, form in enumerate(formats) if _fits(spec.shape, form)), None)
+    return next((index for index, form in enumerate(formats) if _fit(spec.shape, form) == FITS), None)
 
 
-@functools.lru_cache(maxsize=ANSWERS_KEPT)
-def _fits(shape: Shape, form: Signature) -> bool:
-    """The same ads win the same slots again and again."""
-    return _fit(shape, form) == FITS
-
-
+@functools.lru_cache(maxsize=FITS_KEPT)
 def _fit(shape: Shape, form: Signature) -> int:
+    """How a format fits. Kept, since each part of the catalog asks it again, and so does each part that is merged."""
     if form.kind == "banner" and shape.sizes is not None:
         runs = all(framework in shape.banner_api for framework in form.api)
         fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.limits import SEGMENTS_MAX
-from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.condition import parse_condition
 from engine.targeting.index import TargetingIndex
+from engine.targeting.values import NO_GROUPS, Attributes, Groups
 from schemas.limits import GROUPS_MAX
 from scripts.bench_stages import Stage, timed
 

@@ -10,12 +10,11 @@ from aiokafka.errors import (
     NodeNotReadyError,
 )
 
-from consumers.broadcast import TopicLostError
 from consumers.feed_errors import FeedError
 from consumers.settings import SettingsError
-from consumers.topic_check import Finding, TopicsError
+from consumers.topic_check import Finding, TopicLostError, TopicsError
 from schemas.errors import SchemaError
-from scripts.local_kafka import LocalKafkaError
+from scripts.local_kafka_error import LocalKafkaError
 
 KAFKA_HINT = "start one with `adjudge up`, or set ADJUDGE_KAFKA to another"
 _FINDINGS_SHOWN = 3

@@ -27,6 +27,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from scripts.java_runtime import PACKAGE, java_runtime
 from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
 from scripts.kafka_start_cache import recording, start_caches, using
+from scripts.local_kafka_error import LocalKafkaError
 
 HOST = "127.0.0.1"
 HEAP_MIB_DEFAULT = 512
@@ -70,10 +71,6 @@ _BROKER = {
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
-
-
-class LocalKafkaError(Exception):
-    """The local Kafka could not be had; the text gives the reason and what to do."""
 
 
 class LocalKafka:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from engine.controls import check_room, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
-from engine.targeting.base import NO_GROUPS, Groups
+from engine.targeting.values import NO_GROUPS, Groups
 from engine.zones import known_zone
 from schemas.controls import (
     CONTROL_KINDS,

@@ -4,19 +4,10 @@ The family's one algorithm today is ``engine/targeting/index.py``. Another one (
 service whose answers arrive as attributes, a GPU) needs these four members and no more; retrieval knows nothing else.
 """
 
-import types
-from collections.abc import Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol
 
+from engine.targeting.values import Attributes, Groups
 from engine.targeting.words import Clauses, Conditions
-
-# JSON values as orjson yields them: dict, list, str, int, float, bool, None. A key that is absent and a key that is
-# null are the same to the language.
-Attributes: TypeAlias = Mapping[str, object]
-
-# The saved groups in force, by name: ``key_of`` each value. A group that is not there is empty, as the language has it.
-Groups: TypeAlias = Mapping[str, frozenset[object]]
-NO_GROUPS: Final[Groups] = types.MappingProxyType({})
 
 
 class Matcher(Protocol):

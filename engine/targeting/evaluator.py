@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.condition import Condition
 from engine.targeting.tree import (
     ContainsAll,
@@ -25,7 +24,10 @@ from engine.targeting.tree import (
     Where,
 )
 from engine.targeting.values import (
+    NO_GROUPS,
     SCALARS,
+    Attributes,
+    Groups,
     as_number,
     at_path,
     key_of,

@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from engine.bitmaps import pack
 from engine.layout import UNKNOWN, Ints, Verdicts, Words
 from engine.limits import INDEX_LANES_MAX, TEST_ANSWERS_KEPT_BYTES
-from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
 from engine.targeting.tables import LanesOfPath, LaneTables, assemble
-from engine.targeting.values import at_path
+from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
 SLICE_CONDITIONS = 500

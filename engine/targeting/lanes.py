@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import Words
-from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.clauses import Asks
-from engine.targeting.values import SCALARS, as_number, key_of
+from engine.targeting.values import NO_GROUPS, SCALARS, Groups, as_number, key_of
 
 _TEXTS: Final = frozenset([str])
 

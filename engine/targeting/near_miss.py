@@ -10,11 +10,10 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from engine.targeting.base import NO_GROUPS, Attributes, Groups
 from engine.targeting.condition import Condition
 from engine.targeting.evaluator import holds
 from engine.targeting.tree import Every, Node, Not, Some, Where
-from engine.targeting.values import at_path
+from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path
 from engine.targeting.written import shown
 
 

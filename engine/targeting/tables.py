@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layout import Codes, Verdicts, Words
-from engine.targeting.base import Attributes, Groups
 from engine.targeting.clauses import Asks
 from engine.targeting.lanes import MembershipLane, RangeLane
-from engine.targeting.values import at_path
+from engine.targeting.values import Attributes, Groups, at_path
 from engine.targeting.words import Clauses, Memberships, choose_rows
 
 S = TypeVar("S", bound=np.generic)

@@ -7,10 +7,19 @@ so strings are ordered by UTF-16 code units, and numbers and strings are compare
 
 import decimal
 import math
+import types
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
+
+# JSON values as orjson yields them: dict, list, str, int, float, bool, None. A key that is absent and a key that is
+# null are the same to the language.
+Attributes: TypeAlias = Mapping[str, object]
+
+# The saved groups in force, by name: ``key_of`` each value. A group that is not there is empty, as the language has it.
+Groups: TypeAlias = Mapping[str, frozenset[object]]
+NO_GROUPS: Final[Groups] = types.MappingProxyType({})
 
 SCALARS = (str, int, float, bool, type(None))
 

@@ -6,9 +6,8 @@ import orjson
 import pytest
 
 from consumers import silence
-from consumers.broadcast import TopicLostError
 from consumers.service import Service, run_service
-from consumers.topic_check import check_topics, create_topics
+from consumers.topic_check import TopicLostError, check_topics, create_topics
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import request_record, result_ids, results_reach, running, write_campaign
 

@@ -19,7 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from scripts import kafka_start_cache
 from scripts.java_runtime import java_runtime
 from scripts.kafka_jars import ensure_jars
-from scripts.local_kafka import LocalKafka, LocalKafkaError
+from scripts.local_kafka import LocalKafka
+from scripts.local_kafka_error import LocalKafkaError
 
 pytestmark = pytest.mark.kafka
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.targeting.base import Groups
 from engine.targeting.condition import KINDS
-from engine.targeting.values import key_of
+from engine.targeting.values import Groups, key_of
 
 Json = object
 

@@ -3,11 +3,10 @@
 import hypothesis.strategies as st
 from hypothesis import assume, given, settings
 
-from engine.targeting.base import Groups
 from engine.targeting.condition import parse_condition
 from engine.targeting.evaluator import holds, matches
 from engine.targeting.near_miss import Leaf, NearMisses, near_miss
-from engine.targeting.values import at_path
+from engine.targeting.values import Groups, at_path
 from engine.targeting.written import SHOWN_CHARS_MAX, written
 from tests.oracle.near_miss import Reading, fewest
 from tests.property import targeting_strategies as generated

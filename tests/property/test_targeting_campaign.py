@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 
 from engine.snapshot import Snapshot
-from engine.targeting.base import Groups
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
 from engine.targeting.index import TargetingIndex
+from engine.targeting.values import Groups
 from schemas.errors import SchemaError
 from tests.builders import Stage, ad, advertiser, campaign, creative, line_item
 from tests.property import targeting_strategies as generated

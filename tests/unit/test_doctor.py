@@ -37,7 +37,8 @@ from scripts import (
 )
 from scripts.doctor_finding import Finding, bounded, ok
 from scripts.kafka_jars import Jar
-from scripts.local_kafka import LocalKafka, LocalKafkaError
+from scripts.local_kafka import LocalKafka
+from scripts.local_kafka_error import LocalKafkaError
 
 MIB = 1_048_576
 
