@@ -27,6 +27,7 @@ PARTITION_FETCH_BYTES_MAX: Final = 1_048_576
 BACKOFF_S: Final = 0.2
 LAG_S: Final = 5.0  # between two reports of where shards are, and two looks at what nobody fetches
 METADATA_AGE_MS: Final = 30_000  # after so long a widened topic is noticed, here and by the group
+HEARTBEATS_A_SESSION: Final = 20  # a member learns by its next heartbeat only that another one came or went
 CONFIRM_S_MAX: Final = 5.0
 LOOK_S_MAX: Final = 5.0
 
@@ -99,7 +100,7 @@ class RequestsConsumer:
             auto_offset_reset="none",
             isolation_level="read_committed",
             session_timeout_ms=self._settings.session_timeout_ms,
-            heartbeat_interval_ms=max(100, self._settings.session_timeout_ms // 5),
+            heartbeat_interval_ms=max(100, self._settings.session_timeout_ms // HEARTBEATS_A_SESSION),
             metadata_max_age_ms=METADATA_AGE_MS,
             rebalance_timeout_ms=max(self._settings.session_timeout_ms, 10_000),
             fetch_max_wait_ms=FETCH_WAIT_MS,
