@@ -6,7 +6,9 @@ cost of a transaction can be borne least.
 
 from typing import Final
 
-STRETCH_S: Final = 0.014  # of computing decisions at a time; on a crowded machine it becomes twice that, and the limit is 0.05
+STRETCH_S: Final = (
+    0.014  # of computing decisions at a time; on a crowded machine it becomes twice that, and the limit is 0.05
+)
 INPUT_S_FIRST: Final = (
     STRETCH_S  # taken for one input until the first was measured: the first ones find every cache empty
 )
