@@ -16,7 +16,7 @@ from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.standing import Contest
 from engine.hashing import draw
 from engine.layout import Ints
-from engine.limits import CHUNK_ROWS_MIN
+from engine.limits import CHUNK_ROWS_MIN, CHUNK_ROWS_SEARCHED
 from engine.pool import Asking, Pool, awards_table, placed_ads, standing
 from engine.pricing import INT64_MIN
 from engine.question import Question
@@ -111,7 +111,7 @@ def _settle_tier(
     )
     if not compiled:
         contest.decide()
-    chunk = CHUNK_ROWS_MIN
+    chunk = CHUNK_ROWS_MIN if auction in RANKED else CHUNK_ROWS_SEARCHED
     while True:
         reaches = [scan.reach for scan in scans]
         reach = max(reaches, default=INT64_MIN)
