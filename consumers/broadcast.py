@@ -151,7 +151,11 @@ class Broadcast:
             position = await consumer.position(place)
             marker = not batches and position == self._ends[name] - 1
             self._positions[name] = max(self._positions[name], position + marker)
-            if name == CAMPAIGN_UPDATES and self._positions[name] >= self._ends[name] and self._is_snapshot_due():
+            if (
+                name == CAMPAIGN_UPDATES
+                and self._positions[name] >= self._ends[name]
+                and self._is_snapshot_due(reading=bool(batches))
+            ):
                 await self._take_snapshot()
             await self._publish()
 
@@ -202,25 +206,29 @@ class Broadcast:
         if self.listener is not None:
             self.listener.set()
 
-    def _is_snapshot_due(self) -> bool:
-        """Of very many updates in a row not every poll makes a world: each costs building what has changed."""
+    def _is_snapshot_due(self, *, reading: bool) -> bool:
+        """Of very many updates in a row not every poll makes a world: each costs building what has changed.
+
+        ``reading``: the poll gave records. A position below the end alone may be one before a transaction's marker.
+        """
         highwater = self._highwater[CAMPAIGN_UPDATES]
-        reading = highwater is not None and self._positions[CAMPAIGN_UPDATES] < highwater
-        return not reading or time.monotonic() - self._published_s >= PUBLISH_S
+        more = reading and highwater is not None and self._positions[CAMPAIGN_UPDATES] < highwater
+        return not more or time.monotonic() - self._published_s >= PUBLISH_S
 
     async def _take_snapshot(self) -> None:
         """The catalog as it is, once its changed rows are built: a half-applied one is never shown.
 
         Before the first decision it is merged as well; later that goes on in ``_merge``, and no update waits for it.
         """
-        settle = self._catalog.maintain if self.world is None else self._catalog.settle
+        settle = self._catalog.maintain if self.world is None else self._catalog.gather
         while True:
             started = time.monotonic()
             if not settle():
                 break
             await self._rest(started)
-        self._published_s = time.monotonic()
         snapshot = self._catalog.snapshot()
+        if self._snapshot is None or snapshot.parts is not self._snapshot.parts:
+            self._published_s = time.monotonic()
         offset = max(snapshot.offset, self._positions[CAMPAIGN_UPDATES])
         self._snapshot = snapshot if offset == snapshot.offset else dataclasses.replace(snapshot, offset=offset)
 

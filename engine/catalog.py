@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from engine.levels import Levels
+from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
 from engine.rows import Join, Row, build_row
 from engine.schedule import Schedule, compile_schedule
@@ -106,7 +107,7 @@ class Catalog:
     def snapshot(self) -> Snapshot:
         """The catalog as it is now; costs as much as there are changed rows since the last merge.
 
-        Callers that must not stall run ``maintain`` until it returns False first.
+        Callers that must not stall run ``gather`` until it returns False first.
         """
         if self._snapshot is None:
             while self.settle():
@@ -118,6 +119,13 @@ class Catalog:
         """One slice of building the rows that updates have changed; True while there are more."""
         self._rebuild(BUILD_SLICE_ROWS)
         return self._unsettled
+
+    def gather(self) -> bool:
+        """One slice of what has to be done before ``snapshot`` costs little; True while there is more.
+
+        An update of an advertiser may change very many ads: more than SNAPSHOT_ROWS_MAX are folded first.
+        """
+        return self.settle() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge())
 
     def merge(self, *, quiet: bool = False) -> bool:
         """One slice of merging changed rows, once they are many (``levels.py``); True while there is more to do.

@@ -291,9 +291,27 @@ def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
     return next((index for index, form in enumerate(formats) if _fit(spec.shape, form) == FITS), None)
 
 
-@functools.lru_cache(maxsize=FITS_KEPT)
+@functools.lru_cache(maxsize=IMP_KINDS_KEPT)
+def _fits_of(_shape: Shape) -> dict[Signature, int]:
+    """How formats fit a shape, as far as it was asked: each part of the catalog asks again, and so does a merged one.
+
+    What is kept goes with the shape, which a request may make large.
+    """
+    return {}
+
+
 def _fit(shape: Shape, form: Signature) -> int:
-    """How a format fits. Kept, since each part of the catalog asks it again, and so does each part that is merged."""
+    """How a format fits a shape."""
+    kept = _fits_of(shape)
+    found = kept.get(form)
+    if found is None:
+        if len(kept) >= FITS_KEPT:
+            kept.clear()
+        found = kept[form] = _judged(shape, form)
+    return found
+
+
+def _judged(shape: Shape, form: Signature) -> int:
     if form.kind == "banner" and shape.sizes is not None:
         runs = all(framework in shape.banner_api for framework in form.api)
         fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)

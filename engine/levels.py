@@ -1,7 +1,7 @@
 """How the rows of the catalog are spread over segments, so that an update costs little however many rows there are.
 
-Three levels, each a part of a snapshot: what changed last is built anew with every snapshot and kept below
-CATALOG_DELTA_ROWS_MAX rows; beyond that it is folded into a middle level, and the middle level, once it is a set share of
+Three levels, each a part of a snapshot: what changed last is built anew with every snapshot; beyond
+CATALOG_DELTA_ROWS_MAX rows it is folded into a middle level, and the middle level, once it is a set share of
 the base, is merged into the base. Both go on in slices beside further updates (D11). This is the log-structured merge
 tree of O'Neil et al. (1996) with three components; the shares are near the square root that makes folds and merges cost
 the same.

@@ -24,9 +24,9 @@ PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the
 DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long
 FIBONACCI_BITS_MAX = 24  # of a number in a GPP header: far above every section id
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
-ANSWERS_KEPT = 4_096  # pairs of what a slot asks for and a format: which assets or files answer
-FITS_KEPT = 65_536  # pairs of a slot's shape and a format: how it fits
-IMP_KINDS_KEPT = 1_024  # of a feed's imps: what ads see of each is worked out once
+ANSWERS_KEPT = 1_024  # pairs of what a slot asks for and a format: which assets or files answer
+FITS_KEPT = 4_096  # formats, for each shape of a slot that is kept: how they fit it
+IMP_KINDS_KEPT = 256  # of a feed's imps and their shapes: each is worked out once. One may have 100 KB
 TEMPLATES_KEPT = 4_096  # texts of ads, taken apart at their macros once
 TEMPLATE_KEPT_CHARS_MAX = 4_096  # longer ones are taken apart each time
 TOKEN_CHARS_MAX = 4_096  # of an impression token that an engagement brings back
@@ -63,6 +63,8 @@ CHUNK_ROWS_SEARCHED = 1_024  # the same before VCG, which costs more than passin
 
 # The catalog.
 CATALOG_DELTA_ROWS_MAX = 256  # changed ads that every snapshot builds anew, before they are folded together
+
+SNAPSHOT_ROWS_MAX = 1_024  # changed ads that a snapshot builds in one stretch, some 20 ms; more are folded first
 
 # Shards.
 STEP_REQUESTS = (

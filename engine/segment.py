@@ -103,6 +103,18 @@ class Columns:
         worth = np.frombuffer(self.numbers["amount_nanos"], np.int64) // NOMINAL_DIVISOR[self.number("event")]
         return np.lexsort((np.frombuffer(self.ad_keys, np.uint64), -worth, self.number("tier_group")))
 
+    def conditions_by(self, order: NDArray[np.int64]) -> tuple[list[Condition], layout.Codes]:
+        """The distinct conditions as rows in this order first have them, and which of them each row has, in this order.
+
+        A request works out conditions 64 at a time (``targeting/words.py``): rows that are scanned together then share them.
+        """
+        held = np.frombuffer(self.condition_column, np.int32)[order]
+        codes, first = np.unique(held, return_index=True)
+        by_first = np.argsort(first)
+        renumbered = np.empty(len(codes), np.int32)
+        renumbered[by_first] = np.arange(len(codes), dtype=np.int32)
+        return [self.conditions[code] for code in codes[by_first].tolist()], renumbered[held]
+
     def number(self, name: str) -> NDArray[np.int64]:
         """A numeric column in order of arrival."""
         return np.frombuffer(self.numbers[name], np.int64)
@@ -150,13 +162,15 @@ NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)
 class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
-    def __init__(self, columns: Columns, order: NDArray[np.int64], index: TargetingIndex) -> None:
+    def __init__(
+        self, columns: Columns, order: NDArray[np.int64], index: TargetingIndex, condition: layout.Codes
+    ) -> None:
         places = order.tolist()
         self.rows: Final = tuple(map(columns.rows.__getitem__, places))
         self.facts: Final[tuple[RowFacts, ...]] = tuple(map(columns.facts.__getitem__, places))
         self.position: Final = dict(zip(map(columns.ad_ids.__getitem__, places), range(len(places)), strict=True))
         self.index: Final = index  # over the distinct conditions
-        self.condition: Final = np.frombuffer(columns.condition_column, np.int32)[order]  # which of them a row has
+        self.condition: Final = condition  # which of them a row has
         self.ad_key: Final = np.frombuffer(columns.ad_keys, np.uint64)[order]
         self.numbers: Final = {name: columns.number(name)[order] for name in NUMBERS}
         self.flags: Final = {name: np.frombuffer(flags, np.bool_)[order] for name, flags in columns.flags.items()}
@@ -259,9 +273,11 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
         yield
     order = columns.order()
     yield
-    index = yield from TargetingIndex.build_sliced(columns.conditions, slice_rows)
+    conditions, condition = columns.conditions_by(order)
     yield
-    return Segment(columns, order, index)
+    index = yield from TargetingIndex.build_sliced(conditions, slice_rows)
+    yield
+    return Segment(columns, order, index, condition)
 
 
 def build(rows: Sequence[Row]) -> Segment:

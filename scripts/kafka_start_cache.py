@@ -5,8 +5,11 @@ is not of its own build and class path; so a cache can be old or damaged, but no
 """
 
 import hashlib
+import os
 import pathlib
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -15,7 +18,11 @@ from scripts.kafka_jars import cache_folder
 Record = Callable[[pathlib.Path], None]
 """Runs each main class once, with what ``recording`` gives; may raise, and is then not called again."""
 
+RETRY_S: Final = 86_400.0  # until a recording that failed is tried again
+UNUSED_S: Final = 30 * 86_400.0  # until the cache of another installation is removed
+HALF_MADE_S: Final = 3_600.0  # until what a killed recording left is removed
 _NAME_HEX: Final = 16
+_PART: Final = ".part-"
 
 
 def start_caches(java: pathlib.Path, classpath: str, record: Record) -> pathlib.Path:
@@ -26,17 +33,34 @@ def start_caches(java: pathlib.Path, classpath: str, record: Record) -> pathlib.
     """
     said = f"{java}\n{_release(java)}\n{classpath}"
     folder = cache_folder().with_name("kafka-starts") / hashlib.sha256(said.encode()).hexdigest()[:_NAME_HEX]
-    if folder.is_dir():
+    if folder.is_dir() and (any(folder.iterdir()) or _age_s(folder) < RETRY_S):
+        if any(folder.iterdir()):
+            os.utime(folder)  # it is in use
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as staging:
+    _tidy(folder.parent)
+    with tempfile.TemporaryDirectory(prefix=_PART, dir=folder.parent) as staging:
         made = pathlib.Path(staging) / "made"
         made.mkdir()
         try:
             record(made)
-        finally:  # also when it failed: a folder without caches says not to try at each start
-            _keep(made, folder)
+        except Exception:  # not when it was interrupted
+            _keep(made, folder)  # a folder without caches: it is not tried again at each start
+            raise
+        _keep(made, folder)
     return folder
+
+
+def _tidy(caches: pathlib.Path) -> None:
+    """Remove what no start has used for long, what an interrupted recording left, and failures that may be tried again."""
+    for folder in caches.iterdir():
+        kept_s = HALF_MADE_S if folder.name.startswith(_PART) else UNUSED_S if any(folder.iterdir()) else RETRY_S
+        if _age_s(folder) >= kept_s:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _age_s(folder: pathlib.Path) -> float:
+    return time.time() - folder.stat().st_mtime
 
 
 def _keep(made: pathlib.Path, folder: pathlib.Path) -> None:

@@ -283,9 +283,11 @@ def _start_caches(classpath: str, console: Console | None) -> pathlib.Path | Non
     java = java_runtime()
     if java is None:
         return None
+    shown = console or Console(stderr=True)
     try:
-        return start_caches(java, classpath, lambda folder: _record(folder, console or Console(stderr=True)))
-    except (OSError, LocalKafkaError):
+        return start_caches(java, classpath, lambda folder: _record(folder, shown))
+    except (OSError, LocalKafkaError) as error:
+        shown.print(f"Kafka starts as slowly as ever, since its start could not be recorded: {error}", markup=False)
         return None
 
 

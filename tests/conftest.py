@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -13,11 +15,18 @@ settings.register_profile("chaos", deadline=None, max_examples=5_000, suppress_h
 settings.load_profile(os.environ.get("ADJUDGE_TEST_PROFILE", "default"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together where tests run in several processes: a module; and all that share the one real Kafka."""
-    kafka = pathlib.Path(__file__).parent / "kafka"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("kafka" if kafka in item.path.parents else str(item.path)))
+def together(nodeid: str) -> str:
+    """What a test belongs to where tests run in several processes: its module, or all that share the one real Kafka."""
+    module = nodeid.split("::", 1)[0]
+    return "kafka" if module.startswith("tests/kafka/") else module
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
+    """By ``together``: the marks of ``--dist loadgroup`` are lost with pytest 9, which keeps node ids elsewhere."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = together
+    return scheduler
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ ASSIGNMENTS_MAX: Final = 2_000  # what the oracle of VCG tries
 
 # What the engine works out once: of imps, formats, native requests, players, texts of ads, days, keys.
 _CACHES: Final = (
-    engine.formats._fit, engine.formats._needs, engine.formats._spec, engine.macros._kept, engine.privacy._year,
+    engine.formats._fits_of, engine.formats._needs, engine.formats._spec, engine.macros._kept, engine.privacy._year,
     engine.rendering._shown_assets, engine.tokens._keyed, engine.video_rendering._plan,
 )  # fmt: skip
 
@@ -81,6 +81,8 @@ def chunks_of(rows: int) -> Iterator[None]:
     """Retrieval hands out so few rows at first."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("engine.settlement.CHUNK_ROWS_MIN", rows)
+        patch.setattr("engine.settlement.CHUNK_ROWS_SEARCHED", rows)
+        patch.setattr("engine.retrieval.CHUNK_ROWS_MIN", rows)
         yield
 
 

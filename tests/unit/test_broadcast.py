@@ -177,9 +177,10 @@ async def test_very_many_updates_in_a_row_make_few_worlds(monkeypatch: pytest.Mo
     fed = Fed(campaign_updates=4, controls=0)
     await fed.read(CAMPAIGN_UPDATES, *parents(), position=4)
     fed._highwater[CAMPAIGN_UPDATES] = 5
-    assert not fed._is_snapshot_due()
+    assert not fed._is_snapshot_due(reading=True)
+    assert fed._is_snapshot_due(reading=False)  # the last offset is a marker's: there is nothing more to read
     monkeypatch.setattr("consumers.broadcast.PUBLISH_S", 0.0)
-    assert fed._is_snapshot_due()  # however many more there are to read
+    assert fed._is_snapshot_due(reading=True)  # however many more there are to read
     monkeypatch.undo()
     fed._highwater[CAMPAIGN_UPDATES] = 4
-    assert fed._is_snapshot_due()  # nothing more to read
+    assert fed._is_snapshot_due(reading=True)  # nothing more to read

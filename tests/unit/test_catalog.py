@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
 from engine.segment import BUILD_SLICE_ROWS
@@ -171,6 +172,17 @@ def test_an_update_of_an_advertiser_with_very_many_ads_is_worked_off_in_slices()
         slices, before = slices + 1, stage.catalog._levels.changed
     assert slices >= 1_000 // BUILD_SLICE_ROWS
     assert set(states(stage.world().catalog).values()) == {Reason.STATUS_INACTIVE}
+
+
+def test_no_snapshot_builds_more_rows_at_once_than_its_limit_however_many_an_update_changes() -> None:
+    stage = Stage(advertiser(), campaign(), creative(), line_item(), *(ad(f"ad{number}") for number in range(3_000)))
+    stage.merge()
+    stage.put(advertiser(status="paused"))
+    while stage.catalog.gather():
+        pass
+    assert stage.catalog._levels.changed <= SNAPSHOT_ROWS_MAX
+    assert set(states(stage.catalog.snapshot()).values()) == {Reason.STATUS_INACTIVE}
+    assert len(states(stage.catalog.snapshot())) == 3_000
 
 
 @pytest.mark.parametrize("number", [1, 100])

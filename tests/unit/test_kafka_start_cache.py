@@ -1,11 +1,13 @@
 """The caches that make a local Kafka start faster are recorded once, and never stand in the way of a start."""
 
+import os
 import pathlib
+import time
 
 import pytest
 
 from scripts import kafka_start_cache
-from scripts.kafka_start_cache import recording, start_caches, using
+from scripts.kafka_start_cache import HALF_MADE_S, RETRY_S, UNUSED_S, recording, start_caches, using
 
 JAVA = pathlib.Path("/opt/java/bin/java")
 
@@ -46,6 +48,39 @@ def test_what_could_not_be_recorded_is_not_tried_at_each_start() -> None:
     with pytest.raises(OSError, match="cannot be written to"):
         start_caches(JAVA, "a.jar", fail)
     assert using(start_caches(JAVA, "a.jar", write), "kafka.Kafka") == ()
+
+
+def test_a_recording_that_was_interrupted_is_begun_anew() -> None:
+    def interrupt(_: pathlib.Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_caches(JAVA, "a.jar", interrupt)
+    assert using(start_caches(JAVA, "a.jar", write), "kafka.Kafka")
+
+
+def test_what_could_not_be_recorded_is_tried_again_after_a_day(cache: pathlib.Path) -> None:
+    with pytest.raises(OSError, match="cannot be written to"):
+        start_caches(JAVA, "a.jar", fail)
+    (failed,) = (cache / "kafka-starts").iterdir()
+    age(failed, RETRY_S)
+    assert using(start_caches(JAVA, "a.jar", write), "kafka.Kafka")
+
+
+def test_what_nobody_uses_any_more_is_removed_when_a_new_one_is_recorded(cache: pathlib.Path) -> None:
+    unused, used = start_caches(JAVA, "a.jar", write), start_caches(JAVA, "b.jar", write)
+    killed = cache / "kafka-starts" / ".part-killed"
+    killed.mkdir()
+    for folder, seconds in ((unused, UNUSED_S), (used, UNUSED_S), (killed, HALF_MADE_S)):
+        age(folder, seconds)
+    start_caches(JAVA, "b.jar", fail)  # it is used now, and not recorded
+    new = start_caches(JAVA, "c.jar", write)
+    assert {*(cache / "kafka-starts").iterdir()} == {used, new}
+
+
+def age(folder: pathlib.Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(folder, (then, then))
 
 
 def test_the_first_of_two_recordings_at_once_is_kept() -> None:
