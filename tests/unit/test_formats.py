@@ -6,6 +6,7 @@ import msgspec
 import orjson
 import pytest
 
+from engine import formats
 from engine.formats import (
     FITS,
     FORMAT_MISMATCH,
@@ -235,3 +236,12 @@ def test_blocked_attributes_and_security() -> None:
 
 def test_imp_of_other_kinds_shows_nothing_of_ours() -> None:
     assert fits(slot(video={"mimes": ["video/mp4"]}).shape, [banner(1, 1), card(), VIDEO]) == FORMAT_MISMATCH
+
+
+def test_of_a_shape_no_more_formats_are_kept_than_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FITS_KEPT", 2)
+    formats._fits_of.cache_clear()
+    shape = slot(banner={"w": 300, "h": 250}).shape
+    banners = [Signature(kind="banner", w=w, h=250) for w in range(298, 303)]
+    assert [fits(shape, [banner]) == FITS for banner in banners * 2] == [False, False, True, False, False] * 2
+    assert len(formats._fits_of(shape)) <= 2
