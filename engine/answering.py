@@ -93,6 +93,11 @@ class Answering:
         self._reached: Any = None  # what the decider's last step came to
         self._attempt: Final = Attempt()
 
+    @property
+    def event_time_ms(self) -> int:
+        """The logical time of the request."""
+        return self._asked.place.event_time_ms
+
     def read(self) -> None:
         """Read the request and ask about it."""
         with self._attempt:

@@ -7,7 +7,7 @@ from engine import layout as col
 from engine.auctions.ranking import rank
 from engine.auctions.standing import Contest
 from engine.compiled import compiled
-from engine.scan import DONE, Query, Walk, scan
+from engine.scan import DONE, Query, Walk, reach_of, scan
 
 
 @compiled
@@ -23,8 +23,7 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
             state[col.RANKED] = state[col.POOLED]
         if state[col.NEXT] == len(order):
             return DONE
-        bound = query.table.worth[order[state[col.NEXT]], col.BOUND]
-        if bound + query.ask[col.USER_VALUE_MAX_NANOS] < state[col.LINE]:
+        if reach_of(order[state[col.NEXT]], query) < state[col.LINE]:
             return DONE
         if state[col.NEXT] >= state[col.UNTIL]:
             state[col.UNTIL] = min(state[col.NEXT] + state[col.CHUNK], len(order))

@@ -56,7 +56,6 @@ def ask(request: AdRequest, world: World, place: Place, /) -> Asked:
         request=request,
         world=world,
         place=place,
-        duplicate=False,
         privacy=privacy,
         dsa=dsa_asked(request.fields),
         attributes=seen,
@@ -79,12 +78,10 @@ def auction(asked: Asked, /) -> Auctioned:
 
 def conclude(auctioned: Auctioned, /, *, duplicate: bool) -> Decision:
     """Write down what came of it."""
-    asked = auctioned.asked
-    if duplicate:
-        asked = msgspec.structs.replace(asked, duplicate=True)
+    asked, results, why = auctioned.asked, auctioned.results, auctioned.why
     if auctioned.refusal is not None:
-        return unfilled(asked, auctioned.refusal, auctioned.results, auctioned.why)
-    return filled(asked, auctioned.results, auctioned.why)
+        return unfilled(asked, auctioned.refusal, results, why, duplicate=duplicate)
+    return filled(asked, results, why, duplicate=duplicate)
 
 
 def not_auctioned(asked: Asked) -> Nbr | None:

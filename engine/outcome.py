@@ -47,7 +47,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     request: AdRequest
     world: World
     place: Place
-    duplicate: bool
     privacy: Privacy
     dsa: DsaAsked | None
     attributes: Mapping[str, object]
@@ -83,8 +82,8 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     visit: Mapping[str, Any]
 
 
-def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) -> Decision:
-    """The decision of a request with at least one slot filled."""
+def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool) -> Decision:
+    """The decision of a request with at least one slot filled. ``duplicate``: its id was seen not long ago."""
     facts, visit = _facts(asked), _visit(asked)
     winners = [_winner(asked, facts, visit, result, award) for result in results for award in result.outcome.awards]
     winners.sort(key=lambda winner: winner.slot.imp)
@@ -105,7 +104,7 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) 
         bidid=facts["decision_id"],
         seatbid=tuple(SeatBid(seat=seat, bid=tuple(bids)) for seat, bids in seats.items()),
         cur=asked.policy.policy.currency,
-        ext=ResultExt(adjudge=_facts_of_result(asked, facts, taken, results, why)),
+        ext=ResultExt(adjudge=_facts_of_result(asked, facts, taken, results, why, duplicate=duplicate)),
     )
     return Decision(
         key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
@@ -117,7 +116,7 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int]) 
 
 
 def unfilled(
-    asked: Asked, nbr: Nbr, results: Sequence[TierResult] = (), why: Mapping[str, int] | None = None
+    asked: Asked, nbr: Nbr, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool
 ) -> Decision:
     """The decision of a request without any slot filled."""
     facts = _facts(asked)
@@ -125,7 +124,7 @@ def unfilled(
         id=asked.request.typed.id,
         bidid=facts["decision_id"],
         nbr=int(nbr),
-        ext=ResultExt(adjudge=_facts_of_result(asked, facts, frozenset(), results, why or {})),
+        ext=ResultExt(adjudge=_facts_of_result(asked, facts, frozenset(), results, why, duplicate=duplicate)),
     )
     return Decision(
         key=request_key(asked.request.typed, personalised=asked.privacy.personalised),
@@ -222,6 +221,8 @@ def _facts_of_result(
     taken: Container[int],
     results: Sequence[TierResult],
     why: Mapping[str, int],
+    *,
+    duplicate: bool,
 ) -> ResultAdjudge:
     reserves = {slot.imp: slot.reserve_nanos for slot in asked.imps.slots}
     unfilled_reason = NOT_FILLED if results else NOT_RUN
@@ -242,7 +243,7 @@ def _facts_of_result(
         currency=asked.policy.policy.currency,
         imps=tuple(imps),
         why=dict(why),
-        duplicate=asked.duplicate,
+        duplicate=duplicate,
         at=asked.request.typed.at,
     )
 

@@ -263,12 +263,18 @@ def last_refusal(row: int, query: Query) -> int:
 
 
 @compiled
+def reach_of(row: int, query: Query) -> int:
+    """The highest rank value that a row can have under the policy, whatever the request."""
+    return int(query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS])
+
+
+@compiled
 def enter(row: int, place: int, query: Query, pool: Ints) -> None:
     """What the pool says of a candidate beside its values."""
     table = query.table
     pool[place, col.P_PART] = query.ask[col.PART]
     pool[place, col.P_ROW] = row
-    pool[place, col.P_REACH] = table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS]
+    pool[place, col.P_REACH] = reach_of(row, query)
     pool[place, col.P_LINE_ITEM] = table.keys[row, col.LINE_ITEM]
     pool[place, col.P_ADVERTISER] = table.keys[row, col.ADVERTISER]
     pool[place, col.P_LABELS] = table.worth[row, col.LABELS]
@@ -299,7 +305,7 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
     state[col.NEEDED] = 0
     while state[col.NEXT] < state[col.UNTIL]:
         row = order[state[col.NEXT]]
-        if query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS] < line:
+        if reach_of(row, query) < line:
             return DONE
         if state[col.POOLED] == len(pool):
             return FULL
@@ -321,8 +327,7 @@ def look_ahead(line: int, query: Query, walk: Walk) -> None:
     state = walk.state
     for place in range(state[col.NEXT] + 1, state[col.UNTIL]):
         row = walk.order[place]
-        reach = query.table.worth[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS]
-        if reach < line or state[col.NEEDED] == len(walk.needs):
+        if reach_of(row, query) < line or state[col.NEEDED] == len(walk.needs):
             return
         refusal(row, query, walk)
 

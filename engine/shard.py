@@ -181,7 +181,7 @@ class Shard:
             given,
             world,
             position=given.offset + 1,
-            clock_ms=max(self.clock_ms, given.timestamp_ms),
+            clock_ms=answering.event_time_ms,
             outcome=answered.outcome,
             delta=Delta(remembered=answered.remembered, counts=answered.counts),
         )

@@ -1,6 +1,5 @@
 """Plain JSON that is kept for the engine to read: conditions. Checked only for what no reader could hold."""
 
-import itertools
 from collections.abc import Mapping
 from typing import Final
 
@@ -39,30 +38,26 @@ def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, 
 
 def check_plain(obj: object, field: str) -> None:
     """Raise SchemaError for integers beyond int64 and for objects and lists nested too deeply."""
-    if not _is_plain(obj, 1):
-        _find_fault(obj, field, 1)  # only what is at fault needs to be told where it stands
+    fault = _fault(obj, 1)
+    if fault is not None:
+        where, problem, hint = fault
+        raise SchemaError(f"{field}{where}", problem, hint)
 
 
-def _is_plain(obj: object, depth: int) -> bool:
+def _fault(obj: object, depth: int) -> tuple[str, str, str] | None:
+    """Where in an object the first fault is, as the end of its path; what it is, and what would do."""
     if isinstance(obj, str):
-        return True
-    if isinstance(obj, dict):
-        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj.values(), itertools.repeat(depth + 1)))
-    if isinstance(obj, list):
-        return depth <= PLAIN_DEPTH_MAX and all(map(_is_plain, obj, itertools.repeat(depth + 1)))
-    return not isinstance(obj, int) or obj in INT64
-
-
-def _find_fault(obj: object, field: str, depth: int) -> None:
-    if isinstance(obj, int) and obj not in INT64:
-        raise SchemaError(field, "is an integer beyond 64 bits", "use a text")
+        return None
+    if isinstance(obj, int):
+        return None if obj in INT64 else ("", "is an integer beyond 64 bits", "use a text")
     if not isinstance(obj, dict | list):
-        return
+        return None
     if depth > PLAIN_DEPTH_MAX:
-        raise SchemaError(field, "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read")
-    if isinstance(obj, dict):
-        for key, inner in obj.items():
-            _find_fault(inner, f"{field}.{key}", depth + 1)
-    else:
-        for number, inner in enumerate(obj):
-            _find_fault(inner, f"{field}[{number}]", depth + 1)
+        return "", "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read"
+    named = isinstance(obj, dict)
+    for place, inner in obj.items() if isinstance(obj, dict) else enumerate(obj):
+        fault = _fault(inner, depth + 1)
+        if fault is not None:  # only then is it told where it stands
+            where, problem, hint = fault
+            return f".{place}{where}" if named else f"[{place}]{where}", problem, hint
+    return None

@@ -118,7 +118,7 @@ def _why(world: World, given: tuple[Asked, Sequence[TierResult]]) -> Mapping[str
 
 
 def _filled(given: tuple[Asked, Sequence[TierResult], Mapping[str, int]]) -> Decision:
-    return filled(*given)
+    return filled(*given, duplicate=False)
 
 
 def _encode(decision: Decision) -> int:

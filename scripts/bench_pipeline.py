@@ -4,14 +4,8 @@ Two runs of the same traffic: once as fast as it can be written, for the rate; o
 for the latency, which a queue would otherwise hide.
 """
 
-import asyncio
-import contextlib
 import dataclasses
 import json
-import os
-import pathlib
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,15 +13,13 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.connection import client_arguments
-from consumers.settings import Settings, load_settings
+from consumers.settings import Settings
+from scripts.bench_cluster import cpu_s, is_ready, open_cluster, start_process
 from scripts.bench_core import values
 from scripts.bench_raw import RawLoop, echo
-from scripts.demo_feed import open_feed
 from scripts.demo_setup import make_topics
 from scripts.engine_process import EngineProcess
-from scripts.local_kafka import LocalKafka
-from scripts.sample_catalog import entities, records
-from scripts.sample_controls import controls
+from scripts.sample_catalog import entities
 
 HALF: Final = 0.5
 RAW_VALUES: Final = 1_000
@@ -59,26 +51,17 @@ class Pipeline:
 
 async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
     """Start everything, measure, end everything."""
-    async with contextlib.AsyncExitStack() as closing:
-        kafka = await closing.enter_async_context(LocalKafka())
-        folder = pathlib.Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="adjudge-bench-")))
-        environment = {
-            "ADJUDGE_KAFKA": kafka.bootstrap,
-            "ADJUDGE_STATE": (folder / "state").as_uri(),
-            "ADJUDGE_LOG_LEVEL": "warning",
-        }
-        settings = load_settings(environment)
+    async with open_cluster() as cluster:
+        settings = cluster.settings
         raw = await echo(client_arguments(settings), values(RAW_VALUES))
         await make_topics(settings, partitions)
-        async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=partitions) as feed:
-            await feed.load("controls", records(controls(1)))
-            await feed.load("campaign-updates", records(entities(1, line_items)))
-        engine = await closing.enter_async_context(EngineProcess(environment, folder / "engine.log"))
-        await _round(settings, engine, partitions, requests=max(500, requests // 10), rate=0, seed=2)  # warms up
-        fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
-        rate = max(1, int(fastest.rate * HALF))
-        paced = await _round(settings, engine, partitions, requests=requests, rate=rate, seed=4)
-        told = await _metrics(engine)
+        await cluster.load(entities(1, line_items), partitions)
+        async with cluster.engine() as engine:
+            await _round(settings, engine, partitions, requests=max(500, requests // 10), rate=0, seed=2)  # warms up
+            fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
+            rate = max(1, int(fastest.rate * HALF))
+            paced = await _round(settings, engine, partitions, requests=requests, rate=rate, seed=4)
+            told = await _metrics(engine)
     return Pipeline(
         raw=raw,
         fastest=fastest,
@@ -93,7 +76,7 @@ async def _round(
 ) -> Round:
     before, cpu_before = await _metrics(engine), cpu_s(engine.pid)
     reader = await start_process("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests)
-    if reader.stdout is None or (await reader.stdout.readline()).strip() != b"ready":
+    if not await is_ready(reader):
         raise engine.failure("the reader did not start")
     generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
     told = [json.loads((await process.communicate())[0].splitlines()[-1]) for process in (generator, reader)]
@@ -114,32 +97,11 @@ async def _round(
     )
 
 
-async def start_process(module: str, *arguments: object) -> asyncio.subprocess.Process:
-    """A module of ``scripts`` in a process of its own, whose output is read by the caller."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"scripts.{module}",
-        *map(str, arguments),
-        cwd=pathlib.Path(__file__).parents[1],
-        stdout=asyncio.subprocess.PIPE,
-    )
-
-
 async def _metrics(engine: EngineProcess) -> Mapping[str, float]:
     """Every unlabelled sample of /metrics."""
     async with aiohttp.ClientSession() as session, session.get(f"http://{engine.address}/metrics") as response:
         families = text_string_to_metric_families(await response.text())
         return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far, user and system, as the system tells it."""
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    except OSError:
-        return 0.0  # not Linux: the engine's CPU is then not told
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def lines(pipeline: Pipeline) -> Sequence[Sequence[object]]:

@@ -6,12 +6,10 @@ its transaction as well.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import itertools
 import json
 import pathlib
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -20,15 +18,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from consumers.connection import client_arguments
-from consumers.settings import Settings, load_settings
+from consumers.settings import Settings
 from schemas.topics import topic_name
-from scripts.bench_pipeline import cpu_s, start_process
+from scripts.bench_cluster import BenchCluster, cpu_s, is_ready, open_cluster, start_process
 from scripts.demo_feed import FeedError, open_feed
 from scripts.demo_setup import make_topics
-from scripts.engine_process import EngineProcess
-from scripts.local_kafka import LocalKafka
-from scripts.sample_catalog import entities, records
-from scripts.sample_controls import controls
+from scripts.sample_catalog import entities
 from scripts.sample_updates import Change, raises
 
 PARTITIONS: Final = 4
@@ -64,50 +59,41 @@ class Updates:
 
 async def run(line_items: int, *, updates: int = UPDATES, crowd: int = CROWD) -> Updates:
     """Start everything, measure, end everything."""
-    async with contextlib.AsyncExitStack() as closing:
-        kafka = await closing.enter_async_context(LocalKafka())
-        folder = pathlib.Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="adjudge-bench-")))
-        environment = {
-            "ADJUDGE_KAFKA": kafka.bootstrap,
-            "ADJUDGE_STATE": (folder / "state").as_uri(),
-            "ADJUDGE_LOG_LEVEL": "warning",
-        }
-        settings = load_settings(environment)
+    async with open_cluster() as cluster:
+        settings = cluster.settings
         await make_topics(settings, PARTITIONS)
-        start_s = await _start_s(environment, folder)
+        start_s = await _start_s(cluster)
         everything = entities(1, line_items)
-        async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=PARTITIONS) as feed:
-            await feed.load("controls", records(controls(1)))
-            loaded = await feed.load("campaign-updates", records(everything))
+        loaded = await cluster.load(everything, PARTITIONS)
         baseline_s = await _read(settings, loaded)
         started = time.monotonic()
-        engine = await closing.enter_async_context(EngineProcess(environment, folder / "engine.log"))
-        ready_s, ready_cpu_s, ready_mb = time.monotonic() - started, cpu_s(engine.pid), _peak_mb(engine.pid)
-        changes = raises(2, everything)
-        latencies = await _one_by_one(settings, itertools.islice(changes, updates))
-        slowed = await _crowd(settings, itertools.islice(changes, crowd))
-        return Updates(
-            records=loaded,
-            baseline_s=baseline_s,
-            start_s=start_s,
-            ready_s=ready_s,
-            ready_cpu_s=ready_cpu_s,
-            ready_mb=ready_mb,
-            update_p50_ms=latencies[len(latencies) // 2],
-            update_p99_ms=latencies[len(latencies) * 99 // 100],
-            update_max_ms=latencies[-1],
-            crowd_p50_ms=slowed["p50_ms"],
-            crowd_p99_ms=slowed["p99_ms"],
-            end_mb=_peak_mb(engine.pid),
-        )
+        async with cluster.engine() as engine:
+            ready_s, ready_cpu_s, ready_mb = time.monotonic() - started, cpu_s(engine.pid), _peak_mb(engine.pid)
+            changes = raises(2, everything)
+            latencies = await _one_by_one(settings, itertools.islice(changes, updates))
+            slowed = await _crowd(settings, itertools.islice(changes, crowd))
+            return Updates(
+                records=loaded,
+                baseline_s=baseline_s,
+                start_s=start_s,
+                ready_s=ready_s,
+                ready_cpu_s=ready_cpu_s,
+                ready_mb=ready_mb,
+                update_p50_ms=latencies[len(latencies) // 2],
+                update_p99_ms=latencies[len(latencies) * 99 // 100],
+                update_max_ms=latencies[-1],
+                crowd_p50_ms=slowed["p50_ms"],
+                crowd_p99_ms=slowed["p99_ms"],
+                end_mb=_peak_mb(engine.pid),
+            )
 
 
-async def _start_s(environment: Mapping[str, str], folder: pathlib.Path) -> float:
+async def _start_s(cluster: BenchCluster) -> float:
     """How long an engine takes to be ready that has nothing to read; it also leaves compiled code behind."""
     took_s = 0.0
     for _ in range(2):
         started = time.monotonic()
-        async with EngineProcess(environment, folder / "empty.log"):
+        async with cluster.engine("empty.log"):
             took_s = time.monotonic() - started
     return took_s
 
@@ -211,7 +197,7 @@ async def _crowd(settings: Settings, changes: Iterable[Change]) -> Mapping[str, 
     requests = RATE * CROWD_S
     reader = await start_process("bench_reader", settings.kafka, settings.topic_prefix, PARTITIONS, requests)
     try:
-        if reader.stdout is None or (await reader.stdout.readline()).strip() != b"ready":
+        if not await is_ready(reader):
             raise FeedError("the reader did not start")
         generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, RATE, 5)
         try:

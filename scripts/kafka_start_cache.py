@@ -33,10 +33,12 @@ def start_caches(java: pathlib.Path, classpath: str, record: Record) -> pathlib.
     """
     said = f"{java}\n{_release(java)}\n{classpath}"
     folder = cache_folder().with_name("kafka-starts") / hashlib.sha256(said.encode()).hexdigest()[:_NAME_HEX]
-    if folder.is_dir() and (any(folder.iterdir()) or _age_s(folder) < RETRY_S):
+    if folder.is_dir():
         if any(folder.iterdir()):
             os.utime(folder)  # it is in use
-        return folder
+            return folder
+        if _age_s(folder) < RETRY_S:
+            return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     _tidy(folder.parent)
     with tempfile.TemporaryDirectory(prefix=_PART, dir=folder.parent) as staging:
