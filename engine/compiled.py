@@ -26,6 +26,7 @@ MODULES: Final = (
     "engine.auctions.losers",
     "engine.contending",
     "engine.auctions.vcg_search",
+    "engine.auctions.vcg_shortlist",
 )
 
 P = ParamSpec("P")

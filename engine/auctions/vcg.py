@@ -32,27 +32,27 @@ import msgspec
 import numpy as np
 
 from engine.auctions import gsp
-from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Outcome, Placed, Rules, Slots
-from engine.auctions.feasibility import as_placed, far_enough, joinable, open_slots, ranked
+from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Mask, Outcome, Placed, Rules, Slots
+from engine.auctions.feasibility import far_enough, joinable, open_slots
 from engine.auctions.greedy import runners_up_line
 from engine.auctions.price import fixed_price_nanos, price_nanos
 from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
-from engine.limits import EXCLUSION_LABELS_PER_AD_MAX, RUNNERS_UP
+from engine.auctions.vcg_shortlist import LISTED, MET, Bids, Work, next_best, number, room, short_list
+from engine.limits import RUNNERS_UP
 
 _NONE: Final = np.zeros(0, np.int64)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """The candidates of one open slot: all, the greatest (v, tie) first; and those that can stand in a best assignment.
+    """One open slot and its ``contenders``: the candidates that can stand in a best assignment, the greatest (v, tie) first.
 
     No row below ``line`` can. ``least``: no reserve is below it.
     """
 
     slot: int
     least: int
-    ranking: Column
-    contenders: list[int]
+    contenders: Column
     line: int
 
 
@@ -62,12 +62,10 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
         raise ValueError("VCG is defined with advertiser_once only")
     openings = open_slots(slots, rules, placed)
     ads_max = min(len(openings), rules.ads_max - len(placed))
-    free = joinable(candidates, rules, placed)
-    fields = [
-        _field(candidates, slot, slots.least.item(slot), ranked(candidates, slot, free), ads_max) for slot in openings
-    ]
+    bids, work = _bids(candidates, joinable(candidates, rules, placed)), room(len(candidates.tie), ads_max)
+    fields = [_field(slot, slots.least.item(slot), ads_max, bids, work) for slot in openings]
     line = min((field.line for field in fields), default=LINE_CLOSED)
-    options = _options(candidates, fields)
+    options = _options(bids, fields)
     search = Search(
         options=options,
         too_near=_too_near(openings, slots, rules),
@@ -81,98 +79,41 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
         outcome = gsp.run(candidates, slots, rules, placed)
         fallen: Outcome = msgspec.structs.replace(outcome, fallback=True, line=min(outcome.line, line))
         return fallen
-    awards, lines = _awards(candidates, rules, fields, best, harms)
+    awards, lines = _awards(candidates, bids, fields, best, harms)
     return Outcome(auction="vcg", fallback=False, awards=awards, line=min(line, lines))
 
 
-def _field(candidates: Candidates, slot: int, least: int, ranking: Column, ads_max: int) -> Field:
-    """The slot's short list, by the three rules above; in the order of ``ranking``."""
-    gains = candidates.v[ranking, slot] - candidates.r[ranking, slot]
-    chosen = []
-    crowds = _Crowds(ads_max)
-    spread = _Spread(ads_max)
-    line = least
-    for place in np.argsort(-gains, kind="stable").tolist():
-        row = ranking.item(place)
-        advertiser, labels = candidates.advertiser.item(row), candidates.labels.item(row)
-        if crowds.hide(advertiser, labels):
-            continue
-        chosen.append(place)
-        crowds.add(advertiser, labels)
-        spread.add(advertiser, labels)
-        if spread.complete:
-            line = least + gains.item(place)
-            break
-    contenders = ranking[sorted(chosen)].tolist()
-    return Field(slot=slot, least=least, ranking=ranking, contenders=contenders, line=line)
+def _field(slot: int, least: int, ads_max: int, bids: Bids, work: Work) -> Field:
+    """The slot's short list, by the three rules above."""
+    short_list(slot, ads_max, bids, work)
+    listed, met = work.state.item(LISTED), work.state.item(MET)
+    return Field(slot=slot, least=least, contenders=work.listed[:listed].copy(), line=least if met < 0 else least + met)
 
 
-class _Crowds:
-    """Rules 1 and 2: the advertisers of the contenders above, by the labels of their ads."""
-
-    def __init__(self, ads_max: int) -> None:
-        self._ads_max: Final = ads_max
-        self._advertisers: Final[dict[int, set[int]]] = {}
-        self._full: Final[set[int]] = set()  # labels that rule 2 hides, and goes on to hide further down
-
-    def add(self, advertiser: int, labels: int) -> None:
-        self._advertisers.setdefault(labels, set()).add(advertiser)
-
-    def hide(self, advertiser: int, labels: int) -> bool:
-        """Whether an ad below all those added can stand in no best assignment."""
-        if labels in self._full:
-            return True
-        above: set[int] = set()
-        for other, advertisers in self._advertisers.items():
-            if not other & ~labels:
-                above |= advertisers
-        if len(above) > self._ads_max:
-            self._full.add(labels)
-            return True
-        return advertiser in above
+def _bids(candidates: Candidates, free: Mask) -> Bids:
+    return Bids(
+        free=free,
+        gain=candidates.v - candidates.r,
+        v=candidates.v,
+        admissible=candidates.admissible,
+        tie=candidates.tie,
+        line_item=candidates.line_item,
+        advertiser=candidates.advertiser,
+        labels=candidates.labels,
+    )
 
 
-class _Spread:
-    """The set of rule 3, grown from the top: advertisers differ and labels are disjoint."""
-
-    def __init__(self, ads_max: int) -> None:
-        self._ads_max: Final = ads_max
-        self._advertisers: Final[list[int]] = []
-        self._labels = 0
-        self._plain = 0
-        self._labelled = 0
-
-    def add(self, advertiser: int, labels: int) -> None:
-        if advertiser in self._advertisers or labels & self._labels:
-            return
-        self._advertisers.append(advertiser)
-        self._labels |= labels
-        if labels:
-            self._labelled += 1
-        else:
-            self._plain += 1
-
-    @property
-    def complete(self) -> bool:
-        """Whether ads_max - 1 others and one advertiser left out cannot hold back every member."""
-        by_label = EXCLUSION_LABELS_PER_AD_MAX * (self._ads_max - 1)
-        return self._plain + max(0, self._labelled - by_label) > self._ads_max
-
-
-def _options(candidates: Candidates, fields: Sequence[Field]) -> Options:
+def _options(bids: Bids, fields: Sequence[Field]) -> Options:
     """Contenders as the search sees them."""
-    rows = [np.array(field.contenders, np.int64) for field in fields]
-    gains = [
-        candidates.v[own, field.slot] - candidates.r[own, field.slot] for own, field in zip(rows, fields, strict=True)
-    ]
-    row = np.concatenate([*rows, _NONE])
-    _, advertiser = np.unique(candidates.advertiser[row], return_inverse=True)
+    row = np.concatenate([*(field.contenders for field in fields), _NONE])
+    advertiser = np.empty(len(row), np.int64)
+    number(bids.advertiser[row], advertiser, np.empty(len(row), np.int64))
     return Options(
-        first=np.cumsum([0, *map(len, rows)]),
+        first=np.cumsum([0, *(len(field.contenders) for field in fields)]),
         row=row,
-        gain=np.concatenate([*gains, _NONE]),
-        advertiser=advertiser.astype(np.int64),
-        labels=candidates.labels[row].astype(np.int64),
+        gain=np.concatenate([*(bids.gain[field.contenders, field.slot] for field in fields), _NONE]),
+        advertiser=advertiser,
+        labels=bids.labels[row],
     )
 
 
@@ -203,13 +144,13 @@ def _harms(search: Search, best: Assignment, options: Options) -> list[int]:
 
 
 def _awards(
-    candidates: Candidates, rules: Rules, fields: Sequence[Field], best: Assignment, harms: Sequence[int]
+    candidates: Candidates, bids: Bids, fields: Sequence[Field], best: Assignment, harms: Sequence[int]
 ) -> tuple[tuple[Award, ...], int]:
     """Prices and runners-up: the next best that could stand in the slot with all other slots as they are."""
-    winners = [as_placed(candidates, row, field.slot) for row, field in zip(best.rows, fields, strict=True) if row >= 0]
     awards = []
     line = LINE_CLOSED
-    for row, field, harm in zip(best.rows, fields, harms, strict=True):
+    winners, found = np.array(best.rows, np.int64), np.empty(RUNNERS_UP, np.int64)
+    for place, (row, field, harm) in enumerate(zip(best.rows, fields, harms, strict=True)):
         if row < 0:
             continue
         reserve = candidates.r.item(row, field.slot)
@@ -217,9 +158,8 @@ def _awards(
         setter = "vcg" if by_harm else "reserve"
         if candidates.fixed.item(row, field.slot):
             price, setter = fixed_price_nanos(n=candidates.n.item(row, field.slot), reserve=reserve), "deal"
-        free = joinable(candidates, rules, [ad for ad in winners if ad.slot != field.slot])
-        free[row] = False
-        runners_up = tuple(field.ranking[free[field.ranking]][:RUNNERS_UP].tolist())
+        count = next_best(field.slot, place, winners, bids, found)
+        runners_up = tuple(found[:count].tolist())
         line = min(line, runners_up_line(candidates, field.slot, field.least, runners_up))
         awards.append(
             Award(

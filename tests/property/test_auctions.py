@@ -14,9 +14,11 @@ from engine.auctions import vcg
 from engine.auctions.base import LINE_CLOSED, Award, Outcome
 from engine.auctions.feasibility import ranked
 from engine.auctions.vcg_search import Search
+from engine.auctions.vcg_shortlist import room
 from engine.limits import IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
 from tests.oracle import auction as oracle
 from tests.oracle import auction_tables as engine
+from tests.oracle import vcg_shortlist_plain
 from tests.oracle.auction import Ad, Auction, Slot
 
 KINDS: Final = ("first_price", "gsp", "vcg")
@@ -237,23 +239,42 @@ def test_short_list_loses_no_optimum(chance: Random) -> None:
     )
     run = engine.run_tiers(auction)[0]
     short = fields(run, auction)
-    every = [dataclasses.replace(field, contenders=field.ranking.tolist()) for field in short]
-    assume(any(len(field.contenders) < len(field.ranking) for field in short))
+    free = np.ones(len(run.ads), np.bool_)
+    every = [dataclasses.replace(field, contenders=ranked(run.candidates, field.slot, free)) for field in short]
+    assume(any(len(field.contenders) < len(all_of.contenders) for field, all_of in zip(short, every, strict=True)))
     found = [searched(run, chosen, auction) for chosen in (short, every)]
     assert found[0] == found[1]
 
 
+@OFTEN
+@given(chance=quick_chance)
+def test_short_lists_are_those_of_the_plain_rules(chance: Random) -> None:
+    """Rows and line, with all candidates free and with some held back by ads of earlier tiers."""
+    count = chance.randint(1, 5)
+    auction = dataclasses.replace(
+        some_auction(chance, "vcg"),
+        slots=tuple(Slot(position=k) for k in range(count)),
+        ads=some_ads(chance, slots=count, ads_max=40, tiers=("standard",)),
+    )
+    run = engine.run_tiers(auction)[0]
+    free = np.array([chance.random() < 0.9 for _ in run.ads], np.bool_)
+    ads_max, least = chance.randint(1, count), chance.randint(0, 3)
+    bids = vcg._bids(run.candidates, free)
+    for slot in range(count):
+        field = vcg._field(slot, least, ads_max, bids, room(len(run.ads), ads_max))
+        ranking = ranked(run.candidates, slot, free)
+        plain = vcg_shortlist_plain.short_list(run.candidates, slot, ranking, least=least, ads_max=ads_max)
+        assert (field.contenders.tolist(), field.line) == plain
+
+
 def fields(run: engine.Run, auction: Auction) -> list[vcg.Field]:
-    free = np.ones(len(run.ads), np.bool_)
     ads_max = min(len(auction.slots), auction.ads_max)
-    return [
-        vcg._field(run.candidates, slot, 0, ranked(run.candidates, slot, free), ads_max)
-        for slot in range(len(auction.slots))
-    ]
+    bids = vcg._bids(run.candidates, np.ones(len(run.ads), np.bool_))
+    return [vcg._field(slot, 0, ads_max, bids, room(len(run.ads), ads_max)) for slot in range(len(auction.slots))]
 
 
 def searched(run: engine.Run, chosen: list[vcg.Field], auction: Auction) -> tuple[tuple[int, ...], list[int]]:
-    options = vcg._options(run.candidates, chosen)
+    options = vcg._options(vcg._bids(run.candidates, np.ones(len(run.ads), np.bool_)), chosen)
     search = Search(
         options=options,
         too_near=[0] * len(chosen),
