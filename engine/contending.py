@@ -16,17 +16,17 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
 
     Returns as ``scan`` does: DONE, or what to see to before the next call.
     """
-    state, order = walk.state, walk.order
+    state, rows = walk.state, len(walk.order)
     while True:
         if state[col.RANKED] != state[col.POOLED]:
             state[col.LINE] = rank(state[col.POOLED], auction, contest)
             state[col.RANKED] = state[col.POOLED]
-        if state[col.NEXT] == len(order):
+        if state[col.NEXT] == rows:
             return DONE
-        if reach_of(order[state[col.NEXT]], query) < state[col.LINE]:
+        if reach_of(state[col.NEXT], query) < state[col.LINE]:
             return DONE
         if state[col.NEXT] >= state[col.UNTIL]:
-            state[col.UNTIL] = min(state[col.NEXT] + state[col.CHUNK], len(order))
+            state[col.UNTIL] = min(state[col.NEXT] + state[col.CHUNK], rows)
             state[col.CHUNK] *= 2
         status = scan(state[col.LINE], query, walk, contest.pool, contest.values)
         if status != DONE:

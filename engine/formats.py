@@ -280,7 +280,7 @@ def answers(needs: Sequence[Need], parts: Sequence[Part]) -> list[int | None]:
 
 def fits(shape: Shape, formats: Sequence[Signature]) -> int:
     """FITS when any format does; otherwise how near the nearest one came: SIZE_MISMATCH or FORMAT_MISMATCH."""
-    codes = [_fit(shape, form) for form in formats]
+    codes = [fit(shape, form) for form in formats]
     if FITS in codes:
         return FITS
     return SIZE_MISMATCH if SIZE_MISMATCH in codes else FORMAT_MISMATCH
@@ -288,7 +288,7 @@ def fits(shape: Shape, formats: Sequence[Signature]) -> int:
 
 def chosen_format(spec: ImpSpec, formats: Sequence[Signature]) -> int | None:
     """The index of the format to show: the first that fits, in the creative's own order."""
-    return next((index for index, form in enumerate(formats) if _fit(spec.shape, form) == FITS), None)
+    return next((index for index, form in enumerate(formats) if fit(spec.shape, form) == FITS), None)
 
 
 @functools.lru_cache(maxsize=IMP_KINDS_KEPT)
@@ -300,8 +300,8 @@ def _fits_of(_shape: Shape) -> dict[Signature, int]:
     return {}
 
 
-def _fit(shape: Shape, form: Signature) -> int:
-    """How a format fits a shape."""
+def fit(shape: Shape, form: Signature) -> int:
+    """How a format fits a shape: FITS, SIZE_MISMATCH or FORMAT_MISMATCH."""
     kept = _fits_of(shape)
     found = kept.get(form)
     if found is None:

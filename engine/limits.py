@@ -49,9 +49,14 @@ PARTS_KEPT = 16_384  # kinds of assets of creatives (role, length, size, type), 
 PATHS_KEPT = 4_096  # sets of paths that conditions read, for which it is remembered whether one is personal
 PATTERN_TEXT_KEPT_CHARS_MAX = 128  # texts so long, that come again, are not searched again
 PATTERN_ANSWERS_KEPT = 16_384  # pairs of pattern and text
+PATTERN_SET_INSTRUCTIONS_MAX = 1_024  # of the automata of patterns that are searched for together
+PATTERN_SET_MEMORY_BYTES_MAX = 1_048_576  # of such a set and its automaton
+PATTERN_SETS_KEPT = 64
+PATTERN_SET_TEXT_CHARS_MAX = 512  # of a text that sets search: the worst set found took 60 us a character
 TEST_ANSWERS_KEPT_BYTES = 4_000_000  # answers to tests kept by an index, one byte each
+SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is held against in one stretch, 1 us each
 VERDICT_ROWS_MAX = 256  # of the latest things asked of a facet (sizes, blocked lists): more than a request has slots
-POOL_ROWS_MIN = 128  # room for candidates at first
+POOL_ROWS_MIN = 1_024  # room for candidates at first: making more costs as much as finding them
 NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further ones would hold is tested
 

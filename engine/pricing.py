@@ -46,13 +46,13 @@ IMPRESSION: Final = EVENTS.index("impression")
 class Priced:
     """One segment under one policy and one set of models.
 
-    ``table``: the rows as compiled code reads them; no request makes a row worth more than its ``BOUND``. ``order``:
-    for each tier group its rows in falling order of their bound. ``models``: in the order of PREDICTIONS, their rows of
+    For each tier group ``order``: its rows in falling order of their bound, which no request makes a row worth more than;
+    and ``tables``: these rows as compiled code reads them, in that order. ``models``: in the order of PREDICTIONS, their rows of
     ``layout.py`` without what a request adds; ``weighers``, by number, tell that. ``others``: models that are no sums.
     """
 
-    table: Table
     order: Sequence[Ints]
+    tables: Sequence[Table]
     models: Ints
     weighers: Sequence[tuple[int, Weigher]]
     others: Sequence[tuple[int, Model, Prepared]]
@@ -134,12 +134,22 @@ def _price(
     )
     worth = [bid, cap, bound, _label_bits(segment, policy.policy.exclusion_labels), standing]
     sums = linear_columns(len(segment), models, prepared)
-    table = Table(
+    whole = Table(
         codes=segment.codes, keys=segment.keys, worth=np.stack(worth, axis=1), base=sums.base, crossed=sums.crossed
     )
+    orders = np.split(order, [segment.house_from])
     return Priced(
-        table=table,
-        order=np.split(order, [segment.house_from]),
+        order=orders,
+        tables=[
+            Table(
+                codes=whole.codes[rows],
+                keys=whole.keys[rows],
+                worth=whole.worth[rows],
+                base=whole.base[rows],
+                crossed=whole.crossed[rows],
+            )
+            for rows in orders
+        ],
         models=sums.models,
         weighers=sums.weighers,
         others=sums.others,

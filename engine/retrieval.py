@@ -14,7 +14,6 @@ from engine import layout as col
 from engine.auctions.standing import Contest
 from engine.contending import contend
 from engine.deals import seat_listed
-from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, Shape, Signature, fits
 from engine.layout import CANDIDATE, Ints, Verdicts
 from engine.limits import CHUNK_ROWS_MIN, NEEDS_MAX
 from engine.pool import Asking, Pool
@@ -36,15 +35,10 @@ _ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
     col.NEED_SEAT: lambda segment: segment.asked_seats,
     col.NEED_DEALS: lambda segment: segment.asked_deals,
 }
-_FIT_VERDICTS: Final = {
-    FITS: CANDIDATE,
-    FORMAT_MISMATCH: int(Reason.FORMAT_MISMATCH),
-    SIZE_MISMATCH: int(Reason.SIZE_MISMATCH),
-}
 
 
 class PartQuery:
-    """One question put to one part of the catalog: all that ``scan.py`` reads of both.
+    """One question put to one part of the catalog: all that ``scan.py`` reads of both. ``numbers``: for each tier group.
 
     Good until the part is asked the next question: the index and the tables of verdicts are worked on in place.
     """
@@ -57,31 +51,30 @@ class PartQuery:
         index = part.segment.index
         self._ask: Final = asking.ask.copy()
         self._slots: Final = asking.slots.copy()
-        clauses = index.ask(question.attributes, question.controls.groups)
+        self.clauses: Final = index.ask(question.attributes, question.controls.groups)
         self._ask[col.PART] = number
         self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
-        table = self.priced.table
-        self.numbers: Final = Query(
-            ask=self._ask,
-            slots=self._slots,
-            table=table._replace(base=table.base.copy()) if self.priced.others else table,
-            judged=self._judge(),
-            conditions=index.conditions,
-            clauses=clauses,
-            heard=heard(self.priced.models, self.priced.weighers, question.attributes),
-        )
-
-    def score_others(self, rows: Ints) -> None:
-        """Have the models that are no sums score rows that are about to be passed."""
-        for number, model, prepared in self.priced.others:
-            self.numbers.table.base[rows, number] = model.score(prepared, rows, self.question.attributes)
+        judged = self._judge()
+        heard_of = heard(self.priced.models, self.priced.weighers, question.attributes)
+        self.numbers: Final = [
+            Query(
+                ask=self._ask,
+                slots=self._slots,
+                table=table._replace(base=table.base.copy()) if self.priced.others else table,
+                judged=judged,
+                conditions=index.conditions,
+                clauses=self.clauses,
+                heard=heard_of,
+            )
+            for table in self.priced.tables
+        ]
 
     def _judge(self) -> Judged:
         """The tables of verdicts; which of their rows the question asks for goes into ``ask`` and ``slots``."""
         segment, question = self.segment, self.question
         for number, slot in enumerate(question.slots):
             shape, battr = slot.spec.shape, slot.spec.battr
-            self._slots[number, col.SHAPE] = segment.asked_formats.row(shape, _by_format(shape))
+            self._slots[number, col.SHAPE] = segment.asked_formats.shown(shape)
             if slot.offers is not None:
                 self._slots[number, col.OFFERS] = segment.asked_deals.offered(slot.offers)
             if battr:
@@ -114,7 +107,7 @@ class PartQuery:
         question = self.question
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
-                self.segment.index.answer(code, question.attributes, question.controls.groups, self.numbers.clauses)
+                self.segment.index.answer(code, question.attributes, question.controls.groups, self.clauses)
             else:
                 _ASKED[kind](self.segment).settle(row, code)
 
@@ -124,6 +117,7 @@ class TierScan:
 
     def __init__(self, query: PartQuery, tier_group: int) -> None:
         self.query: Final = query
+        self.numbers: Final = query.numbers[tier_group]
         order = query.priced.order[tier_group]
         self.walk: Final = Walk(
             order=order,
@@ -139,29 +133,35 @@ class TierScan:
         place = self.walk.state.item(col.NEXT)
         if place >= len(self.walk.order):
             return INT64_MIN
-        found = self.query.priced
-        return found.table.worth.item(self.walk.order.item(place), col.BOUND) + found.user_value_max_nanos
+        bound: int = self.numbers.table.worth.item(place, col.BOUND)
+        return bound + self.query.priced.user_value_max_nanos
 
     def pull(self, pool: Pool, rows: int, line: int) -> None:
         """Pass so many rows, or until none can reach the line; candidates among them come into the pool."""
-        order, state = self.walk.order, self.walk.state
+        state = self.walk.state
         begin = state.item(col.NEXT)
-        state[col.UNTIL] = min(begin + rows, len(order))
+        state[col.UNTIL] = min(begin + rows, len(self.walk.order))
         state[col.POOLED] = pool.count
-        self.query.score_others(order[begin : state.item(col.UNTIL)])
-        while (status := scan(line, self.query.numbers, self.walk, pool.rows, pool.values)) != DONE:
+        self._score_others(slice(begin, state.item(col.UNTIL)))
+        while (status := scan(line, self.numbers, self.walk, pool.rows, pool.values)) != DONE:
             if status == FULL:
                 pool.grow()
             else:
                 self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
         pool.count = state.item(col.POOLED)
 
+    def _score_others(self, places: slice) -> None:
+        """Have the models that are no sums score rows that are about to be passed."""
+        rows, request = self.walk.order[places], self.query.question.attributes
+        for number, model, prepared in self.query.priced.others:
+            self.numbers.table.base[places, number] = model.score(prepared, rows, request)
+
     def contend(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
         """Pass rows and rank the candidates in turns until no row left can reach the line; returns that line.
 
         ``tables``: the contest over the pool as it stands; the pool has new tables once it has grown.
         """
-        state, numbers = self.walk.state, self.query.numbers
+        state, numbers = self.walk.state, self.numbers
         state[col.UNTIL], state[col.CHUNK] = 0, CHUNK_ROWS_MIN
         state[col.POOLED], state[col.RANKED] = pool.count, -1
         contest = tables()
@@ -190,8 +190,7 @@ class TierScan:
 
     def count(self, line: int, counts: Ints) -> None:
         """Add to ``counts`` the reasons of all rows that reach the line (D12)."""
-        priced = self.query.priced
-        tally(line, priced.user_value_max_nanos, priced.table.worth, self.walk, counts)
+        tally(line, self.query.priced.user_value_max_nanos, self.numbers.table.worth, self.walk, counts)
 
 
 def _schedule(segment: Segment, now_ms: int) -> Verdicts:
@@ -201,10 +200,6 @@ def _schedule(segment: Segment, now_ms: int) -> Verdicts:
         state = segment.schedules.state(now_ms)
         held = segment.schedule_cache = (state.from_ms, state.until_ms, _SCHEDULE_VERDICTS[state.values])
     return held[2]
-
-
-def _by_format(shape: Shape) -> Judge[tuple[Signature, ...]]:
-    return lambda own: _FIT_VERDICTS[fits(shape, own)]
 
 
 def _by_attribute(battr: tuple[int, ...]) -> Judge[tuple[int, ...]]:

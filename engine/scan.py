@@ -36,8 +36,9 @@ _LIMIT, _STEP = 20_000_000, 1_000  # micro-logits, as in models/sigmoid.py
 
 
 class Table(NamedTuple):
-    """The rows of a segment under a policy (``layout.py``). ``base``, [rows, 6], and ``crossed``, int32[rows, any]:
-    what each model knows of a row, the second as places in ``Heard.weights``.
+    """The rows of one tier group of a segment under a policy, in the order in which they are scanned: memory is then read
+    from front to back (``layout.py``). ``base``, [rows, 6], and ``crossed``, int32[rows, any]: what each model knows of
+    a row, the second as places in ``Heard.weights``.
     """
 
     codes: Codes
@@ -84,7 +85,9 @@ class Query(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Where a scan is: ``state`` and ``needs`` as in ``layout.py``; ``reasons``, by place of ``order``, of rows passed."""
+    """Where a scan is: ``state`` and ``needs`` as in ``layout.py``; ``order``: for each row of the table its place in the
+    segment, which ``alive`` goes by; ``reasons`` of the rows passed.
+    """
 
     order: Ints
     alive: Words
@@ -269,11 +272,11 @@ def reach_of(row: int, query: Query) -> int:
 
 
 @compiled
-def enter(row: int, place: int, query: Query, pool: Ints) -> None:
+def enter(row: int, place: int, query: Query, walk: Walk, pool: Ints) -> None:
     """What the pool says of a candidate beside its values."""
     table = query.table
     pool[place, col.P_PART] = query.ask[col.PART]
-    pool[place, col.P_ROW] = row
+    pool[place, col.P_ROW] = walk.order[row]
     pool[place, col.P_REACH] = reach_of(row, query)
     pool[place, col.P_LINE_ITEM] = table.keys[row, col.LINE_ITEM]
     pool[place, col.P_ADVERTISER] = table.keys[row, col.ADVERTISER]
@@ -284,7 +287,8 @@ def enter(row: int, place: int, query: Query, pool: Ints) -> None:
 @compiled
 def judge(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
     """A row's first reason, DEAD, CANDIDATE or UNKNOWN; what it is worth stands at the end of the pool."""
-    if not (walk.alive[row >> 6] >> np.uint64(row & 63)) & np.uint64(1):
+    own = walk.order[row]
+    if not (walk.alive[own >> 6] >> np.uint64(own & 63)) & np.uint64(1):
         return DEAD
     reason = refusal(row, query, walk)
     if reason != CANDIDATE:
@@ -301,10 +305,10 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
 
     Returns DONE; NEEDS: find out what ``walk.needs`` asks for first; FULL: come again with a larger pool.
     """
-    state, order = walk.state, walk.order
+    state = walk.state
     state[col.NEEDED] = 0
     while state[col.NEXT] < state[col.UNTIL]:
-        row = order[state[col.NEXT]]
+        row = state[col.NEXT]
         if reach_of(row, query) < line:
             return DONE
         if state[col.POOLED] == len(pool):
@@ -314,9 +318,9 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
             look_ahead(line, query, walk)
             return NEEDS
         if reason == CANDIDATE:
-            enter(row, state[col.POOLED], query, pool)
+            enter(row, state[col.POOLED], query, walk, pool)
             state[col.POOLED] += 1
-        walk.reasons[state[col.NEXT]] = reason
+        walk.reasons[row] = reason
         state[col.NEXT] += 1
     return DONE
 
@@ -325,8 +329,7 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
 def look_ahead(line: int, query: Query, walk: Walk) -> None:
     """Gather what the rows after a missing verdict need, too."""
     state = walk.state
-    for place in range(state[col.NEXT] + 1, state[col.UNTIL]):
-        row = walk.order[place]
+    for row in range(state[col.NEXT] + 1, state[col.UNTIL]):
         if reach_of(row, query) < line or state[col.NEEDED] == len(walk.needs):
             return
         refusal(row, query, walk)
@@ -335,9 +338,8 @@ def look_ahead(line: int, query: Query, walk: Walk) -> None:
 @compiled
 def tally(line: int, user_value_max: int, worth: Ints, walk: Walk, counts: Ints) -> None:
     """Count the reasons of all rows passed that reach the line."""
-    for place in range(walk.state[col.NEXT]):
-        row = walk.order[place]
+    for row in range(walk.state[col.NEXT]):
         if worth[row, col.BOUND] + user_value_max < line:
             return
-        if walk.reasons[place] >= 0:
-            counts[walk.reasons[place]] += 1
+        if walk.reasons[row] >= 0:
+            counts[walk.reasons[row]] += 1

@@ -20,6 +20,7 @@ from engine import layout
 from engine.bitmaps import Words, pack
 from engine.deals import DealTable, OwnDeals
 from engine.dsa import RENDERED, TOLD
+from engine.format_table import FormatTable
 from engine.formats import Signature
 from engine.models.base import RowFacts
 from engine.rows import Row
@@ -183,7 +184,7 @@ class Segment:
         self.keys: Final = np.stack(
             [self.numbers["line_item_key"], self.numbers["advertiser_key"], self.ad_key.view(np.int64)], axis=1
         )
-        self.asked_formats: Final = VerdictTable(self.formats.values)
+        self.asked_formats: Final = FormatTable(self.formats.values)
         self.asked_categories: Final = VerdictTable(self.categories.values)
         self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
         self.asked_attributes: Final = VerdictTable(self.attr.values)

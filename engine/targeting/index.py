@@ -10,7 +10,7 @@ grows with the number of paths and with the clauses that are asked for, never wi
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Generator, Hashable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -24,7 +24,9 @@ from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
+from engine.targeting.patterns import SearchSet, search_set, search_sets
 from engine.targeting.tables import LanesOfPath, LaneTables, assemble
+from engine.targeting.tree import Pattern
 from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
@@ -37,11 +39,19 @@ _VALUES_PER_CONDITION = 20  # a condition that lists more values than that count
 
 
 class Tested(NamedTuple):
-    """The tests of one path: numbers ``first`` to ``after``."""
+    """The tests of one path: numbers ``first`` to ``after``. ``together``: by number, the patterns it is searched for with."""
 
     parts: tuple[str, ...]
     first: int
     after: int
+    together: Mapping[int, "Together"]
+
+
+class Together(NamedTuple):
+    """Tests for patterns, searched for in one go."""
+
+    numbers: Ints
+    searches: SearchSet
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,14 +115,26 @@ class TargetingIndex:
         if clauses.answers[test] == UNKNOWN:
             tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
             value = at_path(attributes, tested.parts)
-            answer = clauses.answers[test] = holds(self._compiled.tests[test].node, value, groups)
+            answered = self._answer(test, tested, value, groups, clauses.answers)
             if _comes_again(value):
-                self._kept_of(tested, value)[test - tested.first] = answer
+                self._kept_of(tested, value)[answered - tested.first] = clauses.answers[answered]
+
+    def _answer(self, test: int, tested: Tested, value: object, groups: Groups, answers: Verdicts) -> int | Ints:
+        """Answer a test, and those that cost nothing more; returns the numbers of all of them."""
+        together = tested.together.get(test)
+        if together is not None and isinstance(value, str):
+            found = together.searches.found(value)
+            if found is not None:
+                answers[together.numbers] = 0
+                answers[together.numbers[found]] = 1
+                return together.numbers
+        answers[test] = holds(self._compiled.tests[test].node, value, groups)
+        return test
 
     def _answered(self, attributes: Attributes) -> Verdicts:
         """The answers that are known from former requests with the same values; UNKNOWN for all other tests."""
         answers, kept = self._untold.copy(), self._kept
-        for parts, first, after in self._compiled.tested:
+        for parts, first, after, _ in self._compiled.tested:
             value = at_path(attributes, parts)
             if _comes_again(value) and (held := kept.get((first, type(value), value))) is not None:
                 answers[first:after] = held
@@ -180,9 +202,23 @@ def _by_path(tests: Sequence[Test]) -> Iterator[Tested]:
     """Where the tests of each path lie, once they are sorted by it."""
     first = 0
     for parts, of_path in itertools.groupby(tests, key=lambda test: test.parts):
-        after = first + len(list(of_path))
-        yield Tested(parts=parts, first=first, after=after)
-        first = after
+        own = list(of_path)
+        yield Tested(parts=parts, first=first, after=first + len(own), together=_together(first, own))
+        first += len(own)
+
+
+def _together(first: int, tests: Sequence[Test]) -> Mapping[int, Together]:
+    """The patterns among the tests of a path, numbered from ``first``, in sets. Those that fold are no part of any."""
+    patterns = [(place, test.node) for place, test in enumerate(tests, first) if isinstance(test.node, Pattern)]
+    plain = [(number, node) for number, node in patterns if not node.fold]
+    found: dict[int, Together] = {}
+    for stretch in search_sets([node.found for _, node in plain]):
+        if len(stretch) > 1:
+            own = plain[stretch.start : stretch.stop]
+            numbers = np.array([number for number, _ in own], np.int64)
+            together = Together(numbers=numbers, searches=search_set(tuple(node.source for _, node in own)))
+            found.update(dict.fromkeys(numbers.tolist(), together))
+    return found
 
 
 def _comes_again(value: object) -> bool:

@@ -6,9 +6,9 @@ array, and the root is asked about the attributes of a request. ``$ne``, ``$nin`
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
+from engine.targeting.patterns import Search
 from engine.targeting.values import Scalar
 
 # Of a field that the others determine: two nodes that differ in nothing else ask the same.
@@ -79,7 +79,7 @@ class Pattern:
 
     source: str
     fold: bool
-    found: Callable[[str], bool] = dataclasses.field(metadata=DERIVED)
+    found: Search = dataclasses.field(metadata=DERIVED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)

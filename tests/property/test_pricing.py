@@ -109,9 +109,10 @@ def test_values_are_those_of_unbounded_integers(
     columns = priced(part.segment, asked.policy, world.controls)
     result = run_auctions(asked, exhaustive=True)[0]
     (scan,) = result.scans
-    worth, pool = columns.table.worth, Pool(2)
+    worth, pool = scan.numbers.table.worth, Pool(2)
+    places = dict(zip(scan.walk.order.tolist(), range(len(offers)), strict=True))
     for number, (event, amount, currency) in enumerate(offers):
-        row = part.segment.position[f"ad{number}"]
+        row = places[part.segment.position[f"ad{number}"]]
         exact = exact_bid(event, amount, {"USD": PPB, "EUR": eur, "JPY": RATE_PPB_MAX, "XXX": 0}[currency])
         bid = worth.item(row, col.BID)
         assert bid in (0, exact)  # 0 where it cannot be had in the policy's currency
@@ -121,7 +122,7 @@ def test_values_are_those_of_unbounded_integers(
         assert 0 <= money <= IMPRESSION_VALUE_NANOS_MAX
         assert worth[row, col.BOUND] == -(-money * quality // PPM)
         u = lambda_nanos * user_value // PPM
-        by_value(row, 0, scan.query.numbers, pool.rows, pool.values)
+        by_value(row, 0, scan.numbers, pool.rows, pool.values)
         for slot, f in enumerate((PPM, PPM if event == "impression" else effect)):
             n = cap * f // PPM
             m = bid * n // PPB
