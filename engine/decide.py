@@ -80,8 +80,12 @@ def conclude(auctioned: Auctioned, /, *, duplicate: bool) -> Decision:
     """Write down what came of it."""
     asked, results, why = auctioned.asked, auctioned.results, auctioned.why
     if auctioned.refusal is not None:
-        return unfilled(asked, auctioned.refusal, results, why, duplicate=duplicate)
-    return filled(asked, results, why, duplicate=duplicate)
+        decision = unfilled(asked, auctioned.refusal, results, why, duplicate=duplicate)
+    else:
+        decision = filled(asked, results, why, duplicate=duplicate)
+    for result in results:
+        result.pool.leave()
+    return decision
 
 
 def not_auctioned(asked: Asked) -> Nbr | None:

@@ -9,7 +9,7 @@ import numpy as np
 from engine import layout as col
 from engine.auctions.contract import Award, Candidates, Outcome, Placed, Slots
 from engine.layout import Ints
-from engine.limits import POOL_ROWS_MIN
+from engine.limits import POOL_ROWS_KEPT_MAX, POOL_ROWS_MIN, POOLS_KEPT, SLOTS_MAX
 
 SIGN: Final = np.uint64(1 << 63)
 
@@ -33,16 +33,27 @@ class Pool:
 
     def __init__(self, slots: int) -> None:
         self.count = 0
-        self.rows: Ints = np.empty((POOL_ROWS_MIN, col.POOL), np.int64)
-        self.values: Ints = np.empty((POOL_ROWS_MIN, slots, col.VALUE), np.int64)
+        self._slots: Final = slots
+        self._room: Room | None = _SPARE.pop() if _SPARE else Room(POOL_ROWS_MIN)
+        self.rows, self.values = self._room.tables(slots)
 
     def __len__(self) -> int:
         return self.count
 
     def grow(self) -> None:
         """Twice the room."""
-        self.rows = np.concatenate((self.rows, np.empty_like(self.rows)))
-        self.values = np.concatenate((self.values, np.empty_like(self.values)))
+        rows, values = self.rows, self.values
+        self._room = Room(2 * len(rows))
+        self.rows, self.values = self._room.tables(self._slots)
+        self.rows[: len(rows)], self.values[: len(rows)] = rows, values
+
+    def leave(self) -> None:
+        """Let the next one have the room: to be called when nobody will look at the candidates again."""
+        room, self._room = self._room, None
+        if room is not None and len(_SPARE) < POOLS_KEPT and len(room.rows) <= POOL_ROWS_KEPT_MAX:
+            _SPARE.append(room)
+        self.rows, self.values = self.rows[:0], self.values[:0]
+        self.count = 0
 
     def candidates(self) -> Candidates:
         """The candidates as auctions that are not compiled see them."""
@@ -62,6 +73,22 @@ class Pool:
             labels=rows[:, col.P_LABELS],
             tie=rows[:, col.P_TIE].astype(np.uint64) ^ SIGN,
         )
+
+
+class Room:
+    """Memory for the candidates of as many slots as there can be: asking for it anew costs as much as filling it."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows: Final[Ints] = np.empty((rows, col.POOL), np.int64)
+        self._values: Final[Ints] = np.empty(rows * SLOTS_MAX * col.VALUE, np.int64)
+
+    def tables(self, slots: int) -> tuple[Ints, Ints]:
+        """``rows`` and ``values`` of a pool; what stands in them is of no meaning."""
+        count = len(self.rows)
+        return self.rows, self._values[: count * slots * col.VALUE].reshape(count, slots, col.VALUE)
+
+
+_SPARE: Final[list[Room]] = []
 
 
 def awards_table(outcome: Outcome, slots: int) -> Ints:

@@ -10,7 +10,7 @@ grows with the number of paths and with the clauses that are asked for, never wi
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -18,33 +18,31 @@ from numpy.typing import NDArray
 
 from engine.bitmaps import pack
 from engine.layout import UNKNOWN, Ints, Verdicts, Words
-from engine.limits import INDEX_LANES_MAX, TEST_ANSWERS_KEPT_BYTES
+from engine.limits import INDEX_LANES_MAX, PATTERN_SETS_AHEAD, TEST_ANSWERS_KEPT_BYTES
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
 from engine.targeting.patterns import SearchSet, search_set, search_sets
-from engine.targeting.tables import LanesOfPath, LaneTables, assemble
+from engine.targeting.tables import Kept, LanesOfPath, LaneTables, assemble
 from engine.targeting.tree import Pattern
-from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path
+from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path, comes_again
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
 SLICE_CONDITIONS = 500
-KEPT_CHARS_MAX = 128  # values for which answers to tests are kept
-KEPT_INT_MAX = 1 << 63
 KEPT_OVERHEAD_BYTES = 400  # of one value, about
 
 _VALUES_PER_CONDITION = 20  # a condition that lists more values than that counts for more in a slice
 
 
 class Tested(NamedTuple):
-    """The tests of one path: numbers ``first`` to ``after``. ``together``: by number, the patterns it is searched for with."""
+    """The tests of one path: numbers ``first`` to ``after``. ``sets``: patterns among them that are searched for together."""
 
     parts: tuple[str, ...]
     first: int
     after: int
-    together: Mapping[int, "Together"]
+    sets: tuple["Together", ...]
 
 
 class Together(NamedTuple):
@@ -52,6 +50,14 @@ class Together(NamedTuple):
 
     numbers: Ints
     searches: SearchSet
+
+    def answer(self, text: str, answers: Verdicts) -> bool:
+        """Answer all of them, or, False, none: where each has to be asked by itself."""
+        found = self.searches.found(text)
+        if found is not None:
+            answers[self.numbers] = 0
+            answers[self.numbers[found]] = 1
+        return found is not None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,12 +79,13 @@ class _Compiled:
 class TargetingIndex:
     """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
 
-    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_untold")
+    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
+        self._located: Kept = {}
         self._untold = np.full(len(self._compiled.tests), UNKNOWN, np.int8)
         self._groups = NO_GROUPS  # those that the kept answers were given under
 
@@ -108,7 +115,8 @@ class TargetingIndex:
         if groups is not self._groups:
             self._groups = groups
             self._forget()
-        return compiled.tables.ask(attributes, groups, compiled.exists, self._answered(attributes))
+            self._located.clear()
+        return compiled.tables.ask(attributes, groups, compiled.exists, self._answered(attributes), self._located)
 
     def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
         """See ``Matcher``."""
@@ -116,28 +124,30 @@ class TargetingIndex:
             tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
             value = at_path(attributes, tested.parts)
             answered = self._answer(test, tested, value, groups, clauses.answers)
-            if _comes_again(value):
+            if comes_again(value):
                 self._kept_of(tested, value)[answered - tested.first] = clauses.answers[answered]
 
     def _answer(self, test: int, tested: Tested, value: object, groups: Groups, answers: Verdicts) -> int | Ints:
         """Answer a test, and those that cost nothing more; returns the numbers of all of them."""
-        together = tested.together.get(test)
-        if together is not None and isinstance(value, str):
-            found = together.searches.found(value)
-            if found is not None:
-                answers[together.numbers] = 0
-                answers[together.numbers[found]] = 1
-                return together.numbers
+        if isinstance(value, str):
+            for together in tested.sets:
+                if test in together.numbers and together.answer(value, answers):
+                    return together.numbers
         answers[test] = holds(self._compiled.tests[test].node, value, groups)
         return test
 
     def _answered(self, attributes: Attributes) -> Verdicts:
-        """The answers that are known from former requests with the same values; UNKNOWN for all other tests."""
+        """The answers known from former requests with the same values, and those that are had for less than a scan that has to
+        ask for them; UNKNOWN for all other tests.
+        """
         answers, kept = self._untold.copy(), self._kept
-        for parts, first, after, _ in self._compiled.tested:
-            value = at_path(attributes, parts)
-            if _comes_again(value) and (held := kept.get((first, type(value), value))) is not None:
-                answers[first:after] = held
+        for tested in self._compiled.tested:
+            value = at_path(attributes, tested.parts)
+            if comes_again(value) and (held := kept.get((tested.first, type(value), value))) is not None:
+                answers[tested.first : tested.after] = held
+            elif isinstance(value, str) and len(tested.sets) <= PATTERN_SETS_AHEAD:
+                for together in tested.sets:
+                    together.answer(value, answers)
         return answers
 
     def _kept_of(self, tested: Tested, value: object) -> Verdicts:
@@ -203,29 +213,19 @@ def _by_path(tests: Sequence[Test]) -> Iterator[Tested]:
     first = 0
     for parts, of_path in itertools.groupby(tests, key=lambda test: test.parts):
         own = list(of_path)
-        yield Tested(parts=parts, first=first, after=first + len(own), together=_together(first, own))
+        yield Tested(parts=parts, first=first, after=first + len(own), sets=tuple(_together(first, own)))
         first += len(own)
 
 
-def _together(first: int, tests: Sequence[Test]) -> Mapping[int, Together]:
+def _together(first: int, tests: Sequence[Test]) -> Iterator[Together]:
     """The patterns among the tests of a path, numbered from ``first``, in sets. Those that fold are no part of any."""
     patterns = [(place, test.node) for place, test in enumerate(tests, first) if isinstance(test.node, Pattern)]
     plain = [(number, node) for number, node in patterns if not node.fold]
-    found: dict[int, Together] = {}
     for stretch in search_sets([node.found for _, node in plain]):
         if len(stretch) > 1:
             own = plain[stretch.start : stretch.stop]
             numbers = np.array([number for number, _ in own], np.int64)
-            together = Together(numbers=numbers, searches=search_set(tuple(node.source for _, node in own)))
-            found.update(dict.fromkeys(numbers.tolist(), together))
-    return found
-
-
-def _comes_again(value: object) -> bool:
-    """Whether answers are kept for a value: a short text, a number, a truth or nothing at all."""
-    if isinstance(value, str):
-        return len(value) <= KEPT_CHARS_MAX
-    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < KEPT_INT_MAX)
+            yield Together(numbers=numbers, searches=search_set(tuple(node.source for _, node in own)))
 
 
 def _starts(counts: Ints) -> Ints:

@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Generator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.layout import Codes, Verdicts, Words
-from engine.targeting.clauses import Asks
+from engine.limits import LOCATED_KEPT
 from engine.targeting.lanes import MembershipLane, RangeLane
-from engine.targeting.values import Attributes, Groups, at_path
-from engine.targeting.words import Clauses, Memberships, choose_rows
+from engine.targeting.values import Attributes, Groups, at_path, comes_again
+from engine.targeting.words import Asked, Clauses, Memberships, choose_rows
 
 S = TypeVar("S", bound=np.generic)
 
@@ -25,42 +25,63 @@ class LanesOfPath:
     ranges: tuple[RangeLane, ...]
 
 
+class Located(NamedTuple):
+    """What a value is to the lanes of its path: ``slots`` of the values that they name, those of each lane of memberships
+    from ``spans``, two for each; and for each lane of ranges its stretch.
+    """
+
+    slots: Sequence[int]
+    spans: Sequence[int]
+    stretches: Sequence[int]
+
+
+Kept = dict[tuple[int, type, object], Located]  # by path, type and value
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LaneTables:
     """Lanes are numbered in the order of ``paths``, those of memberships and those of ranges each.
 
-    ``first``, ``last``, ``turned`` and ``orderless`` have a row for each lane of ranges.
+    ``path_of``: of each lane of memberships the number of its path. ``first``, ``last``, ``turned`` and ``orderless`` have a
+    row for each lane of ranges.
     """
 
     paths: Sequence[LanesOfPath]
+    path_of: Codes
     memberships: Memberships
     first: Codes
     last: Codes
     turned: Words
     orderless: Words
 
-    def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts) -> Clauses:
-        """What a request leaves of the clauses, to be worked out."""
-        asked: list[int] = []
-        spans: list[int] = []  # two for each lane
+    def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts, kept: Kept) -> Clauses:
+        """What a request leaves of the clauses, to be worked out. ``kept``: of values that came before under these groups."""
+        slots: list[int] = []
+        spans: list[int] = []
+        bases: list[int] = []  # where the slots of each path begin
         stretches: list[int] = []
-        for path in self.paths:
+        for number, path in enumerate(self.paths):
             value = at_path(attributes, path.parts)
-            scalar, slots = type(value), None
-            for lane in path.members:
-                if lane.slots is not slots:  # else the lane before looked for the same values in the same way
-                    slots, first = lane.slots, len(asked)
-                    if scalar is list or lane.asks > Asks.ANY_OF:
-                        asked += lane.slots_of(value, groups)
-                    elif (named := slots.get(scalar)) is not None and (slot := named.get(value)) is not None:
-                        asked.append(slot)  # what slots_of comes to, for most values there are
-                    after = len(asked)
-                spans.append(first)
-                spans.append(after)
-            if path.ranges:
-                stretches += [lane.stretch_of(value) for lane in path.ranges]
-        chosen = np.empty(len(spans) // 2, np.int32)
-        choose_rows(np.array(asked, np.int32), np.array(spans, np.int32).reshape(-1, 2), self.memberships, chosen)
+            if comes_again(value):
+                key = number, type(value), value
+                located = kept.get(key)
+                if located is None:
+                    if len(kept) >= LOCATED_KEPT:
+                        kept.clear()
+                    located = kept[key] = _locate(path, value, groups)
+            else:
+                located = _locate(path, value, groups)
+            bases.append(len(slots))
+            slots += located.slots
+            spans += located.spans
+            stretches += located.stretches
+        asked = Asked(
+            slots=np.array(slots, np.int32),
+            spans=np.array(spans, np.int32).reshape(-1, 2),
+            bases=np.array(bases, np.int32),
+        )
+        chosen = np.empty(len(self.path_of), np.int32)
+        choose_rows(asked, self.path_of, self.memberships, chosen)
         return Clauses(
             exists=exists,
             lanes=self.memberships.rows,
@@ -74,6 +95,19 @@ class LaneTables:
             known=np.zeros(len(exists), np.int8),
             answers=answers,
         )
+
+
+def _locate(path: LanesOfPath, value: object, groups: Groups) -> Located:
+    found: list[int] = []
+    spans: list[int] = []
+    slots = None
+    first = 0
+    for lane in path.members:
+        if lane.slots is not slots:  # else the lane before looked for the same values in the same way
+            slots, first = lane.slots, len(found)
+            found += lane.slots_of(value, groups)
+        spans += (first, len(found))
+    return Located(slots=found, spans=spans, stretches=[lane.stretch_of(value) for lane in path.ranges])
 
 
 def assemble(paths: Sequence[LanesOfPath], clauses: int) -> Generator[None, None, LaneTables]:
@@ -100,6 +134,7 @@ def assemble(paths: Sequence[LanesOfPath], clauses: int) -> Generator[None, None
         yield
     return LaneTables(
         paths=paths,
+        path_of=np.array([number for number, path in enumerate(paths) for _ in path.members], np.int32),
         memberships=Memberships(
             rows=lanes,
             first_value=np.array(first_value, np.int32),

@@ -11,6 +11,8 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
+from engine.limits import VALUE_KEPT_CHARS_MAX
+
 Scalar: TypeAlias = str | int | float | bool | None
 
 # JSON values as orjson yields them: dict, list, str, int, float, bool, None. A key that is absent and a key that is
@@ -29,6 +31,14 @@ _DECIMAL = frozenset("0123456789+-.eE")
 _INFINITE = {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}
 _BASES = {"0x": 16, "0X": 16, "0o": 8, "0O": 8, "0b": 2, "0B": 2}
 _INDEX_DIGITS_MAX = 10
+_KEPT_INT_MAX = 1 << 63
+
+
+def comes_again(value: object) -> bool:
+    """Whether what a value is to conditions is kept for it: a short text, a number, a truth or nothing at all."""
+    if isinstance(value, str):
+        return len(value) <= VALUE_KEPT_CHARS_MAX
+    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _KEPT_INT_MAX)
 
 
 def at_path(attributes: object, parts: Sequence[str]) -> object:

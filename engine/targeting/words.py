@@ -59,14 +59,24 @@ class Memberships(NamedTuple):
     namers: Ints
 
 
+class Asked(NamedTuple):
+    """The values of a request by their numbers: those at lane i of path p are ``slots`` from ``bases[p] + spans[i]``."""
+
+    slots: Codes
+    spans: Codes
+    bases: Codes
+
+
 @compiled
-def choose_rows(asked: Codes, spans: Codes, lanes: Memberships, chosen: Codes) -> None:
-    """For each lane the row of clauses that a request's values pass: those of lane ``i`` are ``asked`` from ``spans[i]``.
+def choose_rows(request: Asked, path_of: Codes, lanes: Memberships, chosen: Codes) -> None:
+    """For each lane the row of clauses that a request's values pass. ``path_of``: the path of each lane.
+
     An unlisted value and one with a finished row have it; others turn over the bits of their namers.
     """
-    rows, finished = lanes.rows, lanes.finished
+    rows, finished, asked = lanes.rows, lanes.finished, request.slots
     for lane in range(len(chosen)):
-        first, last, base = spans[lane, 0], spans[lane, 1], lanes.first_value[lane]
+        base, begin = lanes.first_value[lane], request.bases[path_of[lane]]
+        first, last = begin + request.spans[lane, 0], begin + request.spans[lane, 1]
         if first == last:
             chosen[lane] = lane
         elif last == first + 1 and finished[base + asked[first]] >= 0:
