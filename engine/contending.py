@@ -14,20 +14,23 @@ from engine.scan import DONE, Query, Walk, reach_of, scan
 def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
     """Scan and rank in turns until no unseen row of the part can reach the line, which then stands in the state.
 
-    Returns as ``scan`` does: DONE, or what to see to before the next call.
+    It is ranked anew only where a candidate reaches the line of a slot: no other can change the outcome, the line included.
+    So turns may be short, and few rows are passed in vain. Returns as ``scan`` does: DONE, or what to see to before the next call.
     """
     state, rows = walk.state, len(walk.order)
     while True:
-        if state[col.RANKED] != state[col.POOLED]:
+        if state[col.REACHED]:
             state[col.LINE] = rank(state[col.POOLED], auction, contest)
-            state[col.RANKED] = state[col.POOLED]
+            state[col.REACHED] = 0
+            for slot in range(len(query.slots)):
+                query.slots[slot, col.SLOT_LINE] = contest.awards[slot, col.OWN_LINE]
         if state[col.NEXT] == rows:
             return DONE
         if reach_of(state[col.NEXT], query) < state[col.LINE]:
             return DONE
         if state[col.NEXT] >= state[col.UNTIL]:
             state[col.UNTIL] = min(state[col.NEXT] + state[col.CHUNK], rows)
-            state[col.CHUNK] *= 2
+            state[col.CHUNK] += state[col.CHUNK] >> 2
         status = scan(state[col.LINE], query, walk, contest.pool, contest.values)
         if status != DONE:
             return int(status)

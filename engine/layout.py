@@ -41,8 +41,9 @@ MODEL: Final = 8
 QUALITY, USER_VALUE = 4, 5  # rows of models; the billing events but the impression stand before them
 
 # slots, [slots, SLOT]. RESERVE is that of ads without a deal, LEAST the least of any; SHAPE, BLOCKED_ATTR and OFFERS are
-# rows of tables of verdicts; EFFECT is the first of five columns.
-RESERVE, LEAST, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, OFFERS, EFFECT = range(9)
+# rows of tables of verdicts; no row whose v is below SLOT_LINE changes what is decided in the slot, as the auction stands;
+# EFFECT is the first of five columns.
+RESERVE, LEAST, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, OFFERS, SLOT_LINE, EFFECT = range(10)
 SLOT: Final = EFFECT + 5
 
 # ask, [ASK]: what a request asks of every row; BCAT, BADV, WLANG and SEATS are rows of tables of verdicts.
@@ -51,9 +52,10 @@ ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
 BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
 ASK: Final = 17
 
-# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found; of a
-# contest as well how many candidates were ranked, the line that came of it, and how many rows to pass before the next.
-NEXT, UNTIL, POOLED, NEEDED, RANKED, LINE, CHUNK = range(7)
+# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, and
+# whether one of the candidates reaches the line; of a contest as well the line, as the last ranking left it, and how many rows to
+# pass before the next.
+NEXT, UNTIL, POOLED, NEEDED, REACHED, LINE, CHUNK = range(7)
 SCAN: Final = 7
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
@@ -81,7 +83,7 @@ A_SLOT, A_LINE_ITEM, A_ADVERTISER, A_LABELS = range(4)
 PLACED: Final = 4
 
 # awards, [slots, AWARD]: rows of the pool, -1 for none: the winner and the next three, then who sets the price; TARGET is
-# what the winner's rank value has to reach.
+# what the winner's rank value has to reach, OWN_LINE the v below which no further row changes anything in the slot.
 WINNER, FIRST_RUNNER_UP = 0, 1
-RIVAL, TARGET = 4, 5
-AWARD: Final = 6
+RIVAL, TARGET, OWN_LINE = 4, 5, 6
+AWARD: Final = 7

@@ -15,7 +15,7 @@ from engine.auctions.standing import Contest
 from engine.contending import contend
 from engine.deals import seat_listed
 from engine.layout import CANDIDATE, Ints, Verdicts
-from engine.limits import CHUNK_ROWS_MIN, NEEDS_MAX
+from engine.limits import CHUNK_ROWS, NEEDS_MAX
 from engine.pool import Asking, Pool
 from engine.pricing import INT64_MIN, Priced, category_blocked, domain_blocked, heard, priced
 from engine.question import Question
@@ -136,12 +136,16 @@ class TierScan:
         bound: int = self.numbers.table.worth.item(place, col.BOUND)
         return bound + self.query.priced.user_value_max_nanos
 
-    def pull(self, pool: Pool, rows: int, line: int) -> None:
-        """Pass so many rows, or until none can reach the line; candidates among them come into the pool."""
+    def pull(self, pool: Pool, rows: int, line: int) -> bool:
+        """Pass so many rows, or until none can reach the line; candidates among them come into the pool.
+
+        Returns whether one of them reaches the line itself: no other can change what is decided.
+        """
         state = self.walk.state
         begin = state.item(col.NEXT)
         state[col.UNTIL] = min(begin + rows, len(self.walk.order))
-        state[col.POOLED] = pool.count
+        state[col.POOLED], state[col.REACHED] = pool.count, 0
+        self.numbers.slots[:, col.SLOT_LINE] = line
         self._score_others(slice(begin, state.item(col.UNTIL)))
         while (status := scan(line, self.numbers, self.walk, pool.rows, pool.values)) != DONE:
             if status == FULL:
@@ -149,6 +153,7 @@ class TierScan:
             else:
                 self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
         pool.count = state.item(col.POOLED)
+        return bool(state.item(col.REACHED))
 
     def _score_others(self, places: slice) -> None:
         """Have the models that are no sums score rows that are about to be passed."""
@@ -162,8 +167,8 @@ class TierScan:
         ``tables``: the contest over the pool as it stands; the pool has new tables once it has grown.
         """
         state, numbers = self.walk.state, self.numbers
-        state[col.UNTIL], state[col.CHUNK] = 0, CHUNK_ROWS_MIN
-        state[col.POOLED], state[col.RANKED] = pool.count, -1
+        state[col.UNTIL], state[col.CHUNK] = 0, CHUNK_ROWS
+        state[col.POOLED], state[col.REACHED] = pool.count, 1
         contest = tables()
         while (status := contend(auction, numbers, self.walk, contest)) != DONE:
             if status == FULL:
@@ -176,7 +181,7 @@ class TierScan:
 
     def finds_low(self) -> bool:
         """Whether some row, however little it could be worth, lacks nothing but money or a slot of its own."""
-        order, state, chunk = self.walk.order, self.walk.state, CHUNK_ROWS_MIN
+        order, state, chunk = self.walk.order, self.walk.state, CHUNK_ROWS
         pool, passed = Pool(len(self.query.question.slots)), 0
         while True:
             passing = state.item(col.NEXT)

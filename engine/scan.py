@@ -301,7 +301,8 @@ def judge(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
 
 @compiled
 def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
-    """Go on until ``walk.state`` says, or until no further row can reach the line; candidates go to the pool.
+    """Go on until ``walk.state`` says, or until no further row can reach the line; candidates go to the pool, and one that
+    reaches the line of a slot is noted in ``walk.state``.
 
     Returns DONE; NEEDS: find out what ``walk.needs`` asks for first; FULL: come again with a larger pool.
     """
@@ -318,7 +319,14 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
             look_ahead(line, query, walk)
             return NEEDS
         if reason == CANDIDATE:
-            enter(row, state[col.POOLED], query, walk, pool)
+            place = state[col.POOLED]
+            enter(row, place, query, walk, pool)
+            for slot in range(len(query.slots)):
+                if (
+                    values[place, slot, col.ADMISSIBLE]
+                    and values[place, slot, col.V] >= query.slots[slot, col.SLOT_LINE]
+                ):
+                    state[col.REACHED] = 1
             state[col.POOLED] += 1
         walk.reasons[row] = reason
         state[col.NEXT] += 1

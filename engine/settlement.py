@@ -16,7 +16,7 @@ from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.standing import Contest
 from engine.hashing import draw
 from engine.layout import Ints
-from engine.limits import CHUNK_ROWS_MIN, CHUNK_ROWS_SEARCHED
+from engine.limits import CHUNK_ROWS, CHUNK_ROWS_SEARCHED
 from engine.pool import Asking, Pool, awards_table, placed_ads, standing
 from engine.pricing import INT64_MIN
 from engine.question import Question
@@ -75,7 +75,7 @@ def _asking(question: Question, rules: Rules) -> Asking:
     numbers: list[int] = []
     for slot in question.slots:
         numbers += (slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure)
-        numbers += (EVERYTHING, EVERYTHING, EVERYTHING)
+        numbers += (EVERYTHING, EVERYTHING, EVERYTHING, INT64_MIN)
         numbers += slot.effects_ppm
     slots = np.array(numbers, np.int64).reshape(-1, col.SLOT)
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
@@ -111,20 +111,19 @@ def _settle_tier(
     )
     if not compiled:
         contest.decide()
-    chunk = CHUNK_ROWS_MIN if auction in RANKED else CHUNK_ROWS_SEARCHED
+    chunk = CHUNK_ROWS if auction in RANKED else CHUNK_ROWS_SEARCHED
     while True:
         reaches = [scan.reach for scan in scans]
         reach = max(reaches, default=INT64_MIN)
         if reach == INT64_MIN or (reach < contest.line and not exhaustive):
             break
-        scan, before = scans[reaches.index(reach)], pool.count
+        scan = scans[reaches.index(reach)]
         if compiled:
             contest.follow(scan)
             continue
-        scan.pull(pool, chunk, INT64_MIN if exhaustive else contest.line)
-        chunk *= 2
-        if pool.count > before:
+        if scan.pull(pool, chunk, INT64_MIN if exhaustive else contest.line):
             contest.decide()
+        chunk *= 2
     outcome = contest.outcome()
     return TierResult(
         tier_group=tier_group,

@@ -7,6 +7,7 @@ from engine.compiled import compiled
 from engine.layout import (
     ADMISSIBLE,
     LEAST,
+    OWN_LINE,
     P_ADVERTISER,
     P_TIE,
     RIVAL,
@@ -29,6 +30,7 @@ def rank(count: int, auction: int, contest: Contest) -> int:
     values, awards, line = contest.values, contest.awards, _LINE_CLOSED
     awards[:] = -1
     for slot in range(len(contest.slots)):
+        awards[slot, OWN_LINE] = _LINE_CLOSED
         if not far_enough(slot, contest, slot):
             continue
         least = contest.slots[slot, LEAST]
@@ -46,6 +48,7 @@ def rank(count: int, auction: int, contest: Contest) -> int:
                 awards[slot, other] = awards[slot, other - 1]
             awards[slot, place] = row
         if found == 0:
+            awards[slot, OWN_LINE] = least
             line = min(line, least)
             continue
         slot_line = values[awards[slot, RUNNERS_UP], slot, V] if found == RUNNERS_UP + 1 else least
@@ -56,6 +59,7 @@ def rank(count: int, auction: int, contest: Contest) -> int:
             if rival >= 0:
                 awards[slot, TARGET] = max(awards[slot, TARGET], values[rival, slot, V])
             slot_line = min(slot_line, awards[slot, TARGET])
+        awards[slot, OWN_LINE] = slot_line
         line = min(line, slot_line)
     return line
 

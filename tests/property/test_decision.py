@@ -80,9 +80,9 @@ def stage_of(stuff: Stuff, records: Sequence[Record], *, merges: Sequence[int] =
 def chunks_of(rows: int) -> Iterator[None]:
     """Retrieval hands out so few rows at first."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.settlement.CHUNK_ROWS_MIN", rows)
+        patch.setattr("engine.settlement.CHUNK_ROWS", rows)
         patch.setattr("engine.settlement.CHUNK_ROWS_SEARCHED", rows)
-        patch.setattr("engine.retrieval.CHUNK_ROWS_MIN", rows)
+        patch.setattr("engine.retrieval.CHUNK_ROWS", rows)
         yield
 
 
