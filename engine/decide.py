@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from engine.asked import Asked
 from engine.attributes import attributes
 from engine.auctions.base import LINE_CLOSED, Rules
 from engine.decision import Decision, Place
 from engine.dsa import dsa_asked
 from engine.imps import slots_of
 from engine.limits import VCG_NODES_MAX
-from engine.outcome import Asked, filled, refuse, unfilled
+from engine.outcome import filled, refuse, unfilled
 from engine.privacy import basis, known_adult
 from engine.question import Question
 from engine.reading import items

@@ -61,4 +61,4 @@ def texts(value: object) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):  # most often
         return (value,) if value else ()
-    return tuple([one for one in map(text, items(value)) if one is not None])
+    return tuple([one for given in items(value) if (one := given if isinstance(given, str) else text(given))])
