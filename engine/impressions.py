@@ -9,8 +9,9 @@ from engine import layout
 from engine.limits import PPB
 from engine.positional import maker
 from engine.settlement import TierResult
+from engine.shown_ads import AdFacts
 from engine.tokens import Claim, sign
-from engine.winners import AdFacts, Winner
+from engine.winners import Winner
 from schemas.events import AuctionRun, Cost, DecisionFacts, Impression, RunnerUp, Setter
 from schemas.shapes import PricingEvent
 
