@@ -4,7 +4,7 @@ Derived names stand under ``adjudge`` (data-model.md, Derived attributes); each 
 ``adjudge`` field at the top of a request is replaced, so that derived attributes cannot be forged.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
@@ -27,17 +27,17 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
 
 
 def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
-    site, app, user = (mapping(fields.get(name)) for name in ("site", "app", "user"))
-    contents = mapping(site.get("content")), mapping(app.get("content"))
-    ours = mapping(at(fields, "ext", "adjudge"))
+    site, app, user, ext = [mapping(fields.get(name)) for name in ("site", "app", "user", "ext")]
+    holders = [one for page in (site, app) if page for one in (page, mapping(page.get("content"))) if one]
+    ours = mapping(ext.get("adjudge"))
     found: dict[str, object] = {}
-    if segments := _segments(user.get("data")):
+    if "data" in user and (segments := _segments(user["data"])):
         found["segments"] = segments
-    if keywords := _keywords((site, contents[0], app, contents[1], user)):
+    if keywords := _keywords([*holders, user]):
         found["keywords"] = keywords
-    if community := _community(ours, (site, app, *contents)):
+    if community := text(ours.get("community")) or _community(site, app):
         found["community"] = community
-    if interests := _interests(at(user, "ext", "interests")) or _interests(ours.get("interests")):
+    if interests := _interests(mapping(user.get("ext")).get("interests")) or _interests(ours.get("interests")):
         found["interests"] = interests
     if local := _local_time(fields, event_time_ms):
         found["hour"], found["dow"] = local
@@ -48,30 +48,27 @@ def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, obje
 
 def _segments(given: object) -> list[str]:
     """Ids of all ``user.data[].segment[]``, in order; at most SEGMENTS_MAX. ``given``: what stands as ``user.data``."""
-    found: list[str] = []
-    for data in items(given):
-        for segment in items(mapping(data).get("segment")):
-            found += texts(mapping(segment).get("id"))
-    return _distinct(found, SEGMENTS_MAX)
+    segments = [segment for data in items(given) for segment in items(mapping(data).get("segment"))]
+    return _distinct([one for segment in segments for one in texts(mapping(segment).get("id"))], SEGMENTS_MAX)
 
 
 def _keywords(holders: Iterable[Mapping[str, object]]) -> list[str]:
     """Lower-cased ``keywords`` (separated by commas) and ``kwarray``, in order; at most KEYWORDS_MAX."""
     found: list[str] = []
     for holder in holders:
-        if holder:
-            found += _separated(holder.get("keywords"))
-            found += texts(holder.get("kwarray"))
+        if "keywords" in holder:
+            found += _separated(holder["keywords"])
+        if "kwarray" in holder:
+            found += texts(holder["kwarray"])
     return _distinct([word for one in found if (word := one.strip().lower())], KEYWORDS_MAX)
 
 
-def _community(ours: Mapping[str, object], holders: Iterable[Mapping[str, object]]) -> str | None:
-    """Our own extension's, else that of the first holder whose extension has one."""
-    found = text(ours.get("community"))
-    for holder in holders:
-        if found is None and holder:
-            found = text(at(holder.get("ext"), "community"))
-    return found
+def _community(site: Mapping[str, object], app: Mapping[str, object]) -> str | None:
+    """That of a page or app, else of its content."""
+    for holder in (site, app, mapping(site.get("content")), mapping(app.get("content"))):
+        if "ext" in holder and (found := text(at(holder["ext"], "community"))):
+            return found
+    return None
 
 
 def _interests(listed: object) -> list[str]:
@@ -81,7 +78,7 @@ def _interests(listed: object) -> list[str]:
 
 def _separated(listed: object) -> list[str]:
     """The parts of all texts between their commas."""
-    return [] if listed is None else ",".join(texts(listed)).split(",")
+    return ",".join(texts(listed)).split(",") if listed is not None else []
 
 
 def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, str] | None:
@@ -93,6 +90,6 @@ def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, 
     return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
-def _distinct(words: Iterable[str], most: int) -> list[str]:
+def _distinct(words: Sequence[str], most: int) -> list[str]:
     """In order of first appearance, without repetition."""
-    return list(dict.fromkeys(words))[:most]
+    return list(dict.fromkeys(words))[:most] if words else []

@@ -32,7 +32,7 @@ __all__ = ["ask", "auction", "conclude", "decide", "not_auctioned", "refuse", "r
 CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 
 
-class Auctioned(msgspec.Struct, frozen=True, kw_only=True):
+class Auctioned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request after its auctions. ``refusal``: why no slot was filled; ``why``: how many rows did not win, by reason."""
 
     asked: Asked

@@ -73,14 +73,15 @@ class MacroValues(dict[str, str]):
     """
 
     def __init__(self, facts: MacroFacts) -> None:
-        super().__init__({CLICK_URL: ""})
+        super().__init__()
         self.facts: Final = facts
-        self._click_url = ""
+        self[CLICK_URL] = self._click_url = ""
 
     def lead_to(self, click_url: str) -> None:
         """Learn the landing page."""
-        for encoding in ("B64", "URL"):
-            self.pop(f"{CLICK_URL}:{encoding}", None)
+        if len(self) > 1:  # it may have been asked for, encoded, by the landing page itself
+            for encoding in ("B64", "URL"):
+                self.pop(f"{CLICK_URL}:{encoding}", None)
         self[CLICK_URL] = self._click_url = click_url
 
     def __missing__(self, macro: str) -> str:
@@ -91,11 +92,11 @@ class MacroValues(dict[str, str]):
 
 
 def _encoded(value: str, encoding: str) -> str:
-    if encoding == "B64":
-        return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+    if not encoding:
+        return value if _PLAIN.fullmatch(value) else urllib.parse.quote(value, safe=_SAFE)
     if encoding == "URL":
         return urllib.parse.quote(value, safe="")
-    return value if _PLAIN.fullmatch(value) else urllib.parse.quote(value, safe=_SAFE)
+    return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
 
 
 class _Unreplaced(dict[str, str]):

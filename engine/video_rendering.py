@@ -22,7 +22,7 @@ from schemas.native import NativeVideo
 from schemas.openrtb import Video
 
 
-class ShownVideo(msgspec.Struct, frozen=True, kw_only=True):
+class ShownVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a player shows a format: the files that it may choose from, and when it may be skipped, None is never.
 
     ``protocol`` (AdCOM) of the document, None of a markup that does not tell its own. ``counts``: it leads to the landing
