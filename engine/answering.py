@@ -64,6 +64,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Attempt:
     """``with attempt:`` keeps what its block raises in ``error``; but want of memory, which no request is to blame for."""
 
+    __slots__ = ("error",)
+
     def __init__(self) -> None:
         self.error: Exception | None = None
 

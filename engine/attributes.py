@@ -4,12 +4,12 @@ Derived names stand under ``adjudge`` (data-model.md, Derived attributes); each 
 ``adjudge`` field at the top of a request is replaced, so that derived attributes cannot be forged.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
 from engine.privacy import strip
-from engine.reading import at, integer, items, text, texts
+from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
@@ -19,25 +19,6 @@ _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
 
-_KEYWORD_HOLDERS: Final = (
-    ("site",),
-    ("site", "content"),
-    ("app",),
-    ("app", "content"),
-    ("user",),
-)
-_COMMUNITIES: Final = (
-    ("ext", "adjudge", "community"),
-    ("site", "ext", "community"),
-    ("app", "ext", "community"),
-    ("site", "content", "ext", "community"),
-    ("app", "content", "ext", "community"),
-)
-_INTERESTS: Final = (
-    ("user", "ext", "interests"),
-    ("ext", "adjudge", "interests"),
-)
-
 
 def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised: bool) -> dict[str, object]:
     """The attributes of one request; without anything personal unless ``personalised``. ``fields`` is not changed."""
@@ -46,14 +27,17 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
 
 
 def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
+    site, app, user, ext = [mapping(fields.get(name)) for name in ("site", "app", "user", "ext")]
+    holders = [one for page in (site, app) if page for one in (page, mapping(page.get("content"))) if one]
+    ours = mapping(ext.get("adjudge"))
     found: dict[str, object] = {}
-    if segments := _segments(fields):
+    if "data" in user and (segments := _segments(user["data"])):
         found["segments"] = segments
-    if keywords := _keywords(fields):
+    if keywords := _keywords([*holders, user]):
         found["keywords"] = keywords
-    if community := _first(fields, _COMMUNITIES):
+    if community := text(ours.get("community")) or _community(site, app):
         found["community"] = community
-    if interests := _interests(fields):
+    if interests := _interests(mapping(user.get("ext")).get("interests")) or _interests(ours.get("interests")):
         found["interests"] = interests
     if local := _local_time(fields, event_time_ms):
         found["hour"], found["dow"] = local
@@ -62,34 +46,39 @@ def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, obje
     return found
 
 
-def _segments(fields: Mapping[str, object]) -> list[str]:
-    """Ids of all ``user.data[].segment[]``, in order; at most SEGMENTS_MAX."""
-    given: list[str] = []
-    for data in items(at(fields, "user", "data")):
-        for segment in items(at(data, "segment")):
-            given += texts(at(segment, "id"))
-    return _distinct(given, SEGMENTS_MAX)
+def _segments(given: object) -> list[str]:
+    """Ids of all ``user.data[].segment[]``, in order; at most SEGMENTS_MAX. ``given``: what stands as ``user.data``."""
+    segments = [segment for data in items(given) for segment in items(mapping(data).get("segment"))]
+    return _distinct([one for segment in segments for one in texts(mapping(segment).get("id"))], SEGMENTS_MAX)
 
 
-def _keywords(fields: Mapping[str, object]) -> list[str]:
+def _keywords(holders: Iterable[Mapping[str, object]]) -> list[str]:
     """Lower-cased ``keywords`` (separated by commas) and ``kwarray``, in order; at most KEYWORDS_MAX."""
-    given: list[str] = []
-    for path in _KEYWORD_HOLDERS:
-        holder = at(fields, *path)
-        if isinstance(holder, dict):
-            for listed in texts(holder.get("keywords")):
-                given += listed.split(",")
-            given += texts(holder.get("kwarray"))
-    return _distinct([word for one in given if (word := one.strip().lower())], KEYWORDS_MAX)
+    found: list[str] = []
+    for holder in holders:
+        if "keywords" in holder:
+            found += _separated(holder["keywords"])
+        if "kwarray" in holder:
+            found += texts(holder["kwarray"])
+    return _distinct([word for one in found if (word := one.strip().lower())], KEYWORDS_MAX)
 
 
-def _interests(fields: Mapping[str, object]) -> list[str]:
-    """The first place that lists any: a list, or a text separated by commas."""
-    for path in _INTERESTS:
-        listed = [one.strip() for given in texts(at(fields, *path)) for one in given.split(",")]
-        if found := _distinct([one for one in listed if one], SEGMENTS_MAX):
+def _community(site: Mapping[str, object], app: Mapping[str, object]) -> str | None:
+    """That of a page or app, else of its content."""
+    for holder in (site, app, mapping(site.get("content")), mapping(app.get("content"))):
+        if "ext" in holder and (found := text(at(holder["ext"], "community"))):
             return found
-    return []
+    return None
+
+
+def _interests(listed: object) -> list[str]:
+    """A list, or a text separated by commas; at most SEGMENTS_MAX."""
+    return _distinct([word for one in _separated(listed) if (word := one.strip())], SEGMENTS_MAX)
+
+
+def _separated(listed: object) -> list[str]:
+    """The parts of all texts between their commas."""
+    return ",".join(texts(listed)).split(",") if listed is not None else []
 
 
 def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, str] | None:
@@ -101,14 +90,6 @@ def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, 
     return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
-def _first(fields: Mapping[str, object], paths: Iterable[tuple[str, ...]]) -> str | None:
-    for path in paths:
-        found = text(at(fields, *path))
-        if found is not None:
-            return found
-    return None
-
-
-def _distinct(words: Iterable[str], most: int) -> list[str]:
+def _distinct(words: Sequence[str], most: int) -> list[str]:
     """In order of first appearance, without repetition."""
-    return list(dict.fromkeys(words))[:most]
+    return list(dict.fromkeys(words))[:most] if words else []

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from engine.asked import Asked
 from engine.attributes import attributes
 from engine.auctions.base import LINE_CLOSED, Rules
 from engine.decision import Decision, Place
 from engine.dsa import dsa_asked
 from engine.imps import slots_of
 from engine.limits import VCG_NODES_MAX
-from engine.outcome import Asked, filled, refuse, unfilled
+from engine.outcome import filled, refuse, unfilled
 from engine.privacy import basis, known_adult
 from engine.question import Question
 from engine.reading import items
@@ -31,7 +32,7 @@ __all__ = ["ask", "auction", "conclude", "decide", "not_auctioned", "refuse", "r
 CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 
 
-class Auctioned(msgspec.Struct, frozen=True, kw_only=True):
+class Auctioned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request after its auctions. ``refusal``: why no slot was filled; ``why``: how many rows did not win, by reason."""
 
     asked: Asked

@@ -10,7 +10,7 @@ from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where in the log a request stands: all that ids are made of, and the only clock (D6).
 
     ``event_time_ms``: the greatest timestamp of the shard's inputs up to and with this one.
@@ -22,7 +22,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     event_time_ms: int
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that one request led to.
 
     ``key``: of every record written for it. ``outcome``: int64 integers that name the winners and the money; the

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, REQUESTS, TICK
+from engine.hashing import continued
 
 DIGEST_BYTES: Final = 32
 TOPIC_CODES: Final[Mapping[str, int]] = types.MappingProxyType({REQUESTS: 1, TICK: 2, CAMPAIGN_UPDATES: 3, CONTROLS: 4})
+_LINKS: Final = hashlib.blake2b(digest_size=DIGEST_BYTES, person=b"adjudge-digest")
 _PLACE: Final = struct.Struct("<3q")
 
 
@@ -35,4 +37,4 @@ def link(before: bytes, topic: str, offset: int, timestamp_ms: int, outcome: byt
     milliseconds, then the packed outcome.
     """
     facts = _PLACE.pack(TOPIC_CODES[topic], offset, timestamp_ms)
-    return hashlib.blake2b(before + facts + outcome, digest_size=DIGEST_BYTES, person=b"adjudge-digest").digest()
+    return continued(_LINKS, before + facts + outcome).digest()

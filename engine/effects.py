@@ -19,7 +19,7 @@ JOURNAL: Final = "journal"
 REPLIES: Final = "replies"
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True):
+class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record of a log; ``topic`` is its logical name.
 
     A request has topic ``requests``. A tick, which tells an idle shard the time, has topic ``tick`` and offset -1.
@@ -35,7 +35,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record to write to the shard's own partition of a topic (logical name)."""
 
     topic: str
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A result once more, for the feed instance that asked: sent after the commit, outside it (D15).
 
     ``topic`` is the cluster's name of it, as the request's header gave it; settings say whether it may be written.

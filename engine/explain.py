@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
+from engine.asked import Asked
 from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
-from engine.outcome import Asked
 from engine.reasons import Reason
 from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of

@@ -97,7 +97,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     any_size: bool = False
 
 
-class ImpSpec(msgspec.Struct, frozen=True, kw_only=True):
+class ImpSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """One imp as ads see it. ``battr``: blocked creative attributes of all kinds together, sorted.
 
     ``native``: the native request that a response must answer; ``video``: the player, as the imp describes it.

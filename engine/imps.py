@@ -23,7 +23,7 @@ FIXED_PRICE: Final = 3  # ``at`` of a deal (OpenRTB 2.6, 3.2.12)
 FLOOR_CURRENCY: Final = "USD"  # of a floor that names none (OpenRTB 2.6, 3.2.4)
 
 
-class Imps(msgspec.Struct, frozen=True, kw_only=True):
+class Imps(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``slots``: the decidable imps in feed order; ``refused``: imp index to reason for all others."""
 
     slots: tuple[Slot, ...]

@@ -24,11 +24,12 @@ PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the
 DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long
 FIBONACCI_BITS_MAX = 24  # of a number in a GPP header: far above every section id
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once
-ANSWERS_KEPT = 1_024  # pairs of what a slot asks for and a format: which assets or files answer
 FITS_KEPT = 4_096  # formats, for each shape of a slot that is kept: how they fit it
 IMP_KINDS_KEPT = 256  # of a feed's imps and their shapes: each is worked out once. One may have 100 KB
 TEMPLATES_KEPT = 4_096  # texts of ads, taken apart at their macros once
 TEMPLATE_KEPT_CHARS_MAX = 4_096  # longer ones are taken apart each time
+SHOWN_ADS_KEPT = 2_048  # pairs of an ad and a kind of slot, which may have 100 KB: what every decision writes alike
+DOCUMENT_KEPT_CHARS_MAX = 8_192  # of its markup; a longer one is written anew each time
 TOKEN_CHARS_MAX = 4_096  # of an impression token that an engagement brings back
 TOKEN_KEYS_KEPT = 4  # keys made ready to sign: a process has one
 

@@ -12,9 +12,11 @@ neither break out of an attribute nor out of a query. Values are never searched 
 
 import base64
 import functools
+import operator
 import re
+import types
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -24,19 +26,11 @@ from engine.money import nanos_to_cpm_text
 
 _SAFE: Final = ":"  # beside letters, digits and -._~: what ids are made of
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~:-]*")  # values in which there is nothing to encode
-_EMPTY: Final = dict.fromkeys(
-    # Without a value at a decision, and the landing page until it is known.
-    ("AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS", "CLICK_URL"),
-    "",
-)
-_NAMES: Final = (
-    *("AUCTION_ID", "AUCTION_BID_ID", "AUCTION_IMP_ID", "AUCTION_SEAT_ID", "AUCTION_AD_ID", "AUCTION_PRICE"),
-    *("AUCTION_CURRENCY", "AUCTION_MULTIPLIER", "IMPRESSION_ID", "TOKEN", *_EMPTY),
-)
-_MACRO: Final = re.compile(rf"\$\{{({'|'.join(_NAMES)})(?::(B64|URL))?\}}")
+CLICK_URL: Final = "CLICK_URL"
+IMPRESSION_ID: Final = "IMPRESSION_ID"
 
 
-class MacroFacts(msgspec.Struct, frozen=True, kw_only=True):
+class MacroFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What macros stand for. ``price_nanos``: ``bid.price``, nanos of ``currency`` for one impression."""
 
     request_id: str
@@ -50,21 +44,92 @@ class MacroFacts(msgspec.Struct, frozen=True, kw_only=True):
     token: str
 
 
-def macro_values(facts: MacroFacts) -> dict[str, str]:
-    """The plain value of each macro; ``CLICK_URL`` is empty until the landing page is known."""
-    return {
-        "AUCTION_ID": facts.request_id,
-        "AUCTION_BID_ID": facts.bid_id,
-        "AUCTION_IMP_ID": facts.imp_id,
-        "AUCTION_SEAT_ID": facts.seat or "",
-        "AUCTION_AD_ID": facts.ad_id,
-        "AUCTION_PRICE": nanos_to_cpm_text(facts.price_nanos),
-        "AUCTION_CURRENCY": facts.currency,
-        "AUCTION_MULTIPLIER": "1",
-        "IMPRESSION_ID": facts.impression_id,
-        "TOKEN": facts.token,
-        **_EMPTY,
+_VALUES: Final[Mapping[str, Callable[[MacroFacts], str]]] = types.MappingProxyType(
+    {
+        "AUCTION_ID": lambda facts: facts.request_id,
+        "AUCTION_BID_ID": lambda facts: facts.bid_id,
+        "AUCTION_IMP_ID": lambda facts: facts.imp_id,
+        "AUCTION_SEAT_ID": lambda facts: facts.seat or "",
+        "AUCTION_AD_ID": lambda facts: facts.ad_id,
+        "AUCTION_PRICE": lambda facts: nanos_to_cpm_text(facts.price_nanos),
+        "AUCTION_CURRENCY": lambda facts: facts.currency,
+        "AUCTION_MULTIPLIER": lambda _: "1",
+        IMPRESSION_ID: lambda facts: facts.impression_id,
+        "TOKEN": lambda facts: facts.token,
+        **dict.fromkeys(
+            # Without a value at a decision.
+            ("AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS"),
+            lambda _: "",
+        ),
     }
+)
+_MACRO: Final = re.compile(rf"\$\{{((?:{'|'.join((*_VALUES, CLICK_URL))})(?::B64|:URL)?)\}}")
+
+
+class MacroValues(dict[str, str]):
+    """What each macro is replaced by, under all that stands between its braces; worked out when it is first asked for.
+
+    ``click_url``: the landing page, empty until it is known; it stands as it is.
+    """
+
+    def __init__(self, facts: MacroFacts) -> None:
+        super().__init__()
+        self.facts: Final = facts
+        self[CLICK_URL] = self._click_url = ""
+
+    def lead_to(self, click_url: str) -> None:
+        """Learn the landing page."""
+        if len(self) > 1:  # it may have been asked for, encoded, by the landing page itself
+            for encoding in ("B64", "URL"):
+                self.pop(f"{CLICK_URL}:{encoding}", None)
+        self[CLICK_URL] = self._click_url = click_url
+
+    def __missing__(self, macro: str) -> str:
+        name, _, encoding = macro.partition(":")
+        value = self._click_url if name == CLICK_URL else _VALUES[name](self.facts)
+        self[macro] = found = _encoded(value, encoding)
+        return found
+
+
+def _encoded(value: str, encoding: str) -> str:
+    if not encoding:
+        return value if _PLAIN.fullmatch(value) else urllib.parse.quote(value, safe=_SAFE)
+    if encoding == "URL":
+        return urllib.parse.quote(value, safe="")
+    return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+
+
+class _Unreplaced(dict[str, str]):
+    """Leaves every macro in its place."""
+
+    def __missing__(self, macro: str) -> str:
+        return f"${{{macro}}}"
+
+
+UNREPLACED: Final[Mapping[str, str]] = _Unreplaced()
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A text taken apart at its macros: ``form`` has %s for each; ``pick`` takes their values, None where there is none."""
+
+    form: str
+    pick: Callable[[Mapping[str, str]], object] | None
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The text with every macro replaced. ``values``: MacroValues, or UNREPLACED."""
+        return self.form if self.pick is None else self.form % self.pick(values)
+
+
+def template(text: str) -> Template:
+    """Take a text apart."""
+    first, *rest = _MACRO.split(text)
+    if not rest:
+        return Template(form=text, pick=None)
+    form = "%s".join([part.replace("%", "%%") for part in (first, *rest[1::2])])
+    return Template(form=form, pick=operator.itemgetter(*rest[::2]))
+
+
+_kept: Final = functools.lru_cache(maxsize=TEMPLATES_KEPT)(template)
 
 
 def has_macros(text: str) -> bool:
@@ -73,28 +138,12 @@ def has_macros(text: str) -> bool:
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """The text with every known macro replaced, in one pass. ``values``: of each one, as ``macro_values`` gives them."""
+    """The text with every known macro replaced, in one pass. ``values``: MacroValues, or UNREPLACED."""
     if not has_macros(text):
         return text
-    first, macros = _kept(text) if len(text) <= TEMPLATE_KEPT_CHARS_MAX else _template(text)
-    found = [first]
-    for name, encoding, after in macros:
-        found += (_encoded(name, encoding, values[name]), after)
-    return "".join(found)
+    return (_kept(text) if len(text) <= TEMPLATE_KEPT_CHARS_MAX else template(text)).filled(values)
 
 
-def _template(text: str) -> tuple[str, tuple[tuple[str, str | None, str], ...]]:
-    """What stands before the first macro; then the name and encoding of each one, and what stands behind it."""
-    first, *rest = _MACRO.split(text)
-    return first, tuple(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
-
-
-_kept: Final = functools.lru_cache(maxsize=TEMPLATES_KEPT)(_template)
-
-
-def _encoded(name: str, encoding: str | None, value: str) -> str:
-    if encoding == "B64":
-        return base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
-    if encoding == "URL":
-        return urllib.parse.quote(value, safe="")
-    return value if name == "CLICK_URL" or _PLAIN.fullmatch(value) else urllib.parse.quote(value, safe=_SAFE)
+def substitute_all(texts: Iterable[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """The same for several texts."""
+    return tuple([substitute(text, values) for text in texts])

@@ -47,11 +47,14 @@ _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
 Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "unreadable"]
 
 
-class Privacy(msgspec.Struct, frozen=True, kw_only=True):
+class Privacy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a request may be personalised, and for which reason not."""
 
     personalised: bool
     basis: Basis
+
+
+_PERMITTED: Final = Privacy(personalised=True, basis="ok")
 
 
 def basis(fields: Mapping[str, object], *, tcf_vendor_id: int = 0) -> Privacy:
@@ -59,22 +62,26 @@ def basis(fields: Mapping[str, object], *, tcf_vendor_id: int = 0) -> Privacy:
 
     ``tcf_vendor_id``: ours in the Global Vendor List, whose own consent TCF strings must have; 0: is not asked for.
     """
-    regs, user, device = fields.get("regs"), fields.get("user"), fields.get("device")
-    if _set(regs, "coppa"):
-        return Privacy(personalised=False, basis="coppa")
-    if _set(regs, "gdpr") and not _consented(user, regs, tcf_vendor_id):
-        return Privacy(personalised=False, basis="gdpr")
-    if any(map(opted_out, _both(regs, "us_privacy"))):
-        return Privacy(personalised=False, basis="us_privacy")
+    found = _forbids(fields.get("regs"), fields.get("user"), fields.get("device"), tcf_vendor_id)
+    return _PERMITTED if found == "ok" else Privacy(personalised=False, basis=found)
+
+
+def _forbids(regs: object, user: object, device: object, tcf_vendor_id: int) -> Basis:
+    """The first that forbids. Most requests say nothing under ``regs``."""
+    if regs is not None:
+        if _set(regs, "coppa"):
+            return "coppa"
+        if _set(regs, "gdpr") and not _consented(user, regs, tcf_vendor_id):
+            return "gdpr"
+        if any(map(opted_out, _both(regs, "us_privacy"))):
+            return "us_privacy"
     if _set(device, "lmt"):
-        return Privacy(personalised=False, basis="lmt")
+        return "lmt"
     if _set(device, "dnt"):
-        return Privacy(personalised=False, basis="dnt")
+        return "dnt"
     if not _gpp_permits(regs, tcf_vendor_id):
-        return Privacy(personalised=False, basis="gpp")
-    if _hides(regs) or _hides(device):
-        return Privacy(personalised=False, basis="unreadable")
-    return Privacy(personalised=True, basis="ok")
+        return "gpp"
+    return "unreadable" if _hides(regs) or _hides(device) else "ok"
 
 
 def _hides(holder: object) -> bool:
@@ -88,7 +95,8 @@ def _hides(holder: object) -> bool:
 def _both(holder: object, name: str) -> tuple[object, object]:
     if not isinstance(holder, dict):
         return None, None
-    return holder.get(name), at(holder.get("ext"), name)
+    ext = holder.get("ext")
+    return holder.get(name), ext.get(name) if isinstance(ext, dict) else None
 
 
 def _set(holder: object, name: str) -> bool:

@@ -9,7 +9,7 @@ from engine.deals import Offers
 from engine.formats import ImpSpec
 
 
-class Slot(msgspec.Struct, frozen=True, kw_only=True):
+class Slot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decidable imp. ``reserve_nanos``: r_k; ``effects_ppm``: f_k for each of rows.EVENTS (auctions.md).
 
     ``offers``: its deals, None without ``pmp``. ``least_nanos``: no ad's reserve is below it, whatever its deal.
@@ -24,7 +24,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     least_nanos: int
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
     ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``badv``, ``languages`` (``wlang``),

@@ -35,12 +35,14 @@ def items(value: object) -> list[object]:
 
 def integer(value: object) -> int | None:
     """A whole number below 10**18 in size, also as text ("12", "12.0") or as true and false."""
+    if isinstance(value, int):  # most often
+        return int(value) if -(10**18) < value < 10**18 else None
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 10**18 else None
     if isinstance(value, str):
         match = _INTEGER.fullmatch(value)
         return int(match[1]) if match else None
-    return int(value) if isinstance(value, int) and abs(value) < 10**18 else None
+    return None
 
 
 def integers(value: object) -> tuple[int, ...]:
@@ -50,9 +52,9 @@ def integers(value: object) -> tuple[int, ...]:
 
 def text(value: object) -> str | None:
     """A text that is not empty; whole numbers as their digits, since ids are often sent so."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value or None if isinstance(value, str) else None
+    if isinstance(value, str):  # most often
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def texts(value: object) -> tuple[str, ...]:
@@ -61,4 +63,4 @@ def texts(value: object) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):  # most often
         return (value,) if value else ()
-    return tuple([one for one in map(text, items(value)) if one is not None])
+    return tuple([one for given in items(value) if (one := given if isinstance(given, str) else text(given))])

@@ -131,7 +131,7 @@ class Shard:
             if given.topic not in (REQUESTS, TICK) and (given.topic not in _REJECTED or self.log.shard != 0):
                 raise ValueError(f"shard {self.log.shard} does not read records of {given.topic!r}")
 
-    def _auctioned(self, inputs: Sequence[Input], world: World) -> Mapping[int, Answering]:
+    def _auctioned(self, inputs: Sequence[Input], world: World) -> dict[int, Answering]:
         """The requests among the inputs, by offset, as far as they depend on nothing before them but the clock.
 
         Each step is taken for all before the next one: its code is warm then. That never shows (D5).
@@ -153,8 +153,8 @@ class Shard:
             answering.auction()
         return begun
 
-    def _take(self, given: Input, world: World, auctioned: Mapping[int, Answering], draft: Draft) -> None:
-        """Decide one input into a change, and apply it last."""
+    def _take(self, given: Input, world: World, auctioned: dict[int, Answering], draft: Draft) -> None:
+        """Decide one input into a change, and apply it last. What was kept of a request goes at once: memory is warm then."""
         if given.topic == TICK:
             draft.add_tick(given.timestamp_ms)
             change = self._change(given, world, clock_ms=max(self.clock_ms, given.timestamp_ms))
@@ -163,7 +163,7 @@ class Shard:
             return
         elif given.topic == REQUESTS:
             draft.add_run(REQUESTS, self.position, given.offset + 1)
-            answered, change = self._answer(given, world, auctioned[given.offset])
+            answered, change = self._answer(given, world, auctioned.pop(given.offset))
             draft.add_answer(given.offset, answered)
         else:
             draft.add_run(given.topic, given.offset, given.offset + 1)

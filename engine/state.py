@@ -10,7 +10,7 @@ from engine.window import Window
 from schemas.journal import Delta, Log, Whole
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one input, or all inputs of a journal entry, did: a delta, and the values that hold after it."""
 
     position: int

@@ -7,6 +7,7 @@ feed treats it as opaque; it is signed, not secret. The claim is a JSON list who
 import base64
 import binascii
 import functools
+import hashlib
 import hmac
 from typing import Final
 
@@ -15,10 +16,10 @@ import msgspec
 from engine.limits import TOKEN_CHARS_MAX, TOKEN_KEYS_KEPT
 
 _FORMAT: Final = 1
-_ALPHABET_MARK: Final = "."
+_MARK: Final = b"."
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
+class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One impression. ``price_nanos`` of ``currency`` for each ``price_event``; a test is never charged."""
 
     impression_id: str
@@ -33,39 +34,48 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_u
 
 
 _DECODER: Final = msgspec.json.Decoder(Claim)
+_ENCODER: Final = msgspec.json.Encoder()
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_BLOCK_BYTES: Final = 64  # of SHA-256
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def sign(key: bytes, claim: Claim) -> str:
     """The token of an impression; the same claim and key always give the same token."""
-    body = _encode(msgspec.json.encode(claim))
-    return f"{body}{_ALPHABET_MARK}{_encode(_mac(key, body))}"
+    body = _encode(_ENCODER.encode(claim))
+    return (body + _MARK + _encode(_mac(key, body))).decode()
 
 
 def verify(key: bytes, token: str) -> Claim | None:
     """The claim of a token that was signed with the key; None for anything else."""
-    body, mark, signature = token.partition(_ALPHABET_MARK)
-    if not mark or len(token) > TOKEN_CHARS_MAX or not token.isascii():
+    if len(token) > TOKEN_CHARS_MAX or not token.isascii():
         return None
-    if not hmac.compare_digest(signature, _encode(_mac(key, body))):
+    body, mark, signature = token.encode().partition(_MARK)
+    if not mark or not hmac.compare_digest(signature, _encode(_mac(key, body))):
         return None
     try:
-        claim = _DECODER.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        claim = _DECODER.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
     except (binascii.Error, msgspec.MsgspecError):
         return None
     return claim if claim.format == _FORMAT else None
 
 
-def _mac(key: bytes, body: str) -> bytes:
-    mac = _keyed(key).copy()
-    mac.update(body.encode())
-    return mac.digest()
+def _mac(key: bytes, body: bytes) -> bytes:
+    """HMAC by its definition, over hashes that took in the key before: the standard library's costs half as much again."""
+    begun_inside, begun_outside = _keyed(key)
+    inside, outside = begun_inside.copy(), begun_outside.copy()
+    inside.update(body)
+    outside.update(inside.digest())
+    return outside.digest()
 
 
 @functools.lru_cache(maxsize=TOKEN_KEYS_KEPT)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """The code of a key and no message yet, to be copied: taking in the key costs more than taking in a claim."""
-    return hmac.new(key, digestmod="sha256")
+def _keyed(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """The inner and the outer hash of a key and no message yet, to be copied (RFC 2104, 4)."""
+    padded = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+    return hashlib.sha256(padded.translate(_INNER)), hashlib.sha256(padded.translate(_OUTER))
 
 
-def _encode(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+def _encode(value: bytes) -> bytes:
+    return binascii.b2a_base64(value, newline=False).translate(_URL_SAFE, b"=")

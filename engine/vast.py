@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from typing import Final
+from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -135,6 +136,11 @@ def clock(seconds: int) -> str:
     '01:02:05'
     """
     return f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def escaped(text: str) -> str:
+    """A text as it stands between tags."""
+    return escape(_xml(text))
 
 
 def _xml(text: str) -> str:

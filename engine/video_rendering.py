@@ -1,13 +1,10 @@
 """What a player gets to show a video: VAST of the version that it reads best, or the buyer's own markup."""
 
-import functools
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
-from engine.limits import ANSWERS_KEPT
-from engine.macros import substitute
+from engine.macros import CLICK_URL, substitute, substitute_all
 from engine.vast import VastAd, vast
 from engine.video import (
     VAST_4_2,
@@ -24,97 +21,76 @@ from schemas.entities import Ad, Asset, VideoFile, VideoFormat, VideoTracker
 from schemas.native import NativeVideo
 from schemas.openrtb import Video
 
-_IMPRESSION: Final = "IMPRESSION_ID"
 
+class ShownVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How a player shows a format: the files that it may choose from, and when it may be skipped, None is never.
 
-class ShownVideo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bid says of its video: size in pixels, length in seconds, protocol (AdCOM); None where it is not told."""
-
-    markup: str
-    w: int | None
-    h: int | None
-    duration_s: int
-    protocol: int | None
-    skippable: bool
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses that go into a document, macros replaced."""
-
-    landing_url: str | None = None
-    impression_trackers: tuple[str, ...] = ()
-    click_trackers: tuple[str, ...] = ()
-
-
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a player shows a format: the files that it may choose from, the version to write, when it may be skipped."""
+    ``protocol`` (AdCOM) of the document, None of a markup that does not tell its own. ``counts``: it leads to the landing
+    page and counts impressions and clicks; in a native ad the response does.
+    """
 
     form: VideoFormat
     files: tuple[VideoFile, ...]
     protocol: int | None
     skip_after_s: int | None
+    counts: bool
+
+    @property
+    def sized(self) -> VideoFile | VideoFormat:
+        """What has its width and height: the first file, or what is told of the markup."""
+        return self.form if self.form.markup is not None or not self.files else self.files[0]
 
 
-def render_video(form: VideoFormat, ad: Ad, video: Video, told: Told, values: Mapping[str, str]) -> ShownVideo:
-    """The video of an imp. The size is that of the first file, or what is told of the markup."""
-    plan = _plan(form, video)
-    first = form if form.markup is not None or not plan.files else plan.files[0]
-    return ShownVideo(
-        markup=_document(plan, ad, told, values),
-        w=first.w,
-        h=first.h,
-        duration_s=form.duration_s,
-        protocol=plan.protocol,
-        skippable=plan.skip_after_s is not None,
-    )
-
-
-@functools.lru_cache(maxsize=ANSWERS_KEPT)
-def _plan(form: VideoFormat, video: Video) -> _Plan:
-    """No decision changes it."""
+def shown_video(form: VideoFormat, video: Video) -> ShownVideo:
+    """The video of an imp, as far as no decision changes it."""
     need = need_of_player(video)
-    return _Plan(
+    return ShownVideo(
         form=form,
         files=shown_files(need, form),
         protocol=_protocol(form, need),
         skip_after_s=_skip_after_s(form, video),
+        counts=True,
     )
 
 
-def render_video_asset(asset: Asset, ad: Ad, wanted: NativeVideo, values: Mapping[str, str]) -> str:
-    """The VAST of a native ad's video. The native response itself counts impressions and leads to the landing page.
-
-    Raises ValueError for an asset that is no answer: its length is not told.
-    """
+def shown_asset(asset: Asset, ad: Ad, wanted: NativeVideo) -> ShownVideo:
+    """A native ad's video. Raises ValueError for an asset that is no answer: its length is not told."""
     form = format_of_asset(asset)
     if form is None:
         raise ValueError(f"the video of the ad {ad.id} does not tell how long it is")
     protocol = _protocol(form, need_of_asset(wanted))
-    plan = _Plan(form=form, files=files_of(form), protocol=protocol, skip_after_s=None)
-    return _document(plan, ad, Told(), values)
+    return ShownVideo(form=form, files=files_of(form), protocol=protocol, skip_after_s=None, counts=False)
 
 
-def _document(plan: _Plan, ad: Ad, told: Told, values: Mapping[str, str]) -> str:
-    form = plan.form
+def video_markup(shown: ShownVideo, ad: Ad, impression_id: str, values: Mapping[str, str]) -> str:
+    """The buyer's markup, or the document that shows the files, under the values of macros."""
+    form = shown.form
     if form.markup is not None:
         return substitute(form.markup, values)
-    trackers = (VideoTracker(event=one.event, url=substitute(one.url, values)) for one in ad.video_trackers)
+    leads = shown.counts and ad.landing_url is not None
     return vast(
         VastAd(
-            protocol=plan.protocol or VAST_4_2,
+            protocol=shown.protocol or VAST_4_2,
             ad_id=ad.id,
             creative_id=ad.creative_id,
-            impression_id=values[_IMPRESSION],
-            title=ad.name or ad.id,
+            impression_id=impression_id,
+            title=title_of(ad),
             duration_s=form.duration_s,
-            files=tuple(msgspec.structs.replace(one, url=substitute(one.url, values)) for one in plan.files),
-            skip_after_s=plan.skip_after_s,
-            landing_url=told.landing_url,
-            impression_trackers=told.impression_trackers,
-            click_trackers=told.click_trackers,
-            video_trackers=tuple(trackers),
+            files=tuple([msgspec.structs.replace(one, url=substitute(one.url, values)) for one in shown.files]),
+            skip_after_s=shown.skip_after_s,
+            landing_url=values[CLICK_URL] if leads else None,
+            impression_trackers=substitute_all(ad.impression_trackers, values) if shown.counts else (),
+            click_trackers=substitute_all(ad.click_trackers, values) if shown.counts else (),
+            video_trackers=tuple(
+                [VideoTracker(event=one.event, url=substitute(one.url, values)) for one in ad.video_trackers]
+            ),
         )
     )
+
+
+def title_of(ad: Ad) -> str:
+    """What a document calls the ad."""
+    return ad.name or ad.id
 
 
 def _protocol(form: VideoFormat, need: VideoNeed) -> int | None:

@@ -7,7 +7,7 @@ are exact, and therefore as long as whoever wrote them likes.
 import decimal
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 import msgspec
@@ -19,8 +19,8 @@ from schemas.limits import DECIMAL_CHARS_MAX, DECIMAL_EXPONENT_MAX
 JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 SHOWN_CHARS_MAX: Final = 40
 
-# Where decimals stand: in fields of an object, in the elements of a list, or (None) here.
-Plan = dict[str, "Plan"] | tuple["Plan", ...] | None
+# Looks through plain JSON where a type has decimals; gives path and text of the first that is no number.
+Search = Callable[[object], tuple[str, str] | None]
 
 
 def is_bounded(number: decimal.Decimal) -> bool:
@@ -30,43 +30,54 @@ def is_bounded(number: decimal.Decimal) -> bool:
 
 def check_decimals(obj: object, model: Any) -> None:
     """Raise SchemaError for a text in plain JSON that stands where ``model`` has a decimal, and holds no number."""
-    for plan in _plans(model):
-        found = _odd(obj, plan)
+    for search in _searches(model):
+        found = search(obj)
         if found is not None:
             path, text = found
             problem = f"{text[:SHOWN_CHARS_MAX]!r} is not a decimal number"
             raise SchemaError(path.removeprefix("."), problem, "a number such as 0.5, or a text that holds one")
 
 
-def _odd(obj: object, plan: Plan) -> tuple[str, str] | None:
-    """Path and text of the first that is no number."""
-    if plan is None:
-        return ("", obj) if isinstance(obj, str) and JSON_NUMBER.fullmatch(obj) is None else None
-    if isinstance(plan, dict) and isinstance(obj, dict):
-        for name, inner in plan.items():
-            found = _odd(obj[name], inner) if name in obj else None
-            if found is not None:
-                return f".{name}{found[0]}", found[1]
-    elif isinstance(plan, tuple) and isinstance(obj, list):
-        for number, one in enumerate(obj):
-            found = _odd(one, plan[0])
-            if found is not None:
-                return f"[{number}]{found[0]}", found[1]
-    return None
-
-
 @functools.cache
-def _plans(model: Any) -> tuple[Plan, ...]:
+def _searches(model: Any) -> tuple[Search, ...]:
     """One for each way in which a type leads to decimals."""
-    return tuple(plan for kind in alternatives(model) for plan in _plan(kind))
+    return tuple(search for kind in alternatives(model) for search in _search(kind))
 
 
-def _plan(kind: Any) -> Iterator[Plan]:
+def _search(kind: Any) -> Iterator[Search]:
     if kind is decimal.Decimal:
-        yield None
+        yield _here
     elif hasattr(kind, "__struct_fields__"):
-        fields = {field.encode_name: _plans(field.type) for field in msgspec.structs.fields(kind)}
-        if found := {name: plan for name, plans in fields.items() for plan in plans}:
-            yield found
+        fields = {field.encode_name: _searches(field.type) for field in msgspec.structs.fields(kind)}
+        if found := {name: search for name, searches in fields.items() for search in searches}:
+            yield _in_fields(found)
     elif getattr(kind, "__origin__", None) is tuple:
-        yield from ((plan,) for plan in _plans(get_args(kind)[0]))
+        yield from (_in_elements(search) for search in _searches(get_args(kind)[0]))
+
+
+def _here(obj: object) -> tuple[str, str] | None:
+    return ("", obj) if isinstance(obj, str) and JSON_NUMBER.fullmatch(obj) is None else None
+
+
+def _in_fields(fields: Mapping[str, Search]) -> Search:
+    looked_at = tuple(fields.items())
+
+    def search(obj: object) -> tuple[str, str] | None:
+        if isinstance(obj, dict):
+            for name, inside in looked_at:
+                if name in obj and (found := inside(obj[name])) is not None:
+                    return f".{name}{found[0]}", found[1]
+        return None
+
+    return search
+
+
+def _in_elements(inside: Search) -> Search:
+    def search(obj: object) -> tuple[str, str] | None:
+        if isinstance(obj, list):
+            for number, one in enumerate(obj):
+                if (found := inside(one)) is not None:
+                    return f"[{number}]{found[0]}", found[1]
+        return None
+
+    return search

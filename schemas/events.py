@@ -14,6 +14,8 @@ from schemas.shapes import Currency, PricingEvent
 
 AuctionRun = Literal["first_price", "gsp", "vcg"]
 Setter = Literal["bid", "runner_up", "reserve", "deal", "vcg"]
+FormatType = Literal["banner", "native", "video"]
+Tier = Literal["guaranteed", "standard", "house"]
 
 
 class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,8 +106,8 @@ class Impression(DecisionFacts, frozen=True, kw_only=True, gc=False):
     creative_id: str
     creative_version: int
     format: int
-    format_type: Literal["banner", "native", "video"]
-    tier: Literal["guaranteed", "standard", "house"]
+    format_type: FormatType
+    tier: Tier
     auction: AuctionRun
     currency: str
     pricing_event: PricingEvent

@@ -118,7 +118,7 @@ class RequestDeal(Part, frozen=True, kw_only=True):
     """3.2.12: a deal offered for an imp; ``at`` 3 means that its floor is a fixed price. The floor is read as an imp's."""
 
     id: Key
-    bidfloor: decimal.Decimal = decimal.Decimal(0)
+    bidfloor: decimal.Decimal = _NO_FLOOR
     bidfloorcur: str | None = None
     at: Integer | None = None
     wseat: Names = ()
@@ -228,7 +228,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     ext: RequestExt = RequestExt()
 
 
-class AdRequest(msgspec.Struct, frozen=True, kw_only=True):
+class AdRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request: typed as decisions read it, its native requests by imp, and all its fields as they came."""
 
     typed: BidRequest
@@ -252,8 +252,10 @@ def read_request(value: bytes) -> AdRequest:
     typed = _typed(value)
     _check_imps(typed.imp)
     natives = tuple(
-        None if imp.native is None else read_native(imp.native.request, f"imp[{index}].native.request")
-        for index, imp in enumerate(typed.imp)
+        [
+            None if imp.native is None else read_native(imp.native.request, f"imp[{index}].native.request")
+            for index, imp in enumerate(typed.imp)
+        ]
     )
     return AdRequest(typed=typed, fields=fields, natives=natives)
 
@@ -277,20 +279,22 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
     seen: dict[str, int] = {}
     last = -1
     for index, imp in enumerate(imps):
-        field = f"imp[{index}]"
         if imp.id in seen:
-            raise SchemaError(f"{field}.id", f"{imp.id!r} is that of imp[{seen[imp.id]}] too", "imp ids are unique")
+            raise SchemaError(
+                f"imp[{index}].id", f"{imp.id!r} is that of imp[{seen[imp.id]}] too", "imp ids are unique"
+            )
         seen[imp.id] = index
         if (here := position(imp, index)) <= last:
-            raise SchemaError(f"{field}.ext.adjudge.position", f"{here} is not above {last}", "positions increase")
+            raise SchemaError(f"imp[{index}].ext.adjudge.position", f"{here} is not above {last}", "positions increase")
         last = here
         if imp.bidfloor is not _NO_FLOOR:
-            _check_floor(imp.bidfloor, f"{field}.bidfloor")
+            _check_floor(imp.bidfloor, f"imp[{index}].bidfloor")
         if imp.pmp:
             for number, deal in enumerate(imp.pmp.deals):
-                _check_floor(deal.bidfloor, f"{field}.pmp.deals[{number}].bidfloor")
+                if deal.bidfloor is not _NO_FLOOR:
+                    _check_floor(deal.bidfloor, f"imp[{index}].pmp.deals[{number}].bidfloor")
         if imp.qty or imp.video or imp.audio:
-            _check_supported(imp, field)
+            _check_supported(imp, f"imp[{index}]")
 
 
 def _check_bounded(number: decimal.Decimal, field: str) -> None:

@@ -13,6 +13,8 @@ from schemas.events import ResultAdjudge
 from schemas.limits import DSA_NAME_CHARS_MAX
 from schemas.shapes import PricingEvent
 
+Mtype = Annotated[int, Meta(ge=1, le=4)]
+
 
 class BidAdjudge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a bid means beyond OpenRTB. ``token``: opaque, to come back with every engagement.
@@ -67,7 +69,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     crid: str
     cid: str
     adm: str
-    mtype: Annotated[int, Meta(ge=1, le=4)]
+    mtype: Mtype
     ext: BidExt
     adomain: tuple[str, ...] = ()
     cat: tuple[str, ...] = ()

@@ -57,9 +57,8 @@ def request_key(request: BidRequest | RequestName, *, personalised: bool = True)
     >>> request_key(read_name(b'{"id":"r1","user":{"id":""},"device":{"ifa":"d1"}}'))
     b'd1'
     """
-    personal = (request.user.id, request.device.ifa) if personalised else ()
-    ids = (*personal, request.ext.adjudge.session_id, request.id)
-    return next((each for each in ids if each), "").encode()
+    personal = (request.user.id or request.device.ifa) if personalised else None
+    return (personal or request.ext.adjudge.session_id or request.id).encode()
 
 
 def read_name(value: bytes) -> RequestName:

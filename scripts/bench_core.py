@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine import decide as journey
+from engine.asked import Asked
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Decision, Place
 from engine.effects import REQUESTS, Input
 from engine.journal import Fold, new_fence, new_genesis
-from engine.outcome import Asked, filled
+from engine.outcome import filled
 from engine.settlement import TierResult
 from engine.shard import Shard
 from engine.targeting.evaluator import matches

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 import engine.formats
 import engine.macros
 import engine.privacy
-import engine.rendering
+import engine.shown_ads
 import engine.tokens
-import engine.video_rendering
 from engine.decide import ask, auction, conclude, decide, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
@@ -49,7 +48,7 @@ ASSIGNMENTS_MAX: Final = 2_000  # what the oracle of VCG tries
 # What the engine works out once: of imps, formats, native requests, players, texts of ads, days, keys.
 _CACHES: Final = (
     engine.formats._fits_of, engine.formats._needs, engine.formats._spec, engine.macros._kept, engine.privacy._year,
-    engine.rendering._shown_assets, engine.tokens._keyed, engine.video_rendering._plan,
+    engine.tokens._keyed, engine.shown_ads.shown_ad,
 )  # fmt: skip
 
 chances: Final = st.randoms(use_true_random=True)

@@ -1,9 +1,10 @@
 """Every macro of OpenRTB 2.6, 4.4, and ours; nothing from outside can break out of where it is put."""
 
+import msgspec
 import pytest
 
 from engine.limits import TEMPLATE_KEPT_CHARS_MAX
-from engine.macros import MacroFacts, macro_values, substitute
+from engine.macros import UNREPLACED, MacroFacts, MacroValues, substitute
 
 SIGNED = "aGk.c2ln"
 FACTS = MacroFacts(
@@ -17,7 +18,16 @@ FACTS = MacroFacts(
     impression_id="e1-0-7-0",
     token=SIGNED,
 )  # fmt: skip
-VALUES = {**macro_values(FACTS), "CLICK_URL": "https://acme.example/?a=1&b=%20"}
+LANDING = "https://acme.example/?a=1&b=%20"
+
+
+def values(facts: MacroFacts = FACTS, landing: str = LANDING) -> MacroValues:
+    found = MacroValues(facts)
+    found.lead_to(landing)
+    return found
+
+
+VALUES = values()
 
 
 @pytest.mark.parametrize(
@@ -63,13 +73,14 @@ def test_a_text_of_any_length_is_taken_apart_alike(chars: int) -> None:
     text = "${TOKEN}-${UNKNOWN}-${AUCTION_PRICE:URL}" + tail
     assert len(text) == chars
     assert substitute(text, VALUES) == f"{SIGNED}-${{UNKNOWN}}-2.5{tail}"
-    cheaper = {**VALUES, "AUCTION_PRICE": "1"}
-    assert substitute(text, cheaper) == f"{SIGNED}-${{UNKNOWN}}-1{tail}"
+    cheaper = msgspec.structs.replace(FACTS, price_nanos=1_000_000)
+    assert substitute(text, values(cheaper)) == f"{SIGNED}-${{UNKNOWN}}-1{tail}"
 
 
 def test_values_are_not_searched_for_macros() -> None:
-    values = {**VALUES, "CLICK_URL": "https://acme.example/${TOKEN}"}
-    assert substitute("${CLICK_URL}", values) == "https://acme.example/${TOKEN}"
+    assert (
+        substitute("${CLICK_URL}", values(landing="https://acme.example/${TOKEN}")) == "https://acme.example/${TOKEN}"
+    )
 
 
 def test_no_seat_is_an_empty_value() -> None:
@@ -77,4 +88,21 @@ def test_no_seat_is_an_empty_value() -> None:
         request_id="r", bid_id="b", imp_id="i", seat=None, ad_id="a", price_nanos=0, currency="USD", impression_id="x",
         token=SIGNED,
     )  # fmt: skip
-    assert substitute("[${AUCTION_SEAT_ID}|${AUCTION_PRICE}|${CLICK_URL}]", macro_values(facts)) == "[|0|]"
+    assert substitute("[${AUCTION_SEAT_ID}|${AUCTION_PRICE}|${CLICK_URL}]", MacroValues(facts)) == "[|0|]"
+
+
+@pytest.mark.parametrize("macro", ["${CLICK_URL}", "${CLICK_URL:URL}", "${CLICK_URL:B64}"])
+def test_the_landing_page_is_what_it_is_once_known(macro: str) -> None:
+    found = MacroValues(FACTS)
+    assert substitute(macro, found) == ""
+    found.lead_to(LANDING)
+    assert substitute(macro, found) == substitute(macro, VALUES) != ""
+
+
+@pytest.mark.parametrize("text", ["100 % ${TOKEN} %s %% ${AUCTION_PRICE:URL}", "%s", "${UNKNOWN} % ${TOKEN:B64}"])
+def test_a_per_cent_sign_is_one_and_macros_can_stay(text: str) -> None:
+    assert substitute(text, UNREPLACED) == text
+    told = (
+        text.replace("${TOKEN}", SIGNED).replace("${AUCTION_PRICE:URL}", "2.5").replace("${TOKEN:B64}", "YUdrLmMybG4")
+    )
+    assert substitute(text, VALUES) == told

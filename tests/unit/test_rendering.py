@@ -7,11 +7,12 @@ import orjson
 import pytest
 
 from engine.formats import chosen_format, format_signature, imp_spec
+from engine.limits import DOCUMENT_KEPT_CHARS_MAX
 from engine.macros import MacroFacts
-from engine.rendering import Rendered, render
+from engine.rendering import Rendered, prepare, render
 from schemas.entities import Ad, Asset, BannerFormat, Format, NativeFormat, VideoFormat, VideoTracker
 from schemas.native import NativeRequest, read_native
-from schemas.openrtb import read_request
+from schemas.openrtb import Video, read_request
 from tests.vast_documents import faults
 
 SIGNED = "tok.en"
@@ -55,7 +56,7 @@ WANTED: list[dict[str, Any]] = [
 
 
 def show(form: Format, native: NativeRequest | None = None, ad: Ad = AD) -> Rendered:
-    return render(form, ad, FACTS, native)
+    return render(prepare(form, ad, native, None), FACTS)
 
 
 def answer(ver: str, ad: Ad = AD) -> dict[str, Any]:
@@ -188,3 +189,59 @@ def test_chosen_format_can_always_be_rendered_with_all_that_is_required() -> Non
 def test_format_without_a_slot_for_it_is_refused(form: Format) -> None:
     with pytest.raises(ValueError, match="cannot be rendered"):
         show(form)
+
+
+# ---- prepared once, or written anew: the same
+
+
+PLAYER = Video(mimes=("video/mp4",), protocols=(3, 7, 13))
+CLIP = VideoFormat(duration_s=15, url="https://a.example/${AUCTION_AD_ID}.mp4?a&b", mime="video/mp4", w=640, h=360)
+OWN_MARKUP = VideoFormat(duration_s=15, markup="<VAST><![CDATA[${CLICK_URL}&${TOKEN}]]></VAST>")
+NATIVE = read_native({"ver": "1.2", "assets": WANTED}, "imp[0].native.request")
+TAGGED = msgspec.structs.replace(AD, video_trackers=(VideoTracker(event="start", url="https://t/?a&t=${TOKEN}"),))
+ADDRESSES = (
+    "https://x.example/?a=1&b=${AUCTION_ID:URL}",
+    "https://x.example/\\\u2028'%s%",
+    "https://x.example/${CLICK_URL}",
+)
+FACTS_OF_OTHERS = (
+    FACTS,
+    msgspec.structs.replace(FACTS, request_id='r"&\\<\x00', imp_id="]]>", seat='"'),
+    msgspec.structs.replace(FACTS, impression_id="epoch <1>&-0-7-0"),
+)
+
+
+@pytest.mark.parametrize("facts", FACTS_OF_OTHERS)
+@pytest.mark.parametrize("landing_url", [None, *ADDRESSES])
+@pytest.mark.parametrize(
+    "form", [BannerFormat(w=1, h=1, markup="<a href=${CLICK_URL}>%${TOKEN}</a>"), CARD, CLIP, OWN_MARKUP]
+)
+def test_a_prepared_markup_is_the_one_that_would_be_written(
+    form: Format, landing_url: str | None, facts: MacroFacts
+) -> None:
+    ad = msgspec.structs.replace(TAGGED, landing_url=landing_url, impression_trackers=ADDRESSES)
+    prepared = prepare(form, ad, NATIVE, PLAYER)
+    assert prepared.document is not None
+    assert render(prepared, facts) == render(msgspec.structs.replace(prepared, document=None), facts)
+
+
+@pytest.mark.parametrize(
+    ("form", "ad", "native", "expected"),
+    [
+        (CLIP, msgspec.structs.replace(AD, name="${TOKEN}"), NATIVE, "<AdTitle>${TOKEN}</AdTitle>"),
+        (CARD, AD, msgspec.structs.replace(NATIVE, ver="1.2${TOKEN}"), '"ver":"1.2${TOKEN}"' ),
+        (BannerFormat(w=1, h=1, markup="x" * (DOCUMENT_KEPT_CHARS_MAX + 1)), AD, NATIVE, "xxx"),
+        (
+            NativeFormat(assets=(Asset(role="video", url="https://a.example/v.mp4", mime="video/mp4", w=640, h=360, duration_s=15),)),
+            msgspec.structs.replace(AD, video_trackers=(VideoTracker(event="start", url="https://t/${CLICK_URL}"),)),
+            NATIVE,
+            'https://t/https://x.example/?a=1&amp;b=\\"',
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_prepared_is_written_anew(form: Format, ad: Ad, native: NativeRequest, expected: str) -> None:
+    landing = msgspec.structs.replace(ad, landing_url='https://x.example/?a=1&b="')
+    prepared = prepare(form, landing, native, PLAYER)
+    assert prepared.document is None
+    markup = render(prepared, FACTS).markup
+    assert expected in markup

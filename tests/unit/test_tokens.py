@@ -1,6 +1,7 @@
 """Impression tokens: what was signed comes back, anything else does not."""
 
 import base64
+import hmac
 
 import msgspec
 import pytest
@@ -64,3 +65,11 @@ def test_padding_is_not_another_token() -> None:
     body, _, signature = token.partition(".")
     assert base64.urlsafe_b64decode(signature + "=") != b""
     assert verify(KEY, f"{body}=.{signature}") is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+def test_the_signature_is_the_hmac_of_the_standard_library(length: int) -> None:
+    key = bytes(range(length))
+    body, _, signature = sign(key, CLAIM).partition(".")
+    mac = hmac.digest(key, body.encode(), "sha256")
+    assert base64.urlsafe_b64decode(f"{signature}=") == mac

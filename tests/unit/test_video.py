@@ -8,7 +8,8 @@ import pytest
 
 from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, fits, format_signature, imp_spec
 from engine.macros import MacroFacts
-from engine.rendering import Rendered, render
+from engine.rendering import Prepared, Rendered, prepare, render
+from engine.video_rendering import ShownVideo
 from schemas.entities import Ad, Format, VideoFormat
 from schemas.openrtb import read_request
 from tests.vast_documents import faults
@@ -167,10 +168,20 @@ def test_a_markup_is_what_the_creative_says_it_is(asked: dict[str, Any], fields:
 # ---- what is shown
 
 
-def shown(player: dict[str, Any], form: VideoFormat) -> Rendered:
+def prepared(player: dict[str, Any], form: VideoFormat, ad: Ad = AD) -> Prepared:
     typed = read_request(orjson.dumps({"id": "r", "imp": [{"id": "1", "video": player}]})).typed
     assert code(player, form) == FITS
-    return render(form, AD, FACTS, None, typed.imp[0].video)
+    return prepare(form, ad, None, typed.imp[0].video)
+
+
+def shown(player: dict[str, Any], form: VideoFormat) -> Rendered:
+    return render(prepared(player, form), FACTS)
+
+
+def told(player: dict[str, Any], form: VideoFormat) -> ShownVideo:
+    found = prepared(player, form).video
+    assert found is not None
+    return found
 
 
 def test_only_files_that_the_player_can_use_are_named_in_the_format_s_order() -> None:
@@ -180,8 +191,8 @@ def test_only_files_that_the_player_can_use_are_named_in_the_format_s_order() ->
     assert found.markup.index("l.mp4") < found.markup.index("v.mp4")
     assert "m3u8" not in found.markup
     assert "l.mp4" not in shown({**PLAYER, "maxbitrate": 1_000}, form).markup
-    assert found.video is not None
-    assert (found.video.w, found.video.h, found.video.duration_s) == (1_280, 720, 15)
+    first = told({**PLAYER, "maxbitrate": 4_000}, form).sized
+    assert (first.w, first.h) == (1_280, 720)
 
 
 @pytest.mark.parametrize(
@@ -197,11 +208,11 @@ def test_only_files_that_the_player_can_use_are_named_in_the_format_s_order() ->
 def test_the_newest_version_that_both_sides_know_is_written(
     protocols: list[int], own: list[int], version: str, protocol: int
 ) -> None:
-    found = shown({**PLAYER, "protocols": protocols}, video(**FILE, protocols=own))
+    player, form = {**PLAYER, "protocols": protocols}, video(**FILE, protocols=own)
+    found = shown(player, form)
     assert f'<VAST version="{version}"' in found.markup
     assert faults(found.markup) == []
-    assert found.video is not None
-    assert found.video.protocol == protocol
+    assert told(player, form).protocol == protocol
 
 
 @pytest.mark.parametrize(
@@ -220,21 +231,21 @@ def test_the_newest_version_that_both_sides_know_is_written(
 def test_the_later_of_both_sides_says_when_skipping_begins(
     asked: dict[str, Any], own: int | None, expected: str | None
 ) -> None:
-    found = shown({**PLAYER, **asked}, video(**FILE, skip_after_s=own))
-    assert found.video is not None
-    assert found.video.skippable is (expected is not None)
+    player, form = {**PLAYER, **asked}, video(**FILE, skip_after_s=own)
+    found = shown(player, form)
+    assert (told(player, form).skip_after_s is not None) is (expected is not None)
     assert (f'skipoffset="{expected}"' if expected else "<Linear>") in found.markup
 
 
 def test_trackers_and_landing_page_stand_in_the_document_with_macros_replaced() -> None:
     found = shown(PLAYER, video(**{**FILE, "url": "https://a.example/${AUCTION_AD_ID}.mp4"}))
-    for told in (
+    for one in (
         "<Impression>https://t.example/i?p=1.5</Impression>",
         "<ClickTracking>https://t.example/c</ClickTracking>",
         "<ClickThrough>https://acme.example/?i=d1-0</ClickThrough>",
         ">https://a.example/ad1.mp4</MediaFile>",
     ):
-        assert told in found.markup
+        assert one in found.markup
     assert found.impression_trackers == ("https://t.example/i?p=1.5",)
 
 
@@ -242,5 +253,5 @@ def test_a_markup_is_shown_as_it_is_with_macros_replaced() -> None:
     form = video(markup="<VAST><![CDATA[${CLICK_URL}]]></VAST>", protocols=[3], mime="video/mp4")
     found = shown(PLAYER, form)
     assert found.markup == "<VAST><![CDATA[https://acme.example/?i=d1-0]]></VAST>"
-    assert found.video is not None
-    assert (found.video.protocol, found.video.w, found.video.duration_s) == (3, None, 15)
+    video_of = told(PLAYER, form)
+    assert (video_of.protocol, video_of.sized.w, video_of.form.duration_s) == (3, None, 15)
