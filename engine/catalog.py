@@ -13,7 +13,7 @@ import orjson
 from engine.levels import Levels
 from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
-from engine.rows import Join, Row, build_row
+from engine.rows import NO_OWNER, NOT_SHOWN, Join, Owner, Row, Shown, build_row, owner_of, shown_of
 from engine.schedule import Schedule, compile_schedule
 from engine.segment import BUILD_SLICE_ROWS, Segment
 from engine.snapshot import Snapshot
@@ -61,6 +61,8 @@ class Catalog:
         self._conditions: dict[bytes, Condition] = {}
         self._targeting: dict[str, Condition] = {}  # by line item
         self._schedules: dict[_Times, Schedule] = {}
+        self._owners: dict[str, Owner] = {}  # by advertiser
+        self._creatives: dict[str, Shown] = {}
         self._rows: dict[str, Row] = {}
         self._levels = Levels(self._rows)
         self._waiting: dict[str, dict[str, None]] = {kind: {} for kind in DOWNWARDS}  # ids: rows to be built again
@@ -191,9 +193,14 @@ class Catalog:
             self._entities[address] = entity
         for parent in self._parents(entity):
             self._children.setdefault(parent, {})[address] = None
-        if address[0] == "line_item":
-            self._targeting.pop(address[1], None)
-        self._waiting[address[0]][address[1]] = None
+        kind, identity = address
+        if kind == "line_item":
+            self._targeting.pop(identity, None)
+        elif kind == "creative":
+            self._creatives.pop(identity, None)
+        elif kind == "advertiser":
+            self._owners.pop(identity, None)
+        self._waiting[kind][identity] = None
 
     @staticmethod
     def _parents(entity: Entity | Invalid | None) -> Iterator[Key]:
@@ -201,9 +208,7 @@ class Catalog:
             yield ("advertiser", entity.advertiser_id)
         elif isinstance(entity, LineItem):
             yield ("campaign", entity.campaign_id)
-            yield from (("deal", deal) for deal in entity.deal_ids)
-            if entity.pricing.conversion_id:
-                yield ("conversion", entity.pricing.conversion_id)
+            yield from _references(entity)
         elif isinstance(entity, Ad):
             yield ("line_item", entity.line_item_id)
             yield ("creative", entity.creative_id)
@@ -229,37 +234,48 @@ class Catalog:
 
     def _row(self, ad: Ad) -> Row:
         join = self._join(ad)
-        condition = self._targeting[join.line_item.id] if join.line_item else EVERYONE
-        schedule = ALWAYS
-        if join.campaign and join.advertiser:
-            schedule = self._schedule(join.campaign, join.advertiser.timezone)
-        return build_row(join, schedule=schedule, condition=condition)
+        line_item, campaign, advertiser, creative = join.line_item, join.campaign, join.advertiser, join.creative
+        return build_row(
+            join,
+            schedule=self._schedule(campaign, advertiser.timezone) if campaign and advertiser else ALWAYS,
+            condition=self._targeting[line_item.id] if line_item else EVERYONE,
+            owner=self._owner(advertiser) if advertiser else NO_OWNER,
+            shown=self._shown(creative) if creative else NOT_SHOWN,
+        )
+
+    def _owner(self, advertiser: Advertiser) -> Owner:
+        owner = self._owners.get(advertiser.id)
+        if owner is None:
+            owner = self._owners[advertiser.id] = owner_of(advertiser)
+        return owner
+
+    def _shown(self, creative: Creative) -> Shown:
+        shown = self._creatives.get(creative.id)
+        if shown is None:
+            shown = self._creatives[creative.id] = shown_of(creative)
+        return shown
 
     def _join(self, ad: Ad) -> Join:
         held = self._entities.get
-        line_item = held(("line_item", ad.line_item_id))
-        campaign = held(("campaign", line_item.campaign_id)) if isinstance(line_item, LineItem) else None
-        advertiser = held(("advertiser", campaign.advertiser_id)) if isinstance(campaign, Campaign) else None
-        creative = held(("creative", ad.creative_id))
-        own = (
-            isinstance(creative, Creative)
-            and isinstance(campaign, Campaign)
-            and creative.advertiser_id == campaign.advertiser_id
-        )
-        deals = [held(("deal", deal)) for deal in line_item.deal_ids] if isinstance(line_item, LineItem) else []
-        goal = line_item.pricing.conversion_id if isinstance(line_item, LineItem) else None
-        conversions = [held(("conversion", goal))] if goal else []
-        chain = (line_item, campaign, advertiser, creative, *deals, *conversions)
+        line_item, creative = held(("line_item", ad.line_item_id)), held(("creative", ad.creative_id))
+        campaign = advertiser = None
+        references: list[Entity | Invalid | None] = []
+        if isinstance(line_item, LineItem):
+            campaign = held(("campaign", line_item.campaign_id))
+            references = [held(reference) for reference in _references(line_item)]
+        if isinstance(campaign, Campaign):
+            advertiser = held(("advertiser", campaign.advertiser_id))
+            if isinstance(creative, Creative) and creative.advertiser_id != campaign.advertiser_id:
+                creative = None
         return Join(
             ad=ad,
             line_item=line_item if isinstance(line_item, LineItem) else None,
             campaign=campaign if isinstance(campaign, Campaign) else None,
             advertiser=advertiser if isinstance(advertiser, Advertiser) else None,
-            creative=creative if isinstance(creative, Creative) and own else None,
-            broken=any(isinstance(entity, Invalid) for entity in chain),
-            deals=tuple(deal for deal in deals if isinstance(deal, Deal)),
-            references_held=all(isinstance(deal, Deal) for deal in deals)
-            and all(isinstance(conversion, Conversion) for conversion in conversions),
+            creative=creative if isinstance(creative, Creative) and isinstance(campaign, Campaign) else None,
+            broken=Invalid in map(type, (line_item, campaign, advertiser, creative, *references)),
+            deals=tuple([deal for deal in references if isinstance(deal, Deal)]),
+            references_held=not references or all(isinstance(one, Deal | Conversion) for one in references),
         )
 
     def _condition(self, targeting: Mapping[str, object]) -> Condition:
@@ -275,3 +291,11 @@ class Catalog:
         if schedule is None:
             schedule = self._schedules[key] = compile_schedule(campaign.flights, campaign.dayparts, key[0])
         return schedule
+
+
+def _references(line_item: LineItem) -> Iterator[Key]:
+    """What a line item names beside its campaign."""
+    for deal in line_item.deal_ids:
+        yield ("deal", deal)
+    if line_item.pricing.conversion_id:
+        yield ("conversion", line_item.pricing.conversion_id)
