@@ -64,7 +64,7 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     ``field`` is where the object stands in its message, and begins the field of every SchemaError.
     """
     reader = _Reader()
-    root = reader.condition(obj, _Place(field=field, within="", path="", depth=1))
+    root = reader.condition(obj, _Place(step=field, above=None, within="", path="", depth=1))
     return Condition(
         root=root,
         paths=frozenset(reader.paths),
@@ -73,32 +73,39 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     )
 
 
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
+class _Place(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """Where the reader is: in the text (``field``, ``depth``) and among the attributes (``path``, ``within``)."""
 
-    field: str
+    step: str  # the end of ``field``
+    above: "_Place | None"
     within: str  # path of the array whose elements are asked, and a dot; empty outside $elemMatch
     path: str  # path of the value that is asked; empty where fields are asked
     depth: int
+
+    @property
+    def field(self) -> str:
+        """Put together when it is asked for: of nearly every place it never is."""
+        above = self.above.field if self.above else ""
+        return f"{above}.{self.step}" if above and self.step[:1] != "[" else f"{above}{self.step}"
 
     def refuse(self, problem: str, fix: str) -> NoReturn:
         """What stands here cannot be taken."""
         raise SchemaError(self.field, problem, fix)
 
-    def at(self, step: str) -> "_Place":
-        """The member ``step`` of what stands here, one level deeper."""
+    def at(self, step: str, *, path: str | None = None) -> "_Place":
+        """The member ``step`` of what stands here, one level deeper; ``path``: it asks the value there."""
         if self.depth > CONDITION_DEPTH_MAX:
             self.refuse("nested too deeply", f"at most {CONDITION_DEPTH_MAX} levels are read (CONDITION_DEPTH_MAX)")
-        field = f"{self.field}.{step}" if self.field and step[:1] != "[" else f"{self.field}{step}"
-        return _Place(field=field, within=self.within, path=self.path, depth=self.depth + 1)
+        path = self.path if path is None else path
+        return _Place(step=step, above=self, within=self.within, path=path, depth=self.depth + 1)
 
     def item(self, index: int) -> "_Place":
         """An element of the list that an operator takes: no level of its own."""
-        return _Place(field=f"{self.field}[{index}]", within=self.within, path=self.path, depth=self.depth)
+        return _Place(step=f"[{index}]", above=self, within=self.within, path=self.path, depth=self.depth)
 
     def asking(self, path: str, *, within: str) -> "_Place":
         """The same place of the text, where other attributes are asked."""
-        return _Place(field=self.field, within=within, path=path, depth=self.depth)
+        return _Place(step=self.step, above=self.above, within=within, path=path, depth=self.depth)
 
 
 class _Reader:
@@ -121,12 +128,11 @@ class _Reader:
         if not isinstance(key, str):
             place.refuse(f"the key {_shown(key)} is not a string", "write the path of an attribute")
         self._count_term(place)
-        here = place.at(key)
         if key in _GROUPS:
-            return self._group(key, operand, here)
+            return self._group(key, operand, place.at(key))
         if key.startswith("$") and key != "$groups":
-            _refuse_key(key, here)
-        return self._where(key, operand, here.asking(place.within + key, within=place.within))
+            _refuse_key(key, place.at(key))
+        return self._where(key, operand, place.at(key, path=place.within + key))
 
     def _group(self, key: str, operand: object, place: _Place) -> Node:
         if key == "$not":
@@ -140,7 +146,7 @@ class _Reader:
         return Not(node=some) if key == "$nor" else some
 
     def _where(self, path: str, operand: object, place: _Place) -> Node:
-        parts = split_path(path, place.field)
+        parts = split_path(path, place.refuse)
         self.paths[place.path] = None
         if not place.within:
             warning = warning_of(parts)
