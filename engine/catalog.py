@@ -5,7 +5,7 @@ of arrival shows. What a missing parent makes ineligible becomes eligible when t
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
@@ -98,10 +98,9 @@ class Catalog:
         except SchemaError as error:
             self._replace(address, Invalid(str(error)))
             return (Rejection(offset=offset, field=error.field, problem=str(error)),)
-        held = self._entities.get(address)
+        held = self._replace(address, entity)
         if held is not None and not isinstance(held, Invalid) and entity.version <= held.version:
             self.stale_versions += 1
-        self._replace(address, entity)
         if isinstance(entity, LineItem):
             self._targeting[entity.id] = condition
         return ()
@@ -169,12 +168,16 @@ class Catalog:
 
     def _check(self, entity: Entity) -> None:
         """What the schema cannot know: that zones exist and times are in order."""
-        if isinstance(entity, Advertiser | Campaign) and entity.timezone and not known_zone(entity.timezone):
-            raise SchemaError(
-                "timezone", f"{entity.timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin"
-            )
         if isinstance(entity, Campaign):
+            self._check_zone(entity.timezone)
             self._check_schedule(entity)
+        elif isinstance(entity, Advertiser):
+            self._check_zone(entity.timezone)
+
+    @staticmethod
+    def _check_zone(timezone: str | None) -> None:
+        if timezone and not known_zone(timezone):
+            raise SchemaError("timezone", f"{timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin")
 
     def _check_schedule(self, campaign: Campaign) -> None:
         try:
@@ -182,17 +185,16 @@ class Catalog:
         except ValueError as error:
             raise SchemaError("flights", str(error), "ISO 8601 times and HH:MM") from error
 
-    def _replace(self, address: Key, entity: Entity | Invalid | None) -> None:
-        for parent in self._parents(self._entities.get(address)):
-            self._children[parent].pop(address, None)
-            if not self._children[parent]:
-                del self._children[parent]
+    def _replace(self, address: Key, entity: Entity | Invalid | None) -> Entity | Invalid | None:
+        """Put another entity, or none, in the place of what is returned."""
+        held = self._entities.get(address)
         if entity is None:
             self._entities.pop(address, None)
         else:
             self._entities[address] = entity
-        for parent in self._parents(entity):
-            self._children.setdefault(parent, {})[address] = None
+        before, after = _parents(held), _parents(entity)
+        if before != after:
+            self._move(address, before, after)
         kind, identity = address
         if kind == "line_item":
             self._targeting.pop(identity, None)
@@ -201,17 +203,20 @@ class Catalog:
         elif kind == "advertiser":
             self._owners.pop(identity, None)
         self._waiting[kind][identity] = None
+        return held
 
-    @staticmethod
-    def _parents(entity: Entity | Invalid | None) -> Iterator[Key]:
-        if isinstance(entity, Campaign):
-            yield ("advertiser", entity.advertiser_id)
-        elif isinstance(entity, LineItem):
-            yield ("campaign", entity.campaign_id)
-            yield from _references(entity)
-        elif isinstance(entity, Ad):
-            yield ("line_item", entity.line_item_id)
-            yield ("creative", entity.creative_id)
+    def _move(self, address: Key, before: Iterable[Key], after: Iterable[Key]) -> None:
+        """An entity that was a child of ``before`` is one of ``after``."""
+        for parent in before:
+            children = self._children.get(parent, {})
+            children.pop(address, None)
+            if not children:
+                self._children.pop(parent, None)
+        for parent in after:
+            if parent in self._children:
+                self._children[parent][address] = None
+            else:
+                self._children[parent] = {address: None}
 
     def _rebuild(self, entities_max: int) -> None:
         """Have those below waiting parents wait; then build the rows of ads that do: so many entities at most."""
@@ -221,6 +226,7 @@ class Catalog:
                 entities_max -= 1
                 if kind == "ad":
                     self._rebuild_ad(identity)
+                    continue
                 for child_kind, child in self._children.get((kind, identity), ()):
                     self._waiting[child_kind][child] = None
 
@@ -293,9 +299,20 @@ class Catalog:
         return schedule
 
 
-def _references(line_item: LineItem) -> Iterator[Key]:
+def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:
+    """What an entity names: of whatever changes there, its rows are built again."""
+    if isinstance(entity, Ad):
+        return ("line_item", entity.line_item_id), ("creative", entity.creative_id)
+    if isinstance(entity, LineItem):
+        return ("campaign", entity.campaign_id), *_references(entity)
+    if isinstance(entity, Campaign):
+        return (("advertiser", entity.advertiser_id),)
+    return ()
+
+
+def _references(line_item: LineItem) -> tuple[Key, ...]:
     """What a line item names beside its campaign."""
-    for deal in line_item.deal_ids:
-        yield ("deal", deal)
-    if line_item.pricing.conversion_id:
-        yield ("conversion", line_item.pricing.conversion_id)
+    deals, conversion = line_item.deal_ids, line_item.pricing.conversion_id
+    if not deals and not conversion:  # as for most
+        return ()
+    return (*(("deal", deal) for deal in deals), *((("conversion", conversion),) if conversion else ()))

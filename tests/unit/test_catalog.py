@@ -202,3 +202,12 @@ def test_updates_of_one_entity_leave_nothing_behind_however_many(number: int) ->
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
     (part,) = stage.world().catalog.parts
     assert part.segment.rows[0].condition in stage.catalog._conditions.values()
+
+
+def test_a_line_item_may_name_a_deal_twice_and_change() -> None:
+    stage = Stage(*one_ad(), {"kind": "deal", "id": "d1", "version": 1}, line_item(deal_ids=["d1", "d1"]))
+    stage.put(line_item(deal_ids=["d1"]))
+    stage.remove("deal/d1")
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+    stage.put(line_item(deal_ids=[]))
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
