@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from engine import segment
 from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
@@ -211,3 +212,11 @@ def test_a_line_item_may_name_a_deal_twice_and_change() -> None:
     assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
     stage.put(line_item(deal_ids=[]))
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+def test_rows_are_put_in_order_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    (part,) = Stage(*one_ad(), *(ad(f"ad{number}") for number in range(2, 6))).world().catalog.parts
+    slices = len(list(segment.build_sliced(part.segment.rows)))
+    monkeypatch.setattr(segment, "PLACED_SLICE_ROWS", 1)
+    assert len(list(segment.build_sliced(part.segment.rows))) == slices + 4
+    assert segment.build(part.segment.rows).position == part.segment.position
