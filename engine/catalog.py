@@ -202,7 +202,8 @@ class Catalog:
             self._creatives.pop(identity, None)
         elif kind == "advertiser":
             self._owners.pop(identity, None)
-        self._waiting[kind][identity] = None
+        if kind == "ad" or self._rows:  # an ad without a row waits by itself: while loading, all of them do
+            self._waiting[kind][identity] = None
         return held
 
     def _move(self, address: Key, before: Iterable[Key], after: Iterable[Key]) -> None:

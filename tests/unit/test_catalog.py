@@ -220,3 +220,12 @@ def test_rows_are_put_in_order_in_slices(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(segment, "PLACED_SLICE_ROWS", 1)
     assert len(list(segment.build_sliced(part.segment.rows))) == slices + 4
     assert segment.build(part.segment.rows).position == part.segment.position
+
+
+def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
+    catalog = Stage(*(advertiser(f"a{number}") for number in range(BUILD_SLICE_ROWS + 1))).catalog
+    assert not catalog.settle()
+    stage = Stage(*one_ad())
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+    stage.put({**advertiser(), "status": "paused", "version": 2})
+    assert states(stage.world().catalog) == {"ad1": Reason.STATUS_INACTIVE}
