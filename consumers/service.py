@@ -106,6 +106,7 @@ async def check_cluster(settings: Settings) -> int:
 
 GC_THRESHOLDS: Final = (10_000, 5, 1_000)  # a collection of the young looks at 50,000 objects at most, some 5 ms
 GC_LOADING_THRESHOLDS: Final = (1_000_000, 5, 1_000)  # a catalog is no garbage: looking for it took a fifth of loading
+SPARE_S: Final = 0.1  # of loading, after which what was loaded is left out of collections
 
 
 def tune_garbage_collection() -> None:
@@ -117,14 +118,28 @@ def tune_garbage_collection() -> None:
 
 
 async def spare_catalog(broadcast: Broadcast) -> None:
-    """Once the catalog is read, leave it out of all later collections: a million line items would hold the loop long.
+    """Leave the catalog out of all later collections, while it is read and once it is: a look through a million new
+    objects held the loop for 0.2 s, and one through a million line items would hold it long.
 
-    What is replaced later is freed all the same: nothing in the catalog refers to itself.
+    What is replaced later is freed all the same: nothing in the catalog refers to itself. While no record comes, what
+    a failing client leaves behind is collected as usual.
     """
-    await broadcast.reached(catalog_offset=0, controls_offset=0)
-    if gc.get_threshold() == GC_LOADING_THRESHOLDS:
+    left = broadcast.behind()
+    while broadcast.world is None:
+        await asyncio.sleep(SPARE_S)
+        if (now := broadcast.behind()) != left or not now:
+            _spare_all()
+        left = now
+    if _spare_all():
         gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _spare_all() -> bool:
+    """Whatever there is is never looked at again; False where ``tune_garbage_collection`` did not ask for it."""
+    asked = gc.get_threshold() == GC_LOADING_THRESHOLDS
+    if asked:
         gc.freeze()
+    return asked
 
 
 async def run_service(

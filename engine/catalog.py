@@ -5,7 +5,7 @@ of arrival shows. What a missing parent makes ineligible becomes eligible when t
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import orjson
@@ -13,7 +13,7 @@ import orjson
 from engine.levels import Levels
 from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
-from engine.rows import Join, Row, build_row
+from engine.rows import NO_OWNER, NOT_SHOWN, Join, Owner, Row, Shown, build_row, owner_of, shown_of
 from engine.schedule import Schedule, compile_schedule
 from engine.segment import BUILD_SLICE_ROWS, Segment
 from engine.snapshot import Snapshot
@@ -61,6 +61,8 @@ class Catalog:
         self._conditions: dict[bytes, Condition] = {}
         self._targeting: dict[str, Condition] = {}  # by line item
         self._schedules: dict[_Times, Schedule] = {}
+        self._owners: dict[str, Owner] = {}  # by advertiser
+        self._creatives: dict[str, Shown] = {}
         self._rows: dict[str, Row] = {}
         self._levels = Levels(self._rows)
         self._waiting: dict[str, dict[str, None]] = {kind: {} for kind in DOWNWARDS}  # ids: rows to be built again
@@ -96,10 +98,9 @@ class Catalog:
         except SchemaError as error:
             self._replace(address, Invalid(str(error)))
             return (Rejection(offset=offset, field=error.field, problem=str(error)),)
-        held = self._entities.get(address)
+        held = self._replace(address, entity)
         if held is not None and not isinstance(held, Invalid) and entity.version <= held.version:
             self.stale_versions += 1
-        self._replace(address, entity)
         if isinstance(entity, LineItem):
             self._targeting[entity.id] = condition
         return ()
@@ -167,12 +168,16 @@ class Catalog:
 
     def _check(self, entity: Entity) -> None:
         """What the schema cannot know: that zones exist and times are in order."""
-        if isinstance(entity, Advertiser | Campaign) and entity.timezone and not known_zone(entity.timezone):
-            raise SchemaError(
-                "timezone", f"{entity.timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin"
-            )
         if isinstance(entity, Campaign):
+            self._check_zone(entity.timezone)
             self._check_schedule(entity)
+        elif isinstance(entity, Advertiser):
+            self._check_zone(entity.timezone)
+
+    @staticmethod
+    def _check_zone(timezone: str | None) -> None:
+        if timezone and not known_zone(timezone):
+            raise SchemaError("timezone", f"{timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin")
 
     def _check_schedule(self, campaign: Campaign) -> None:
         try:
@@ -180,33 +185,39 @@ class Catalog:
         except ValueError as error:
             raise SchemaError("flights", str(error), "ISO 8601 times and HH:MM") from error
 
-    def _replace(self, address: Key, entity: Entity | Invalid | None) -> None:
-        for parent in self._parents(self._entities.get(address)):
-            self._children[parent].pop(address, None)
-            if not self._children[parent]:
-                del self._children[parent]
+    def _replace(self, address: Key, entity: Entity | Invalid | None) -> Entity | Invalid | None:
+        """Put another entity, or none, in the place of what is returned."""
+        held = self._entities.get(address)
         if entity is None:
             self._entities.pop(address, None)
         else:
             self._entities[address] = entity
-        for parent in self._parents(entity):
-            self._children.setdefault(parent, {})[address] = None
-        if address[0] == "line_item":
-            self._targeting.pop(address[1], None)
-        self._waiting[address[0]][address[1]] = None
+        before, after = _parents(held), _parents(entity)
+        if before != after:
+            self._move(address, before, after)
+        kind, identity = address
+        if kind == "line_item":
+            self._targeting.pop(identity, None)
+        elif kind == "creative":
+            self._creatives.pop(identity, None)
+        elif kind == "advertiser":
+            self._owners.pop(identity, None)
+        if kind == "ad" or self._rows:  # an ad without a row waits by itself: while loading, all of them do
+            self._waiting[kind][identity] = None
+        return held
 
-    @staticmethod
-    def _parents(entity: Entity | Invalid | None) -> Iterator[Key]:
-        if isinstance(entity, Campaign):
-            yield ("advertiser", entity.advertiser_id)
-        elif isinstance(entity, LineItem):
-            yield ("campaign", entity.campaign_id)
-            yield from (("deal", deal) for deal in entity.deal_ids)
-            if entity.pricing.conversion_id:
-                yield ("conversion", entity.pricing.conversion_id)
-        elif isinstance(entity, Ad):
-            yield ("line_item", entity.line_item_id)
-            yield ("creative", entity.creative_id)
+    def _move(self, address: Key, before: Iterable[Key], after: Iterable[Key]) -> None:
+        """An entity that was a child of ``before`` is one of ``after``."""
+        for parent in before:
+            children = self._children.get(parent, {})
+            children.pop(address, None)
+            if not children:
+                self._children.pop(parent, None)
+        for parent in after:
+            if parent in self._children:
+                self._children[parent][address] = None
+            else:
+                self._children[parent] = {address: None}
 
     def _rebuild(self, entities_max: int) -> None:
         """Have those below waiting parents wait; then build the rows of ads that do: so many entities at most."""
@@ -216,6 +227,7 @@ class Catalog:
                 entities_max -= 1
                 if kind == "ad":
                     self._rebuild_ad(identity)
+                    continue
                 for child_kind, child in self._children.get((kind, identity), ()):
                     self._waiting[child_kind][child] = None
 
@@ -229,37 +241,48 @@ class Catalog:
 
     def _row(self, ad: Ad) -> Row:
         join = self._join(ad)
-        condition = self._targeting[join.line_item.id] if join.line_item else EVERYONE
-        schedule = ALWAYS
-        if join.campaign and join.advertiser:
-            schedule = self._schedule(join.campaign, join.advertiser.timezone)
-        return build_row(join, schedule=schedule, condition=condition)
+        line_item, campaign, advertiser, creative = join.line_item, join.campaign, join.advertiser, join.creative
+        return build_row(
+            join,
+            schedule=self._schedule(campaign, advertiser.timezone) if campaign and advertiser else ALWAYS,
+            condition=self._targeting[line_item.id] if line_item else EVERYONE,
+            owner=self._owner(advertiser) if advertiser else NO_OWNER,
+            shown=self._shown(creative) if creative else NOT_SHOWN,
+        )
+
+    def _owner(self, advertiser: Advertiser) -> Owner:
+        owner = self._owners.get(advertiser.id)
+        if owner is None:
+            owner = self._owners[advertiser.id] = owner_of(advertiser)
+        return owner
+
+    def _shown(self, creative: Creative) -> Shown:
+        shown = self._creatives.get(creative.id)
+        if shown is None:
+            shown = self._creatives[creative.id] = shown_of(creative)
+        return shown
 
     def _join(self, ad: Ad) -> Join:
         held = self._entities.get
-        line_item = held(("line_item", ad.line_item_id))
-        campaign = held(("campaign", line_item.campaign_id)) if isinstance(line_item, LineItem) else None
-        advertiser = held(("advertiser", campaign.advertiser_id)) if isinstance(campaign, Campaign) else None
-        creative = held(("creative", ad.creative_id))
-        own = (
-            isinstance(creative, Creative)
-            and isinstance(campaign, Campaign)
-            and creative.advertiser_id == campaign.advertiser_id
-        )
-        deals = [held(("deal", deal)) for deal in line_item.deal_ids] if isinstance(line_item, LineItem) else []
-        goal = line_item.pricing.conversion_id if isinstance(line_item, LineItem) else None
-        conversions = [held(("conversion", goal))] if goal else []
-        chain = (line_item, campaign, advertiser, creative, *deals, *conversions)
+        line_item, creative = held(("line_item", ad.line_item_id)), held(("creative", ad.creative_id))
+        campaign = advertiser = None
+        references: list[Entity | Invalid | None] = []
+        if isinstance(line_item, LineItem):
+            campaign = held(("campaign", line_item.campaign_id))
+            references = [held(reference) for reference in _references(line_item)]
+        if isinstance(campaign, Campaign):
+            advertiser = held(("advertiser", campaign.advertiser_id))
+            if isinstance(creative, Creative) and creative.advertiser_id != campaign.advertiser_id:
+                creative = None
         return Join(
             ad=ad,
             line_item=line_item if isinstance(line_item, LineItem) else None,
             campaign=campaign if isinstance(campaign, Campaign) else None,
             advertiser=advertiser if isinstance(advertiser, Advertiser) else None,
-            creative=creative if isinstance(creative, Creative) and own else None,
-            broken=any(isinstance(entity, Invalid) for entity in chain),
-            deals=tuple(deal for deal in deals if isinstance(deal, Deal)),
-            references_held=all(isinstance(deal, Deal) for deal in deals)
-            and all(isinstance(conversion, Conversion) for conversion in conversions),
+            creative=creative if isinstance(creative, Creative) and isinstance(campaign, Campaign) else None,
+            broken=Invalid in map(type, (line_item, campaign, advertiser, creative, *references)),
+            deals=tuple([deal for deal in references if isinstance(deal, Deal)]),
+            references_held=not references or all(isinstance(one, Deal | Conversion) for one in references),
         )
 
     def _condition(self, targeting: Mapping[str, object]) -> Condition:
@@ -275,3 +298,22 @@ class Catalog:
         if schedule is None:
             schedule = self._schedules[key] = compile_schedule(campaign.flights, campaign.dayparts, key[0])
         return schedule
+
+
+def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:
+    """What an entity names: of whatever changes there, its rows are built again."""
+    if isinstance(entity, Ad):
+        return ("line_item", entity.line_item_id), ("creative", entity.creative_id)
+    if isinstance(entity, LineItem):
+        return ("campaign", entity.campaign_id), *_references(entity)
+    if isinstance(entity, Campaign):
+        return (("advertiser", entity.advertiser_id),)
+    return ()
+
+
+def _references(line_item: LineItem) -> tuple[Key, ...]:
+    """What a line item names beside its campaign."""
+    deals, conversion = line_item.deal_ids, line_item.pricing.conversion_id
+    if not deals and not conversion:  # as for most
+        return ()
+    return (*(("deal", deal) for deal in deals), *((("conversion", conversion),) if conversion else ()))

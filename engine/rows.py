@@ -5,6 +5,7 @@ every request is kept in ``state``; what a later version of the engine will deci
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -20,12 +21,14 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
 from engine.targeting.condition import Condition
-from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, Format, LineItem
+from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, LineItem
 from schemas.limits import AMOUNT_MICROS_MAX
 
 ELIGIBLE: Final = -1
 RESTRICTED_LABELS: Final = frozenset(("alcohol", "gambling", "dating"))
 EVENTS: Final = ("impression", "viewable", "click", "video_complete", "conversion")
+_EVENT_CODES: Final[Mapping[str, int]] = {event: code for code, event in enumerate(EVENTS)}
+_TO_SIGNED: Final = 1 << 63  # between 64-bit keys and what an int64 holds
 STANDARD: Final = 0  # tier groups, decided in this order; guaranteed ads stand with standard, unsupported
 HOUSE: Final = 1
 
@@ -88,43 +91,105 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
         return bool(self.deals.deals)
 
 
-def build_row(join: Join, *, schedule: Schedule, condition: Condition) -> Row:
-    """The row of an ad. ``schedule`` and ``condition`` are the caller's shared copies."""
-    line_item, creative, advertiser = join.line_item, join.creative, join.advertiser
-    event = line_item.pricing.event if line_item else EVENTS[0]
+class Owner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """What all rows of an advertiser have from it, worked out once; domains in lower case."""
+
+    key: int
+    currency: str
+    seat: str
+    cattax: int
+    cat: tuple[str, ...]
+    adomain: tuple[str, ...]
+    labels: tuple[str, ...]
+    dsa_told: bool
+    dsa_rendered: bool
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """What all rows of a creative have from it, worked out once; domains and language in lower case."""
+
+    signature: tuple[Signature, ...]
+    cat: tuple[str, ...]
+    adomain: tuple[str, ...]
+    attr: tuple[int, ...]
+    labels: tuple[str, ...]
+    language: str
+    secure: bool
+    restricted: bool
+    feedback_ppm: int | None
+
+
+def owner_of(advertiser: Advertiser | None) -> Owner:
+    """What its rows have from an advertiser, or from none."""
     dsa = dsa_given(advertiser)
-    formats = creative.formats if creative else ()
-    categories, labels = _categories(join), _labels(join)
+    return Owner(
+        key=ad_key(advertiser.id if advertiser else "") - _TO_SIGNED,
+        currency=advertiser.currency if advertiser else "",
+        seat=(advertiser.seat or "") if advertiser else "",
+        cattax=advertiser.cattax if advertiser else 1,
+        cat=advertiser.cat if advertiser else (),
+        adomain=_lower(advertiser.adomain) if advertiser else (),
+        labels=advertiser.labels if advertiser else (),
+        dsa_told=bool(dsa & TOLD),
+        dsa_rendered=bool(dsa & RENDERED),
+    )
+
+
+def shown_of(creative: Creative | None) -> Shown:
+    """What its rows have from a creative, or from none."""
+    labels = creative.policy_labels if creative else ()
+    return Shown(
+        signature=tuple([format_signature(form, creative.api) for form in creative.formats]) if creative else (),
+        cat=creative.cat if creative else (),
+        adomain=_lower(creative.adomain) if creative else (),
+        attr=tuple(sorted(creative.attr)) if creative else (),
+        labels=labels,
+        language=(creative.language or "").lower() if creative else "",
+        secure=creative.secure if creative else False,
+        restricted=not RESTRICTED_LABELS.isdisjoint(labels),
+        feedback_ppm=creative.feedback_ppm if creative else None,
+    )
+
+
+NO_OWNER: Final = owner_of(None)
+NOT_SHOWN: Final = shown_of(None)
+
+
+def build_row(join: Join, *, schedule: Schedule, condition: Condition, owner: Owner, shown: Shown) -> Row:
+    """The row of an ad. All but the join is shared by rows: ``owner`` of its advertiser, ``shown`` of its creative."""
+    ad, line_item = join.ad, join.line_item
+    pricing = line_item.pricing if line_item else None
+    event = pricing.event if pricing else EVENTS[0]
+    facts = _facts(join, owner, shown)
+    adomain = _together(owner.adomain, shown.adomain)
     return Row(
         join=join,
-        facts=_facts(join, categories, labels),
-        ad_key=ad_key(join.ad.id),
-        line_item_key=_signed_key(join.ad.line_item_id),
-        advertiser_key=_signed_key(advertiser.id if advertiser else ""),
+        facts=facts,
+        ad_key=ad_key(ad.id),
+        line_item_key=ad_key(ad.line_item_id) - _TO_SIGNED,
+        advertiser_key=owner.key,
         state=_state(join),
         unsupported=_unsupported(join),
         tier_group=HOUSE if line_item and line_item.tier == "house" else STANDARD,
-        event=EVENTS.index(event),
-        amount_nanos=bid_per_event_nanos(event, min(line_item.pricing.amount_micros, AMOUNT_MICROS_MAX))
-        if line_item
-        else 0,
-        currency=advertiser.currency if advertiser else "",
+        event=_EVENT_CODES[event],
+        amount_nanos=bid_per_event_nanos(event, min(pricing.amount_micros, AMOUNT_MICROS_MAX)) if pricing else 0,
+        currency=owner.currency,
         schedule=schedule,
         condition=condition,
         personal=_is_personal(condition.paths),
-        signature=tuple([_signature(form, creative.api if creative else (), event) for form in formats]),
-        cattax=advertiser.cattax if advertiser else 1,
-        categories=categories,
-        adomain=_adomain(join),
-        attr=tuple(sorted(creative.attr)) if creative else (),
-        language=(creative.language or "").lower() if creative else "",
-        secure=bool(creative and creative.secure),
-        restricted=bool(creative and not RESTRICTED_LABELS.isdisjoint(creative.policy_labels)),
-        dsa_told=bool(dsa & TOLD),
-        dsa_rendered=bool(dsa & RENDERED),
-        labels=labels,
-        seat=_seat(join),
-        deals=_own_deals(join),
+        signature=_paid_for(shown.signature, event),
+        cattax=owner.cattax,
+        categories=facts.cat,
+        adomain=adomain,
+        attr=shown.attr,
+        language=shown.language,
+        secure=shown.secure,
+        restricted=shown.restricted,
+        dsa_told=owner.dsa_told,
+        dsa_rendered=owner.dsa_rendered,
+        labels=facts.labels,
+        seat=owner.seat,
+        deals=_own_deals(join.deals, owner.seat, adomain),
     )
 
 
@@ -134,27 +199,22 @@ def _is_personal(paths: frozenset[str]) -> bool:
     return reads_personal(paths)
 
 
-@functools.lru_cache(maxsize=NAMES_KEPT)
-def _signed_key(identity: str) -> int:
-    return ad_key(identity) - (1 << 63)
-
-
-def _signature(form: Format, api: tuple[int, ...], event: str) -> Signature:
+def _paid_for(formats: tuple[Signature, ...], event: str) -> tuple[Signature, ...]:
     """Nothing but a video is ever complete: what is paid for that fits nowhere in another format."""
-    if event == "video_complete" and form.type != "video":
-        return NOWHERE
-    return format_signature(form, api)
+    if event != "video_complete":
+        return formats
+    return tuple([form if form.kind == "video" else NOWHERE for form in formats])
 
 
 def _state(join: Join) -> int:
+    line_item, campaign, advertiser, creative = join.line_item, join.campaign, join.advertiser, join.creative
     if join.broken:
         return Reason.INVALID_UPDATE
-    if None in (join.line_item, join.campaign, join.advertiser, join.creative) or not join.references_held:
+    if not (line_item and campaign and advertiser and creative and join.references_held):
         return Reason.PARENT_MISSING
-    owners = (join.ad, join.line_item, join.campaign, join.advertiser)
-    if any(owner is not None and owner.status != "active" for owner in owners):
+    if not join.ad.status == line_item.status == campaign.status == advertiser.status == "active":
         return Reason.STATUS_INACTIVE
-    if join.creative is not None and join.creative.review != "approved":
+    if creative.review != "approved":
         return Reason.REVIEW_NOT_APPROVED
     return ELIGIBLE
 
@@ -164,37 +224,35 @@ def _unsupported(join: Join) -> int:
     line_item, campaign = join.line_item, join.campaign
     if line_item is None or campaign is None:
         return ELIGIBLE
-    pricing = line_item.pricing
-    checks = (
-        (line_item.tier == "guaranteed", Reason.UNSUPPORTED_TIER),
-        (pricing.strategy != "manual", Reason.UNSUPPORTED_STRATEGY),
-        (line_item.budget.limits or campaign.budget.limits, Reason.UNSUPPORTED_BUDGET),
-        (bool(line_item.frequency_caps or campaign.frequency_caps), Reason.UNSUPPORTED_FREQUENCY_CAP),
+    if line_item.tier == "guaranteed":
+        return Reason.UNSUPPORTED_TIER
+    if line_item.pricing.strategy != "manual":
+        return Reason.UNSUPPORTED_STRATEGY
+    if line_item.budget.limits or campaign.budget.limits:
+        return Reason.UNSUPPORTED_BUDGET
+    if line_item.frequency_caps or campaign.frequency_caps:
+        return Reason.UNSUPPORTED_FREQUENCY_CAP
+    return ELIGIBLE
+
+
+def _facts(join: Join, owner: Owner, shown: Shown) -> RowFacts:
+    """Both the advertiser's and the creative's categories: either may be blocked. Labels are of the whole chain."""
+    ad, line_item, campaign = join.ad, join.line_item, join.campaign
+    labels = _together(
+        shown.labels, line_item.labels if line_item else (), campaign.labels if campaign else (), owner.labels
     )
-    return next((reason for holds, reason in checks if holds), ELIGIBLE)
-
-
-def _facts(join: Join, categories: tuple[str, ...], labels: tuple[str, ...]) -> RowFacts:
-    line_item, campaign = join.line_item, join.campaign
     return RowFacts(
-        ad_id=join.ad.id,
-        line_item_id=join.ad.line_item_id,
+        ad_id=ad.id,
+        line_item_id=ad.line_item_id,
         campaign_id=line_item.campaign_id if line_item else "",
         advertiser_id=campaign.advertiser_id if campaign else "",
-        creative_id=join.ad.creative_id,
+        creative_id=ad.creative_id,
         tier=line_item.tier if line_item else "",
         event=line_item.pricing.event if line_item else "",
-        cat=categories,
+        cat=_together(owner.cat, shown.cat),
         labels=labels,
-        feedback_ppm=join.creative.feedback_ppm if join.creative else None,
+        feedback_ppm=shown.feedback_ppm,
     )
-
-
-def _categories(join: Join) -> tuple[str, ...]:
-    """Both the advertiser's and the creative's categories: either may be blocked."""
-    advertiser = join.advertiser.cat if join.advertiser else ()
-    creative = join.creative.cat if join.creative else ()
-    return _together(advertiser, creative)
 
 
 @functools.lru_cache(maxsize=NAMES_KEPT)
@@ -208,20 +266,9 @@ def _lower(domains: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(domain.lower() for domain in domains)
 
 
-def _adomain(join: Join) -> tuple[str, ...]:
-    advertiser = join.advertiser.adomain if join.advertiser else ()
-    creative = join.creative.adomain if join.creative else ()
-    return _together(_lower(advertiser), _lower(creative))
-
-
-def _seat(join: Join) -> str:
-    return (join.advertiser.seat or "") if join.advertiser else ""
-
-
-def _own_deals(join: Join) -> OwnDeals:
-    if not join.deals:
+def _own_deals(deals: tuple[Deal, ...], seat: str, adomain: tuple[str, ...]) -> OwnDeals:
+    if not deals:
         return NO_DEALS
-    seat, adomain = _seat(join), _adomain(join)
     return OwnDeals(
         deals=tuple(
             OwnDeal(
@@ -230,18 +277,8 @@ def _own_deals(join: Join) -> OwnDeals:
                 fixed=deal.pricing == "fixed",
                 admits=open_to(seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]),
             )
-            for deal in join.deals
+            for deal in deals
         ),
         seat=seat,
         adomain=adomain,
-    )
-
-
-def _labels(join: Join) -> tuple[str, ...]:
-    """Labels of creative, line item, campaign and advertiser together (data-model.md, Policy)."""
-    return _together(
-        join.creative.policy_labels if join.creative else (),
-        join.line_item.labels if join.line_item else (),
-        join.campaign.labels if join.campaign else (),
-        join.advertiser.labels if join.advertiser else (),
     )

@@ -8,6 +8,7 @@ values once, and for each row which of them it has; a request is compared with t
 import collections
 import dataclasses
 import functools
+import itertools
 import operator
 from array import array
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -31,6 +32,7 @@ from engine.verdicts import VerdictTable
 
 CACHED_MAX: Final = 64  # policies' and models' views that a segment keeps
 BUILD_SLICE_ROWS: Final = 100
+PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms
 
 V = TypeVar("V", bound=Hashable)
 Made = TypeVar("Made")
@@ -64,40 +66,35 @@ NUMBERS: Final = (
 FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
 
 
+class Codes(dict[V, int]):
+    """Distinct values, numbered as they come: one that has no number gets the next by being looked up."""
+
+    def __missing__(self, value: V) -> int:
+        code = self[value] = len(self)
+        return code
+
+
 class Columns:
     """The columns of a segment while it is built, in order of arrival."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.facts: list[RowFacts] = []
-        self.ad_ids: list[str] = []
         self.ad_keys = array("Q")
         self.numbers = {name: array("q") for name in NUMBERS}
         self.flags = {name: bytearray() for name in FLAGS}
-        self.conditions: list[Condition] = []  # told apart by identity: 1, 1.0 and True compare equal in Python
-        self._condition_codes: dict[int, int] = {}
+        self.conditions: Codes[Condition] = Codes()  # compared by identity: 1, 1.0 and True are equal in Python
         self.condition_column = array("i")
-        self.facets: dict[str, tuple[dict[Hashable, int], array[int]]] = {name: ({}, array("i")) for name in FACETS}
+        self.facets: dict[str, tuple[Codes[Hashable], array[int]]] = {name: (Codes(), array("i")) for name in FACETS}
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Further rows: column by column, which takes a fourth of the time of row by row."""
-        self.rows.extend(rows)
-        self.facts.extend(map(operator.attrgetter("facts"), rows))
-        self.ad_ids.extend(map(operator.attrgetter("facts.ad_id"), rows))
         self.ad_keys.extend(map(operator.attrgetter("ad_key"), rows))
         for name, numbers in self.numbers.items():
             numbers.extend(map(operator.attrgetter(name), rows))
         for name, flags in self.flags.items():
             flags.extend(map(operator.attrgetter(name), rows))
-        self.condition_column.extend([self._code(row.condition) for row in rows])
+        self.condition_column.extend(map(self.conditions.__getitem__, map(operator.attrgetter("condition"), rows)))
         for name, (codes, column) in self.facets.items():
-            column.extend([codes.setdefault(value, len(codes)) for value in map(FACETS[name], rows)])
-
-    def _code(self, condition: Condition) -> int:
-        code = self._condition_codes.setdefault(id(condition), len(self.conditions))
-        if code == len(self.conditions):
-            self.conditions.append(condition)
-        return code
+            column.extend(map(codes.__getitem__, map(FACETS[name], rows)))
 
     def order(self) -> NDArray[np.int64]:
         """Tier group by tier group, the highest bid for an impression first; ties by ad, so that arrival never shows."""
@@ -114,7 +111,8 @@ class Columns:
         by_first = np.argsort(first)
         renumbered = np.empty(len(codes), np.int32)
         renumbered[by_first] = np.arange(len(codes), dtype=np.int32)
-        return [self.conditions[code] for code in codes[by_first].tolist()], renumbered[held]
+        conditions = tuple(self.conditions)
+        return [conditions[code] for code in codes[by_first].tolist()], renumbered[held]
 
     def number(self, name: str) -> NDArray[np.int64]:
         """A numeric column in order of arrival."""
@@ -156,6 +154,23 @@ _FLAG_BITS: Final = {
     "dealt": layout.DEALT,
 }
 
+
+class Placed:
+    """The rows of a segment in its order, and where each ad has come to lie."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.facts: list[RowFacts] = []
+        self.position: dict[str, int] = {}
+
+    def extend(self, rows: Sequence[Row]) -> None:
+        """The next rows."""
+        facts = [row.facts for row in rows]
+        self.position.update(zip([own.ad_id for own in facts], itertools.count(len(self.rows))))
+        self.rows += rows
+        self.facts += facts
+
+
 # Roughly how many events an impression brings, as a divisor of the bid: it orders rows and decides nothing.
 NOMINAL_DIVISOR: Final = np.array([1, 2, 100, 3, 1_000], np.int64)
 
@@ -164,12 +179,16 @@ class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
     def __init__(
-        self, columns: Columns, order: NDArray[np.int64], index: TargetingIndex, condition: layout.Codes
+        self,
+        columns: Columns,
+        order: NDArray[np.int64],
+        placed: "Placed",
+        index: TargetingIndex,
+        condition: layout.Codes,
     ) -> None:
-        places = order.tolist()
-        self.rows: Final = tuple(map(columns.rows.__getitem__, places))
-        self.facts: Final[tuple[RowFacts, ...]] = tuple(map(columns.facts.__getitem__, places))
-        self.position: Final = dict(zip(map(columns.ad_ids.__getitem__, places), range(len(places)), strict=True))
+        self.rows: Final = tuple(placed.rows)
+        self.facts: Final = tuple(placed.facts)
+        self.position: Final = placed.position
         self.index: Final = index  # over the distinct conditions
         self.condition: Final = condition  # which of them a row has
         self.ad_key: Final = np.frombuffer(columns.ad_keys, np.uint64)[order]
@@ -278,7 +297,11 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     yield
     index = yield from TargetingIndex.build_sliced(conditions, slice_rows)
     yield
-    return Segment(columns, order, index, condition)
+    placed = Placed()
+    for start in range(0, len(rows), PLACED_SLICE_ROWS):
+        placed.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
+        yield
+    return Segment(columns, order, placed, index, condition)
 
 
 def build(rows: Sequence[Row]) -> Segment:

@@ -8,7 +8,6 @@ from schemas.limits import PLAIN_DEPTH_MAX
 
 INT64 = range(-(2**63), 2**63)
 
-
 PATTERN_OPERATORS: Final = ("$regex", "$regexi", "$notRegex", "$notRegexi")
 
 
@@ -56,7 +55,7 @@ def _fault(obj: object, depth: int) -> tuple[str, str, str] | None:
         return "", "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read"
     named = isinstance(obj, dict)
     for place, inner in obj.items() if isinstance(obj, dict) else enumerate(obj):
-        fault = _fault(inner, depth + 1)
+        fault = None if type(inner) is str else _fault(inner, depth + 1)
         if fault is not None:  # only then is it told where it stands
             where, problem, hint = fault
             return f".{place}{where}" if named else f"[{place}]{where}", problem, hint

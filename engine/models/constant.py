@@ -1,13 +1,21 @@
 """The same score in every request: one value for all, and others for named ads or their owners."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Self
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.base import Linear, Prepared, RowFacts, clip
+
+_WEAKEST_FIRST: Final[Sequence[tuple[str, Callable[[RowFacts], str]]]] = (
+    ("advertiser", operator.attrgetter("advertiser_id")),
+    ("campaign", operator.attrgetter("campaign_id")),
+    ("line_item", operator.attrgetter("line_item_id")),
+    ("ad", operator.attrgetter("ad_id")),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -17,7 +25,7 @@ class ConstantColumns:
     values: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Sequence[int]) -> Self:
+    def of(cls, values: Sequence[int] | NDArray[np.int64]) -> Self:
         """The columns of one value for each row."""
         column = np.array(values, dtype=np.int64)
         column.setflags(write=False)
@@ -57,23 +65,26 @@ class ConstantModel:
 
     def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
         """See ``Model``."""
-        if self.values:
-            return ConstantColumns.of([self._clip(self._named(row)) for row in rows])
-        return ConstantColumns.of([self._clip(self.value)] * len(rows))
+        values = [self._clip(self.value)] * len(rows)
+        for name, facts in _WEAKEST_FIRST:
+            named = self._named(name)
+            if named:
+                values = [named.get(owner, value) for owner, value in zip(map(facts, rows), values, strict=True)]
+        return ConstantColumns.of(values)
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""
         del request
         return values_of(prepared, rows)
 
-    def _named(self, row: RowFacts) -> int:
-        owners = (
-            f"ad:{row.ad_id}",
-            f"line_item:{row.line_item_id}",
-            f"campaign:{row.campaign_id}",
-            f"advertiser:{row.advertiser_id}",
-        )
-        return next((self.values[owner] for owner in owners if owner in self.values), self.value)
+    def _named(self, name: str) -> dict[str, int]:
+        """The values of owners of one kind, by id."""
+        begin = f"{name}:"
+        return {
+            owner.removeprefix(begin): self._clip(value)
+            for owner, value in self.values.items()
+            if owner.startswith(begin)
+        }
 
     def _clip(self, value: int) -> int:
         return clip(self.predicts, self.cap_ppb, value)

@@ -6,13 +6,30 @@ text: whole numbers by their digits, true and false as such.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Final
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from engine.models.base import RowFacts
 from engine.reading import at, items
 from schemas.errors import SchemaError
 
+T = TypeVar("T")
+
+# What a row is asked for under each NAME: one value, or any number of them.
+_ONE: Final[Mapping[str, Callable[[RowFacts], str]]] = {
+    "ad": operator.attrgetter("ad_id"),
+    "line_item": operator.attrgetter("line_item_id"),
+    "campaign": operator.attrgetter("campaign_id"),
+    "advertiser": operator.attrgetter("advertiser_id"),
+    "creative": operator.attrgetter("creative_id"),
+    "tier": operator.attrgetter("tier"),
+    "event": operator.attrgetter("event"),
+}
+_MANY: Final[Mapping[str, Callable[[RowFacts], tuple[str, ...]]]] = {
+    "cat": operator.attrgetter("cat"),
+    "label": operator.attrgetter("labels"),
+}
 ROW_NAMES: Final = ("ad", "line_item", "campaign", "advertiser", "creative", "cat", "label", "tier", "event")
 
 
@@ -60,19 +77,26 @@ def _request_feature(feature: str, whole: str) -> tuple[tuple[str, ...], str]:
     return parts, value
 
 
-def row_features(facts: RowFacts) -> Iterator[str]:
-    """All features of a row."""
-    yield f"ad={facts.ad_id}"
-    yield f"line_item={facts.line_item_id}"
-    yield f"campaign={facts.campaign_id}"
-    yield f"advertiser={facts.advertiser_id}"
-    yield f"creative={facts.creative_id}"
-    yield f"tier={facts.tier}"
-    yield f"event={facts.event}"
-    for category in dict.fromkeys(facts.cat):
-        yield f"cat={category}"
-    for label in dict.fromkeys(facts.labels):
-        yield f"label={label}"
+def found_in(rows: Sequence[RowFacts], features: Mapping[str, T]) -> Iterable[list[Sequence[T]]]:
+    """What ``features`` says of each row, name by name: for each row, what stands there for its values of that name.
+
+    Names that no feature has are not looked at, and rows with the same categories or labels are looked up once.
+    """
+    by_name: dict[str, dict[str, T]] = {}
+    for feature, said in features.items():
+        name, _, value = feature.partition("=")
+        by_name.setdefault(name, {})[value] = said
+    for name, told in by_name.items():
+        if name in _ONE:
+            one = {value: (said,) for value, said in told.items()}
+            yield [one.get(value, ()) for value in map(_ONE[name], rows)]
+        else:
+            own = list(map(_MANY[name], rows))
+            many = {
+                values: [told[value] for value in dict.fromkeys(values) if value in told]
+                for values in dict.fromkeys(own)
+            }
+            yield [many[values] for values in own]
 
 
 def values_at(request: Mapping[str, object], path: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.limits import PPM, USER_VALUE_PPM_MIN
-from engine.models.base import Prepared, RowFacts, clip
+from engine.models.base import Prepared, RowFacts, clip, output_range
 from engine.models.constant import ConstantColumns, values_of
 
 
@@ -31,7 +31,7 @@ class FeedbackModel:
     def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
         """See ``Model``."""
         scores = [self.value if row.feedback_ppm is None else row.feedback_ppm for row in rows]
-        return ConstantColumns.of([clip(self.predicts, None, score) for score in scores])
+        return ConstantColumns.of(np.clip(np.array(scores, np.int64), *output_range(self.predicts)))
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""

@@ -6,6 +6,7 @@ probabilities are s; quality is 2 s, so that no evidence means 1.0; user value i
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.limits import PPB, PPM
 from engine.models.base import Linear, Prepared, RowFacts, Weighed, clip
-from engine.models.features import Weights, row_features, values_at
+from engine.models.features import Weights, found_in, values_at
 from engine.models.sigmoid import sigmoid_ppb
 
 _SCALES: Final = {"quality": (2 * PPM, 0), "user_value": (2 * PPM, -PPM)}
@@ -72,16 +73,10 @@ class LogisticModel:
 
     def prepare(self, rows: Sequence[RowFacts]) -> LogisticColumns:
         """See ``Model``."""
-        base, places = [], []
-        for row in rows:
-            features = list(row_features(row))
-            base.append(self.bias + sum(self.weights.row.get(feature, 0) for feature in features))
-            places.append([self._crossed[feature] for feature in features if feature in self._crossed])
-        most = max(map(len, places), default=0)
-        crossed = np.full((len(rows), most), len(self._crossed), dtype=np.int32)
-        for number, own in enumerate(places):
-            crossed[number, : len(own)] = own
-        base_column = np.array(base, dtype=np.int64)
+        base_column = np.full(len(rows), self.bias, dtype=np.int64)
+        for weights in found_in(rows, self.weights.row):
+            base_column += np.fromiter(map(sum, weights), np.int64, len(rows))
+        crossed = _side_by_side(list(found_in(rows, self._crossed)), len(rows), filler=len(self._crossed))
         best = self._zero_weights()
         for values in self.weights.cross.values():
             for named in values.values():
@@ -151,3 +146,15 @@ class LogisticModel:
     @functools.cached_property
     def _no_crosses(self) -> NDArray[np.int64]:
         return self._zero_weights()
+
+
+def _side_by_side(places: Sequence[Sequence[Sequence[int]]], rows: int, *, filler: int) -> NDArray[np.int32]:
+    """All places of each row in a line of a table, as wide as the longest, filled up. ``places``: name by name, row by row."""
+    counts = [np.fromiter(map(len, of_name), np.int64, rows) for of_name in places]
+    ends = np.cumsum([np.zeros(rows, np.int64), *counts], axis=0)
+    table = np.full((rows, int(ends[-1].max(initial=0))), filler, dtype=np.int32)
+    for of_name, count, end in zip(places, counts, ends[1:], strict=True):
+        line = np.repeat(np.arange(rows), count)
+        column = np.arange(len(line)) + np.repeat(end - np.cumsum(count), count)
+        table[line, column] = list(itertools.chain.from_iterable(of_name))
+    return table

@@ -5,7 +5,6 @@ versions, ``$elemMatch``, ..., and what would take more than CONDITION_CLAUSES_M
 answers it, once a request, and only when a clause holds but for its tests. Equal tests are one test.
 """
 
-import dataclasses
 import enum
 import itertools
 from collections.abc import Hashable, Iterable, Sequence
@@ -14,7 +13,20 @@ from typing import TypeAlias
 import msgspec
 
 from engine.limits import CONDITION_CLAUSES_MAX
-from engine.targeting.tree import Equal, Every, InGroup, Member, Node, Not, ObjectLiteral, Operator, Order, Some, Where
+from engine.targeting.tree import (
+    Equal,
+    Every,
+    InGroup,
+    Member,
+    Node,
+    Not,
+    ObjectLiteral,
+    Operator,
+    Order,
+    Some,
+    TreeNode,
+    Where,
+)
 from engine.targeting.values import SCALARS, Scalar, key_of
 
 
@@ -88,8 +100,8 @@ def _clauses(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
         case Every() | Some():
             parts = [_clauses(one, path, negated=negated) for one in node.nodes]
             if isinstance(node, Every) != negated:
-                return _conjunction(parts, [_test(one, path, negated=negated) for one in node.nodes])
-            return _disjunction(parts, _test(node, path, negated=negated))
+                return _conjunction(parts, node.nodes, path, negated=negated)
+            return _disjunction(parts, node, path, negated=negated)
         case _:
             return _leaf(node, path, negated=negated)
 
@@ -121,20 +133,25 @@ def _test(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
     return ((Test(path=path, node=node, negated=negated),),)
 
 
-def _conjunction(parts: Sequence[tuple[Clause, ...]], tests: Sequence[tuple[Clause, ...]]) -> tuple[Clause, ...]:
-    """Every pair of alternatives joined; a part that would make too many clauses is left to its test."""
+def _conjunction(
+    parts: Sequence[tuple[Clause, ...]], nodes: Sequence[Node], path: str, *, negated: bool
+) -> tuple[Clause, ...]:
+    """Every pair of alternatives joined; a part that would make too many clauses is left to the test of its node."""
+    if all(len(part) == 1 for part in parts):  # as most are
+        return (tuple(itertools.chain.from_iterable([clause for (clause,) in parts])),)
     joined: list[Clause] = [()]
-    for part, test in sorted(zip(parts, tests, strict=True), key=lambda one: len(one[0])):
-        chosen = part if len(joined) * len(part) <= CONDITION_CLAUSES_MAX else test
+    for part, node in sorted(zip(parts, nodes, strict=True), key=lambda one: len(one[0])):
+        fits = len(joined) * len(part) <= CONDITION_CLAUSES_MAX
+        chosen = part if fits else _test(node, path, negated=negated)
         joined = [one + other for one, other in itertools.product(joined, chosen)]
     return tuple(joined)
 
 
-def _disjunction(parts: Sequence[tuple[Clause, ...]], test: tuple[Clause, ...]) -> tuple[Clause, ...]:
+def _disjunction(parts: Sequence[tuple[Clause, ...]], node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:
     together = tuple(itertools.chain.from_iterable(parts))
     if () in together:
         return _ALWAYS
-    return together if len(together) <= CONDITION_CLAUSES_MAX else test
+    return together if len(together) <= CONDITION_CLAUSES_MAX else _test(node, path, negated=negated)
 
 
 def as_test(constraint: Constraint) -> Test:
@@ -163,13 +180,15 @@ def identity_of(asked: object) -> Hashable:
     """Equal for nodes (or parts of them) that ask the same, whatever objects they are."""
     if isinstance(asked, tuple):
         return tuple(map(identity_of, asked))
-    if dataclasses.is_dataclass(asked):
-        fields = [field.name for field in dataclasses.fields(asked) if not field.metadata.get("derived")]
+    if isinstance(asked, TreeNode):
+        fields = [name for name in asked.__struct_fields__ if name not in asked.derived]
         return type(asked).__name__, *(identity_of(getattr(asked, name)) for name in fields)
     return (type(asked).__name__, asked) if isinstance(asked, SCALARS) else id(asked)
 
 
 def _merge_ranges(clause: Clause) -> Clause:
+    if Range not in map(type, clause):
+        return clause
     ranges: dict[str, Range] = {}
     others: list[Literal] = []
     for one in clause:

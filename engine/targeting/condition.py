@@ -7,16 +7,24 @@ the place and the fix. ``docs/reference/targeting.md`` lists each.
 
 import dataclasses
 import difflib
+import functools
 import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NoReturn, cast
 
 import msgspec
+import orjson
 
-from engine.limits import CONDITION_DEPTH_MAX, CONDITION_TERMS_MAX, CONDITION_VALUES_MAX
+from engine.limits import (
+    CONDITION_PART_KEPT_BYTES_MAX,
+    CONDITION_PARTS_KEPT,
+    CONDITION_TERMS_MAX,
+    CONDITION_VALUES_MAX,
+)
 from engine.targeting.paths import split_path, warning_of
 from engine.targeting.patterns import compile_pattern
+from engine.targeting.place import Place
 from engine.targeting.tree import (
     ContainsAll,
     ElemMatch,
@@ -64,41 +72,13 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     ``field`` is where the object stands in its message, and begins the field of every SchemaError.
     """
     reader = _Reader()
-    root = reader.condition(obj, _Place(field=field, within="", path="", depth=1))
+    root = reader.condition(obj, Place(step=field, above=None, within="", path="", depth=1))
     return Condition(
         root=root,
         paths=frozenset(reader.paths),
         warnings=tuple(dict.fromkeys(reader.warnings)),
         groups=tuple(sorted(reader.groups)),
     )
-
-
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reader is: in the text (``field``, ``depth``) and among the attributes (``path``, ``within``)."""
-
-    field: str
-    within: str  # path of the array whose elements are asked, and a dot; empty outside $elemMatch
-    path: str  # path of the value that is asked; empty where fields are asked
-    depth: int
-
-    def refuse(self, problem: str, fix: str) -> NoReturn:
-        """What stands here cannot be taken."""
-        raise SchemaError(self.field, problem, fix)
-
-    def at(self, step: str) -> "_Place":
-        """The member ``step`` of what stands here, one level deeper."""
-        if self.depth > CONDITION_DEPTH_MAX:
-            self.refuse("nested too deeply", f"at most {CONDITION_DEPTH_MAX} levels are read (CONDITION_DEPTH_MAX)")
-        field = f"{self.field}.{step}" if self.field and step[:1] != "[" else f"{self.field}{step}"
-        return _Place(field=field, within=self.within, path=self.path, depth=self.depth + 1)
-
-    def item(self, index: int) -> "_Place":
-        """An element of the list that an operator takes: no level of its own."""
-        return _Place(field=f"{self.field}[{index}]", within=self.within, path=self.path, depth=self.depth)
-
-    def asking(self, path: str, *, within: str) -> "_Place":
-        """The same place of the text, where other attributes are asked."""
-        return _Place(field=self.field, within=within, path=path, depth=self.depth)
 
 
 class _Reader:
@@ -110,25 +90,49 @@ class _Reader:
         self.warnings: list[str] = []
         self._terms = 0
         self._values = 0
+        self._shared: dict[int, _Part] = {}  # by identity
 
-    def condition(self, obj: object, place: _Place) -> Node:
+    def part(self, path: str, operand: object, depth: int) -> "_Part | None":
+        """What ``operand`` asks of a path, for whoever asks the same; None where a warning names the place."""
+        node = self._where(path, operand, Place(step="", above=None, within="", path="", depth=depth).at("", path=path))
+        if self.warnings:
+            return None
+        return _Part(node=node, terms=self._terms, values=self._values, paths=self.paths, groups=self.groups)
+
+    def condition(self, obj: object, place: Place) -> Node:
         """Paths and their tests, and ``$and``, ``$or``, ``$nor``, ``$not``: all of them hold."""
         if not isinstance(obj, dict):
             place.refuse(f"{_shown(obj)} is no condition", 'write an object such as {"device.geo.country": "USA"}')
         return _every([self._entry(key, operand, place) for key, operand in obj.items()])
 
-    def _entry(self, key: object, operand: object, place: _Place) -> Node:
+    def _entry(self, key: object, operand: object, place: Place) -> Node:
         if not isinstance(key, str):
             place.refuse(f"the key {_shown(key)} is not a string", "write the path of an attribute")
         self._count_term(place)
-        here = place.at(key)
         if key in _GROUPS:
-            return self._group(key, operand, here)
+            return self._group(key, operand, place.at(key))
         if key.startswith("$") and key != "$groups":
-            _refuse_key(key, here)
-        return self._where(key, operand, here.asking(place.within + key, within=place.within))
+            _refuse_key(key, place.at(key))
+        return self._known(key, operand, place) or self._where(key, operand, place.at(key, path=place.within + key))
 
-    def _group(self, key: str, operand: object, place: _Place) -> Node:
+    def _known(self, path: str, operand: object, place: Place) -> Node | None:
+        """What is asked of a path, if it was read before; None where it has to be read here.
+
+        Nothing is shared within a condition: there, each test counts by itself, whether or not others ask the same.
+        """
+        part = None if place.within else _part(path, operand, place.depth)
+        if part is None or self._terms + part.terms > CONDITION_TERMS_MAX or id(part) in self._shared:
+            return None
+        if self._values + part.values > CONDITION_VALUES_MAX:
+            return None
+        self._shared[id(part)] = part
+        self._terms += part.terms
+        self._values += part.values
+        self.paths |= part.paths
+        self.groups |= part.groups
+        return part.node
+
+    def _group(self, key: str, operand: object, place: Place) -> Node:
         if key == "$not":
             return Not(node=self.condition(operand, place))
         if not isinstance(operand, list):
@@ -139,8 +143,8 @@ class _Reader:
         some = Some(nodes=tuple(nodes)) if nodes else _every([])  # published case: an empty $or holds
         return Not(node=some) if key == "$nor" else some
 
-    def _where(self, path: str, operand: object, place: _Place) -> Node:
-        parts = split_path(path, place.field)
+    def _where(self, path: str, operand: object, place: Place) -> Node:
+        parts = split_path(path, place.refuse)
         self.paths[place.path] = None
         if not place.within:
             warning = warning_of(parts)
@@ -148,7 +152,7 @@ class _Reader:
                 self.warnings.append(warning)
         return Where(path=path, parts=parts, test=self.test(operand, place))
 
-    def test(self, operand: object, place: _Place, *, fold: bool = False) -> Node:
+    def test(self, operand: object, place: Place, *, fold: bool = False) -> Node:
         """What one value must satisfy: an object of operators, or the very value. ``fold``: a string in any case."""
         if isinstance(operand, dict):
             operators = [key for key in operand if isinstance(key, str) and key.startswith("$")]
@@ -161,7 +165,7 @@ class _Reader:
             self.warnings.append(f"{place.path}: holds only for exactly this object, no field more, no field less")
         return Equal(literal=self._literal(operand, place), fold=fold)
 
-    def _operators(self, operators: dict[str, object], place: _Place) -> Node:
+    def _operators(self, operators: dict[str, object], place: Place) -> Node:
         if not operators:
             self.warnings.append(f"{place.path}: an empty object of operators holds for every request")
         nodes = []
@@ -175,7 +179,7 @@ class _Reader:
             self.warnings.append(f'{place.path}: an absent value counts as 0 and is in this range; add "$exists": true')
         return _every(nodes)
 
-    def _literal(self, value: object, place: _Place) -> LiteralValue:
+    def _literal(self, value: object, place: Place) -> LiteralValue:
         if isinstance(value, list):
             return tuple(self._literal(one, place.at(f"[{i}]")) for i, one in enumerate(value))
         if isinstance(value, dict):
@@ -183,18 +187,43 @@ class _Reader:
         self.count_values(1, place)
         return _scalar(value, place)
 
-    def _count_term(self, place: _Place) -> None:
+    def _count_term(self, place: Place) -> None:
         self._terms += 1
         if self._terms > CONDITION_TERMS_MAX:
             fix = f"at most {CONDITION_TERMS_MAX} paths, operators and groups are read (CONDITION_TERMS_MAX)"
             place.refuse("the condition has too many terms", fix)
 
-    def count_values(self, count: int, place: _Place) -> None:
+    def count_values(self, count: int, place: Place) -> None:
         """So many values more are listed."""
         self._values += count
         if self._values > CONDITION_VALUES_MAX:
             fix = f"at most {CONDITION_VALUES_MAX} are read (CONDITION_VALUES_MAX): split the line item"
             place.refuse("the condition lists too many values", fix)
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """What conditions ask of one path, and what it counts for in each of them; see ``_Reader``."""
+
+    node: Node
+    terms: int
+    values: int
+    paths: dict[str, None]
+    groups: dict[str, None]
+
+
+def _part(path: str, operand: object, depth: int) -> _Part | None:
+    """Of many conditions most ask something that others ask as well. None: it is long, odd, or not valid."""
+    try:
+        text = orjson.dumps(operand)
+        # A number that is not finite would be written as null.
+        return None if len(text) > CONDITION_PART_KEPT_BYTES_MAX or b"null" in text else _read_part(path, text, depth)
+    except (TypeError, SchemaError):  # what is wrong is said by whoever reads it in its place
+        return None
+
+
+@functools.lru_cache(maxsize=CONDITION_PARTS_KEPT)
+def _read_part(path: str, text: bytes, depth: int) -> _Part | None:
+    return _Reader().part(path, orjson.loads(text), depth)
 
 
 _GROUPS = ("$and", "$or", "$nor", "$not")
@@ -210,7 +239,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _refuse_key(key: str, place: _Place) -> NoReturn:
+def _refuse_key(key: str, place: Place) -> NoReturn:
     if key in _SAVED_CONDITIONS:
         place.refuse(
             f"{key} names a condition that is kept elsewhere, and what this one reads would not be known from its text",
@@ -240,7 +269,7 @@ def _zero_is_in(node: Order) -> bool:
     ]
 
 
-def _scalar(value: object, place: _Place) -> Scalar:
+def _scalar(value: object, place: Place) -> Scalar:
     if isinstance(value, float) and not math.isfinite(value):
         place.refuse(f"{value} is no JSON number", "write a finite number")
     if value is not None and not isinstance(value, str | int | float):
@@ -248,12 +277,12 @@ def _scalar(value: object, place: _Place) -> Scalar:
     return value
 
 
-def _equals(reader: _Reader, operand: object, place: _Place) -> Node:
+def _equals(reader: _Reader, operand: object, place: Place) -> Node:
     reader.count_values(1, place)
     return Equal(literal=_scalar(operand, place))
 
 
-def _is_in(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> Node:
+def _is_in(reader: _Reader, operand: object, place: Place, *, fold: bool) -> Node:
     values = _listed(reader, operand, place)
     if not values:
         reader.warnings.append(f"{place.field} lists no values")
@@ -266,7 +295,7 @@ def _is_in(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> No
     return Member(values=tuple(distinct.values()), lookup=frozenset(distinct), fold=fold)
 
 
-def _in_group(reader: _Reader, operand: object, place: _Place) -> Node:
+def _in_group(reader: _Reader, operand: object, place: Place) -> Node:
     try:
         name = msgspec.convert(operand, Id)
     except msgspec.ValidationError:
@@ -275,30 +304,30 @@ def _in_group(reader: _Reader, operand: object, place: _Place) -> Node:
     return InGroup(name=name)
 
 
-def _listed(reader: _Reader, operand: object, place: _Place) -> list[object]:
+def _listed(reader: _Reader, operand: object, place: Place) -> list[object]:
     if not isinstance(operand, list):
         place.refuse(f"{_shown(operand)} is no array", "write the values between [ and ]")
     reader.count_values(len(operand), place)
     return operand
 
 
-def _ordered(operator: Operator) -> Callable[[_Reader, object, _Place], Node]:
-    def read(reader: _Reader, operand: object, place: _Place) -> Node:
+def _ordered(operator: Operator) -> Callable[[_Reader, object, Place], Node]:
+    def read(reader: _Reader, operand: object, place: Place) -> Node:
         bound = _number_or_string(reader, operand, place)
         return Order(operator=operator, bound=bound, number=as_number(bound))
 
     return read
 
 
-def _version(operator: Literal["eq", "lt", "lte", "gt", "gte"]) -> Callable[[_Reader, object, _Place], Node]:
-    def read(reader: _Reader, operand: object, place: _Place) -> Node:
+def _version(operator: Literal["eq", "lt", "lte", "gt", "gte"]) -> Callable[[_Reader, object, Place], Node]:
+    def read(reader: _Reader, operand: object, place: Place) -> Node:
         given = _number_or_string(reader, operand, place)
         return Version(operator=operator, padded=padded_version(given), written=given)
 
     return read
 
 
-def _number_or_string(reader: _Reader, operand: object, place: _Place) -> str | int | float:
+def _number_or_string(reader: _Reader, operand: object, place: Place) -> str | int | float:
     reader.count_values(1, place)
     bound = _scalar(operand, place)
     if bound is None or isinstance(bound, bool):
@@ -306,8 +335,8 @@ def _number_or_string(reader: _Reader, operand: object, place: _Place) -> str | 
     return bound
 
 
-def _pattern(*, fold: bool) -> Callable[[_Reader, object, _Place], Node]:
-    def read(_: _Reader, operand: object, place: _Place) -> Node:
+def _pattern(*, fold: bool) -> Callable[[_Reader, object, Place], Node]:
+    def read(_: _Reader, operand: object, place: Place) -> Node:
         if not isinstance(operand, str):
             place.refuse(f"{_shown(operand)} is no pattern", "write the regular expression as a string")
         return Pattern(source=operand, fold=fold, found=compile_pattern(operand, place.field, fold=fold))
@@ -315,26 +344,26 @@ def _pattern(*, fold: bool) -> Callable[[_Reader, object, _Place], Node]:
     return read
 
 
-def _exists(_: _Reader, operand: object, place: _Place) -> Node:
+def _exists(_: _Reader, operand: object, place: Place) -> Node:
     if not isinstance(operand, bool):
         place.refuse(f"$exists takes true or false, not {_shown(operand)}", "write true or false")
     absent = Equal(literal=None)
     return Not(node=absent) if operand else absent
 
 
-def _type(_: _Reader, operand: object, place: _Place) -> Node:
+def _type(_: _Reader, operand: object, place: Place) -> Node:
     if not isinstance(operand, str) or operand not in KINDS:
         place.refuse(f"{_shown(operand)} is no type of a value", f"write one of {', '.join(KINDS)}")
     return KindIs(kind=operand)
 
 
-def _size(reader: _Reader, operand: object, place: _Place) -> Node:
+def _size(reader: _Reader, operand: object, place: Place) -> Node:
     if isinstance(operand, bool) or not isinstance(operand, int | float | dict):
         place.refuse(f"{_shown(operand)} is no length", 'write a number, or operators such as {"$gt": 2}')
     return Size(length=reader.test(operand, place.asking("", within=place.within)))
 
 
-def _elem_match(reader: _Reader, operand: object, place: _Place) -> Node:
+def _elem_match(reader: _Reader, operand: object, place: Place) -> Node:
     if not isinstance(operand, dict):
         place.refuse(f"{_shown(operand)} is no condition", "write operators, or a condition on the elements' fields")
     on_value = all(isinstance(key, str) and key.startswith("$") for key in operand)
@@ -343,25 +372,25 @@ def _elem_match(reader: _Reader, operand: object, place: _Place) -> Node:
     return ElemMatch(element=reader.condition(operand, place.asking("", within=f"{place.path}.")))
 
 
-def _contains_all(reader: _Reader, operand: object, place: _Place, *, fold: bool) -> Node:
+def _contains_all(reader: _Reader, operand: object, place: Place, *, fold: bool) -> Node:
     values = _listed(reader, operand, place)
     tests = [reader.test(value, place.item(i), fold=fold) for i, value in enumerate(values)]
     return ContainsAll(elements=tuple(tests))
 
 
-def _negated(read: Callable[[_Reader, object, _Place], Node]) -> Callable[[_Reader, object, _Place], Node]:
+def _negated(read: Callable[[_Reader, object, Place], Node]) -> Callable[[_Reader, object, Place], Node]:
     return lambda reader, operand, place: Not(node=read(reader, operand, place))
 
 
-def _in(reader: _Reader, operand: object, place: _Place) -> Node:
+def _in(reader: _Reader, operand: object, place: Place) -> Node:
     return _is_in(reader, operand, place, fold=False)
 
 
-def _ini(reader: _Reader, operand: object, place: _Place) -> Node:
+def _ini(reader: _Reader, operand: object, place: Place) -> Node:
     return _is_in(reader, operand, place, fold=True)
 
 
-_OPERATORS: dict[str, Callable[[_Reader, object, _Place], Node]] = {
+_OPERATORS: dict[str, Callable[[_Reader, object, Place], Node]] = {
     "$eq": _equals,
     "$ne": _negated(_equals),
     "$lt": _ordered("lt"),

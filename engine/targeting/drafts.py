@@ -3,7 +3,8 @@
 No slice takes more than a few milliseconds, so that an event loop that builds an index never stalls (D11).
 """
 
-from collections.abc import Generator
+import itertools
+from collections.abc import Generator, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -26,6 +27,18 @@ _SLICE_RANGES = 2_000
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
+class _Slots(dict[object, int]):
+    """Numbers of values; a value that has none gets the next one by being looked up."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __missing__(self, value: object) -> int:
+        slot = self[value] = next(self._numbers)
+        return slot
+
+
 class Vocabulary:
     """Numbers the values that constraints name, for all lanes that look at one path in the same way.
 
@@ -33,22 +46,29 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
-        self.count = 0
-        numbers: dict[object, int] = {}
+        self._numbers = itertools.count()
+        numeric = _Slots(self._numbers)
         # By type, so that True does not find 1 and no array is hashed; an int finds the float that equals it.
         self.slots: dict[type, dict[object, int]] = {
-            str: {},
-            bool: {},
-            type(None): {},
-            int: numbers,
-            float: numbers,
+            str: _Slots(self._numbers),
+            bool: _Slots(self._numbers),
+            type(None): _Slots(self._numbers),
+            int: numeric,
+            float: numeric,
         }
 
-    def slot(self, value: Scalar) -> int:
-        """The number of a value, a new one when it has none."""
-        slot = self.slots[type(value)].setdefault(value, self.count)
-        self.count += slot == self.count
-        return slot
+    @property
+    def count(self) -> int:
+        """How many values have a number."""
+        return sum(len(slots) for kind, slots in self.slots.items() if kind is not float)
+
+    def slots_of(self, values: Sequence[Scalar]) -> Iterator[int]:
+        """The numbers of values, new ones for those that have none."""
+        return (self.slots[type(value)][value] for value in values)
+
+    def slots_of_texts(self, values: Sequence[Scalar]) -> Iterator[int]:
+        """The same where all of them are texts, as most are."""
+        return map(self.slots[str].__getitem__, values)
 
 
 class MembershipDraft:
@@ -69,7 +89,10 @@ class MembershipDraft:
         self.constraints.append(constraint)
         if not constraint.negated:
             self._demanding.append(clause)
-        self._namings.extend(map(self._vocabulary.slot, constraint.values))
+        texts = {str}.issuperset(map(type, constraint.values))
+        self._namings.extend(
+            (self._vocabulary.slots_of_texts if texts else self._vocabulary.slots_of)(constraint.values)
+        )
         self._owners.extend([clause] * len(constraint.values))
 
     def finish(self, clauses: int) -> Generator[None, None, MembershipLane]:

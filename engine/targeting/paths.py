@@ -5,9 +5,10 @@ apart, because a path does not search their elements.
 """
 
 import functools
+from collections.abc import Callable
+from typing import NoReturn
 
 from engine.limits import CONDITION_PATH_CHARS_MAX
-from schemas.errors import SchemaError
 
 # Object -> its fields, the request first; a field that is no object of this table may hold anything.
 _NAMES = {
@@ -42,14 +43,19 @@ _ARRAYS = {
 }
 
 
-def split_path(path: str, field: str) -> tuple[str, ...]:
-    """The parts of a dotted path; SchemaError when it is too long to be one."""
+def split_path(path: str, refuse: Callable[[str, str], NoReturn]) -> tuple[str, ...]:
+    """The parts of a dotted path; one that is too long to be one is refused, with the problem and its fix."""
     if len(path) > CONDITION_PATH_CHARS_MAX:
-        raise SchemaError(
-            field,
+        refuse(
             f"the path has {len(path)} characters",
             f"at most {CONDITION_PATH_CHARS_MAX} are read (CONDITION_PATH_CHARS_MAX)",
         )
+    return _split(path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _split(path: str) -> tuple[str, ...]:
+    """Few paths are read by many conditions, which share them."""
     return tuple(path.split("."))
 
 

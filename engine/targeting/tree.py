@@ -5,18 +5,21 @@ array, and the root is asked about the attributes of a request. ``$ne``, ``$nin`
 ``$exists: true`` are ``Not`` of their opposites, which the published language makes exact.
 """
 
-import dataclasses
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
 
 from engine.targeting.patterns import Search
 from engine.targeting.values import Scalar
 
-# Of a field that the others determine: two nodes that differ in nothing else ask the same.
-DERIVED: Final = {"derived": True}
+
+class TreeNode(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
+    """Compared by identity. ``derived``: fields that the others determine; nodes that differ in nothing else ask the same."""
+
+    derived: ClassVar[frozenset[str]] = frozenset()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class ObjectLiteral:
+class ObjectLiteral(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """An object that an attribute is compared with as a whole."""
 
     fields: tuple[tuple[str, "LiteralValue"], ...]
@@ -25,28 +28,26 @@ class ObjectLiteral:
 LiteralValue: TypeAlias = Scalar | tuple["LiteralValue", ...] | ObjectLiteral
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Equal:
+class Equal(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """Same kind and value; arrays and objects element by element. ``fold``: strings in any case."""
 
     literal: LiteralValue
     fold: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Member:
+class Member(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value, or any element of it if it is an array, is one of ``values``. ``fold``: strings in any case.
 
     ``values`` are distinct (and lower-case if ``fold``); ``lookup`` holds ``key_of`` each.
     """
 
+    derived: ClassVar[frozenset[str]] = frozenset(("lookup",))
     values: tuple[Scalar, ...]
-    lookup: frozenset[Scalar | tuple[bool]] = dataclasses.field(metadata=DERIVED)
+    lookup: frozenset[Scalar | tuple[bool]]
     fold: bool
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class InGroup:
+class InGroup(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value, or any element of it if it is an array, is in the saved group ``name``; a request finds its values."""
 
     name: str
@@ -55,8 +56,7 @@ class InGroup:
 Operator: TypeAlias = Literal["lt", "lte", "gt", "gte"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Order:
+class Order(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value stands in this order to ``bound``; ``number`` is what the bound spells, None if no number."""
 
     operator: Operator
@@ -64,54 +64,49 @@ class Order:
     number: int | float | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Version:
+class Version(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value read as a version stands in this order to ``padded``, which is ``written`` as a version."""
 
+    derived: ClassVar[frozenset[str]] = frozenset(("written",))
     operator: Literal["eq", "lt", "lte", "gt", "gte"]
     padded: str
-    written: str | int | float = dataclasses.field(metadata=DERIVED)
+    written: str | int | float
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Pattern:
+class Pattern(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """A string in whose first PATTERN_TEXT_CHARS_MAX characters the RE2 pattern is found. ``fold``: in any case."""
 
+    derived: ClassVar[frozenset[str]] = frozenset(("found",))
     source: str
     fold: bool
-    found: Search = dataclasses.field(metadata=DERIVED)
+    found: Search
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class KindIs:
+class KindIs(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """``$type``."""
 
     kind: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Size:
+class Size(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """An array whose length satisfies ``length``."""
 
     length: "Node"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class ElemMatch:
+class ElemMatch(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """An array with an element (other than null) that satisfies ``element``."""
 
     element: "Node"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class ContainsAll:
+class ContainsAll(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """An array that has, for each of ``elements``, an element that satisfies it."""
 
     elements: tuple["Node", ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Where:
+class Where(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value at a path; ``parts`` is the path split at its dots."""
 
     path: str
@@ -119,22 +114,19 @@ class Where:
     test: "Node"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Every:
+class Every(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """All hold; of none: True."""
 
     nodes: tuple["Node", ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Some:
+class Some(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """At least one holds. The parser never makes an empty one: the language's empty ``$or`` is true."""
 
     nodes: tuple["Node", ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Not:
+class Not(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """Does not hold."""
 
     node: "Node"

@@ -3,9 +3,10 @@
 What comes out means the same, if not in the same words: ``{"$exists": false}`` and ``null`` are one test.
 """
 
-import dataclasses
 import json
 from typing import Final
+
+import msgspec
 
 from engine.targeting.tree import (
     ContainsAll,
@@ -45,7 +46,7 @@ _OPPOSITES: Final = {
 def shown(path: str, node: Node, *, negated: bool) -> str:
     """A test of the value at a path as one line, cut where it grows long."""
     if isinstance(node, Member) and len(node.values) > _SHOWN_VALUES_MAX:
-        node = dataclasses.replace(node, values=node.values[:_SHOWN_VALUES_MAX])
+        node = msgspec.structs.replace(node, values=node.values[:_SHOWN_VALUES_MAX])
     test = _opposite(node) if negated else written_test(node)
     text = json.dumps({path: test}, ensure_ascii=False)
     return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 3] + "..."

@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+import gc
 
 import orjson
 import pytest
 
+from consumers import service
 from consumers.broadcast import Broadcast
 from consumers.buffers import OVERHEAD_BYTES
 from consumers.rejections import REJECTIONS_BYTES_MAX
@@ -184,3 +186,25 @@ async def test_very_many_updates_in_a_row_make_few_worlds(monkeypatch: pytest.Mo
     monkeypatch.undo()
     fed._highwater[CAMPAIGN_UPDATES] = 4
     assert fed._is_snapshot_due(reading=True)  # nothing more to read
+
+
+async def test_what_was_read_of_a_catalog_is_left_out_of_collections_and_what_waiting_leaves_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spared: list[int] = []
+    fed = Fed(campaign_updates=2, controls=0)
+    monkeypatch.setattr(service, "SPARE_S", 0.0)
+    monkeypatch.setattr(gc, "get_threshold", lambda: service.GC_LOADING_THRESHOLDS)
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: spared.append(fed._positions[CAMPAIGN_UPDATES]))
+    sparing = asyncio.create_task(service.spare_catalog(fed))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert spared == []
+    await fed.read(CAMPAIGN_UPDATES, Written(offset=0, key=b"ad/none", value=None), position=1)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert spared == [1]
+    await fed.read(CAMPAIGN_UPDATES, Written(offset=1, key=b"ad/none", value=None), position=2)
+    await sparing
+    assert spared[-1] == 2

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from engine import segment
 from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
@@ -202,3 +203,29 @@ def test_updates_of_one_entity_leave_nothing_behind_however_many(number: int) ->
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
     (part,) = stage.world().catalog.parts
     assert part.segment.rows[0].condition in stage.catalog._conditions.values()
+
+
+def test_a_line_item_may_name_a_deal_twice_and_change() -> None:
+    stage = Stage(*one_ad(), {"kind": "deal", "id": "d1", "version": 1}, line_item(deal_ids=["d1", "d1"]))
+    stage.put(line_item(deal_ids=["d1"]))
+    stage.remove("deal/d1")
+    assert states(stage.world().catalog) == {"ad1": Reason.PARENT_MISSING}
+    stage.put(line_item(deal_ids=[]))
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+
+
+def test_rows_are_put_in_order_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    (part,) = Stage(*one_ad(), *(ad(f"ad{number}") for number in range(2, 6))).world().catalog.parts
+    slices = len(list(segment.build_sliced(part.segment.rows)))
+    monkeypatch.setattr(segment, "PLACED_SLICE_ROWS", 1)
+    assert len(list(segment.build_sliced(part.segment.rows))) == slices + 4
+    assert segment.build(part.segment.rows).position == part.segment.position
+
+
+def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
+    catalog = Stage(*(advertiser(f"a{number}") for number in range(BUILD_SLICE_ROWS + 1))).catalog
+    assert not catalog.settle()
+    stage = Stage(*one_ad())
+    assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
+    stage.put({**advertiser(), "status": "paused", "version": 2})
+    assert states(stage.world().catalog) == {"ad1": Reason.STATUS_INACTIVE}

@@ -1,10 +1,14 @@
 """Reading conditions: what is refused, what is warned of, which paths are read."""
 
+import orjson
 import pytest
 
 from engine import limits
+from engine.targeting import condition as condition_module
 from engine.targeting.condition import parse_condition
 from engine.targeting.evaluator import matches
+from engine.targeting.tree import Every, Node, Some
+from engine.targeting.written import written
 from schemas.errors import SchemaError
 
 Json = dict[str, object]
@@ -174,3 +178,58 @@ def test_a_condition_does_not_change_with_the_object_it_was_read_from() -> None:
     text.clear()
     assert not matches(condition, {"device": {"geo": {"country": "CAN"}}, "list": [[1]]})
     assert matches(condition, {"device": {"geo": {"country": "USA"}}, "list": [[1]]})
+
+
+def test_what_conditions_have_in_common_is_kept_once() -> None:
+    first, second = (parse_condition({"$and": [{"y": number}, {"device.os": {"$regex": "^i"}}]}) for number in (1, 2))
+    assert isinstance(first.root, Every)
+    assert isinstance(second.root, Every)
+    assert first.root.nodes[1] is second.root.nodes[1]
+    assert second.paths == {"y", "device.os"}
+
+
+def test_within_a_condition_equal_tests_stay_apart() -> None:
+    condition = parse_condition({"$or": [{"device.os": "iOS"}, {"device.os": "iOS"}]})
+    assert isinstance(condition.root, Some)
+    one, other = condition.root.nodes
+    assert one is not other
+
+
+@pytest.mark.parametrize(
+    ("first", "other"), [(1, True), (1, 1.0), (0, False), ("1", 1), ([1], [True]), (None, "null"), ({}, {"a": {}})]
+)
+def test_tests_that_python_calls_equal_or_that_look_alike_are_told_apart(first: object, other: object) -> None:
+    for operand in (first, other, first):
+        told = written(parse_condition({"user.yob": operand}).root)
+        assert orjson.dumps(told) == orjson.dumps(written(read_alone({"user.yob": operand})))
+
+
+def read_alone(condition: Json) -> Node:
+    condition_module._read_part.cache_clear()
+    return parse_condition(condition).root
+
+
+def test_what_was_read_before_counts_in_each_condition() -> None:
+    many: list[Json] = [{"x": number} for number in range(limits.CONDITION_TERMS_MAX)]
+    parse_condition({"$and": many[1:]})
+    with pytest.raises(SchemaError, match="CONDITION_TERMS_MAX"):
+        parse_condition({"$and": many})
+    values: Json = {f"x{part}": {"$in": [1] * 50} for part in range(limits.CONDITION_VALUES_MAX // 50)}
+    parse_condition(values)
+    with pytest.raises(SchemaError, match="CONDITION_VALUES_MAX") as refused:
+        parse_condition({**values, "y": 1}, field="targeting")
+    assert refused.value.field == "targeting.y"
+
+
+def test_groups_and_warnings_are_those_of_each_condition() -> None:
+    asked: Json = {"user.id": {"$inGroup": "vip"}, "device.nose": 1}
+    for _ in range(2):
+        condition = parse_condition({"$or": [asked]})
+        assert condition.groups == ("vip",)
+        assert len(condition.warnings) == 1
+
+
+def test_a_number_that_is_none_is_refused_after_null_was_read() -> None:
+    parse_condition({"user.yob": None})
+    with pytest.raises(SchemaError, match="no JSON number"):
+        parse_condition({"user.yob": float("inf")})
