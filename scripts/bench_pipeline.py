@@ -1,7 +1,7 @@
 """``adjudge bench pipeline``: the engine between Kafka and Kafka, with generator and reader in their own processes.
 
-Two runs of the same traffic: once as fast as it can be written, for the rate; once at half that rate in an open loop,
-for the latency, which a queue would otherwise hide.
+Two runs of the same traffic: once as fast as it can be written, for the rate; once at half that rate, or at one that is
+given, in an open loop, for the latency, which a queue would otherwise hide.
 """
 
 import dataclasses
@@ -49,8 +49,8 @@ class Pipeline:
     stall_cpu_max_ms: float
 
 
-async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
-    """Start everything, measure, end everything."""
+async def run(requests: int, partitions: int, line_items: int, rate: int | None) -> Pipeline:
+    """Start everything, measure, end everything. ``rate``: of the second run, requests/s; None is half of the first's."""
     async with open_cluster() as cluster:
         settings = cluster.settings
         raw = await echo(client_arguments(settings), values(RAW_VALUES))
@@ -59,8 +59,9 @@ async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
         async with cluster.engine() as engine:
             await _round(settings, engine, partitions, requests=max(500, requests // 10), rate=0, seed=2)  # warms up
             fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
-            rate = max(1, int(fastest.rate * HALF))
-            paced = await _round(settings, engine, partitions, requests=requests, rate=rate, seed=4)
+            paced = await _round(
+                settings, engine, partitions, requests=requests, rate=steady_rate(fastest.rate, rate), seed=4
+            )
             told = await _metrics(engine)
     return Pipeline(
         raw=raw,
@@ -69,6 +70,11 @@ async def run(requests: int, partitions: int, line_items: int) -> Pipeline:
         stall_max_ms=told["adjudge_loop_stall_max_ms"],
         stall_cpu_max_ms=told["adjudge_loop_stall_cpu_max_ms"],
     )
+
+
+def steady_rate(fastest: float, wanted: int | None) -> int:
+    """Requests/s of the run for the latency: the wanted ones, or half of what goes."""
+    return wanted or max(1, int(fastest * HALF))
 
 
 async def _round(
@@ -105,7 +111,7 @@ async def _metrics(engine: EngineProcess) -> Mapping[str, float]:
 
 
 def lines(pipeline: Pipeline) -> Sequence[Sequence[object]]:
-    """For people: what, as fast as it goes, at half the rate."""
+    """For people: what, as fast as it goes, at a steady rate."""
     both = (pipeline.fastest, pipeline.paced)
 
     def row(name: str, *cells: float) -> Sequence[object]:

@@ -82,14 +82,15 @@ def catalog(*, line_items: int, live: bool, as_json: bool) -> None:
 @requests_option
 @click.option("--partitions", type=click.IntRange(1, 64), default=4, show_default=True, help="Shards.")
 @line_items_option(2_000)
+@click.option("--rate", type=click.IntRange(1), help="Requests/s for the latency.  [default: half of the fastest]")
 @json_option
-def pipeline(*, requests: int, partitions: int, line_items: int, as_json: bool) -> None:
-    """The engine between Kafka and Kafka: rate as fast as it goes, latency at half of it."""
+def pipeline(*, requests: int, partitions: int, line_items: int, rate: int | None, as_json: bool) -> None:
+    """The engine between Kafka and Kafka: rate as fast as it goes, latency at half of it or at a given rate."""
     shown = console(as_json=as_json)
     with shown.status("Measuring the pipeline"):
-        found = uvloop.run(bench_pipeline.run(requests, partitions, line_items))
+        found = uvloop.run(bench_pipeline.run(requests, partitions, line_items, rate))
     facts = {"requests": requests, "partitions": partitions, "line_items": line_items}
-    shown.print(table("bench pipeline", ("", "as fast as it goes", "at half the rate"), bench_pipeline.lines(found)))
+    shown.print(table("bench pipeline", ("", "as fast as it goes", "at a steady rate"), bench_pipeline.lines(found)))
     _show_facts(
         shown,
         {**facts, "longest_stall_ms": found.stall_max_ms, "of_it_computing_ms": found.stall_cpu_max_ms},

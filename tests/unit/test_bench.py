@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from scripts import bench_catalog, bench_core
+from scripts.bench_pipeline import steady_rate
 from scripts.bench_stages import Stage, against, by_name, timed
 from scripts.bench_updates import Updates, as_json, first_uses, lines
 from scripts.sample_catalog import entities
@@ -32,6 +33,12 @@ def test_a_stage_is_compared_with_the_raw_loop() -> None:
     stage = Stage(name="x", calls=2, cpu_us=30.0, p50_us=10.0, p99_us=20.0)
     assert against(stage, 12.0).ratio == 2.5
     assert by_name([stage])["x"]["p99_us"] == 20.0
+
+
+def test_latency_is_measured_at_half_of_the_fastest_rate_or_at_a_wanted_one() -> None:
+    assert steady_rate(1_003.7, None) == 501
+    assert steady_rate(0.4, None) == 1
+    assert steady_rate(1_003.7, 300) == 300
 
 
 def test_timing_keeps_what_the_calls_gave() -> None:
