@@ -55,13 +55,20 @@ class Buffer:
         self.paused = False
         self._resume()
 
-    async def gather(self, records_max: int, *, wait_ms: int) -> list[Input]:
-        """What is there, at most a batch; waits a little for more when there is something but not a full batch."""
+    async def gather(
+        self, records_max: int, *, wait_ms: int, sending: asyncio.Future[None] | None = None
+    ) -> list[Input]:
+        """What is there, at most a batch; waits a little for more when there is something but not a full batch.
+
+        While ``sending`` is pending it waits as long as that takes: a batch that was decided earlier could not be sent, and
+        what comes meanwhile would need a transaction more. Whoever ends it sets ``wake``.
+        """
         deadline = time.monotonic() + wait_ms / 1000
         while self._inputs and len(self) < records_max and self._bytes < BATCH_BYTES_MAX and not self.paused:
             self.wake.clear()
+            held = sending is not None and not sending.done()
             try:
-                async with asyncio.timeout(deadline - time.monotonic()):
+                async with asyncio.timeout(None if held else deadline - time.monotonic()):
                     await self.wake.wait()
             except TimeoutError:
                 break

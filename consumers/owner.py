@@ -3,7 +3,8 @@
 Taking over: initialise the shard's transactional id, which fences the former owner and settles what it left
 open; commit a fence record; read the journal back up to that own fence; wait until the catalog and the controls
 have reached the journal's offsets; let requests come from the journal's position on. While batch n commits, batch
-n+1 is decided, and sent only when n is acknowledged. On doubt both are thrown away and the shard is restored.
+n+1 gathers what comes, is decided once it is full, and sent only when n is acknowledged. On doubt both are thrown away and
+the shard is restored.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ from schemas.errors import SchemaError
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
+TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
 
 log = structlog.get_logger(__name__)
 
@@ -297,24 +299,29 @@ class Owner:
         try:
             async with asyncio.TaskGroup() as tasks:
                 committing: asyncio.Task[None] | None = None
-                while (batch := await self._gather(shard, buffer)) is not None:
+                while (batch := await self._gather(shard, buffer, committing)) is not None:
+                    former = committing
                     try:
                         async with self._edges.turn:
                             effects = self._handle(shard, batch)
-                            await asyncio.sleep(0)  # the rest of the loop comes between the stretches of two shards
+                            if effects.entry is not None:  # what can be sent goes out before another shard decides
+                                after = After(position=shard.position, written_off=shard.rejections_below)
+                                committing = tasks.create_task(self._commit(shard, effects, after, former))
+                                committing.add_done_callback(self._look)
+                            await _let_others_on()
                     finally:  # a batch that cannot be decided does not take the one before with it
-                        if committing is not None:
-                            await committing
-                    if effects.entry is not None:
-                        after = After(position=shard.position, written_off=shard.rejections_below)
-                        committing = tasks.create_task(self._commit(shard, effects, after))
+                        if former is not None:
+                            await former
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         finally:
             self._edges.metrics.shard_deciding.labels(self.partition).set(0)
             self._edges.requests.close(self.partition)
 
-    async def _gather(self, shard: Shard, buffer: Buffer) -> list[Input] | None:
+    def _look(self, _done: object) -> None:
+        self._wake.set()
+
+    async def _gather(self, shard: Shard, buffer: Buffer, committing: asyncio.Task[None] | None) -> list[Input] | None:
         """The next batch; a tick when the shard is idle; None when told to stop."""
         settings = self._edges.settings
         careful = shard.position < self._careful_below
@@ -324,7 +331,7 @@ class Owner:
                 raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
             refused = self._edges.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
-            batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms)
+            batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms, sending=committing)
             if batch:
                 return batch[: fitting(batch, records_max)]
             if self._ending():
@@ -357,8 +364,10 @@ class Owner:
             )
         return effects
 
-    async def _commit(self, shard: Shard, effects: Effects, after: After) -> None:
-        """Send and commit one batch, then tell who waits for it."""
+    async def _commit(self, shard: Shard, effects: Effects, after: After, former: asyncio.Task[None] | None) -> None:
+        """Send and commit one batch once the former one is acknowledged (D3), then tell who waits for it."""
+        if former is not None:
+            await former
         if self._producer is None or effects.entry is None:
             raise ShardFailedError("there is nothing to commit, or nothing to commit with", of_request=False)
         started = time.perf_counter()
@@ -411,6 +420,15 @@ class Owner:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.discard()
+
+
+async def _let_others_on() -> None:
+    """Between the stretches of two shards: an answer of the brokers passes several tasks before the next request leaves.
+
+    With a stretch after each of them, a transaction that takes 8 ms took 30.
+    """
+    for _ in range(TURNS_BETWEEN):
+        await asyncio.sleep(0)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -12,7 +12,7 @@ STRETCH_S: Final = (
 INPUT_S_FIRST: Final = (
     STRETCH_S  # taken for one input until the first was measured: the first ones find every cache empty
 )
-LEARNING: Final = 0.3  # weight of a faster batch; a slower one counts at once
+MEMORY: Final = 20  # inputs: a batch of so many counts as much as all before it, and one slow input for little
 
 
 class Pace:
@@ -20,12 +20,12 @@ class Pace:
 
     def __init__(self) -> None:
         self._input_s = INPUT_S_FIRST
+        self._seen = 1  # inputs that this is the mean of
 
     def learn(self, records: int, seconds: float) -> None:
         """A batch of so many inputs took so long."""
-        measured = seconds / records
-        faster = self._input_s + LEARNING * (measured - self._input_s)
-        self._input_s = max(measured, faster, 1e-9)
+        self._seen = min(self._seen, MEMORY) + records
+        self._input_s = max(self._input_s + (seconds - records * self._input_s) / self._seen, 1e-9)
 
     def records_max(self, limit: int) -> int:
         """Inputs of the next batch: at least one, at most ``limit``."""

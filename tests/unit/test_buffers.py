@@ -64,6 +64,21 @@ async def test_a_batch_waits_a_little_for_more_but_not_when_it_is_full() -> None
     assert gathering.result() == [0, 1]
 
 
+async def test_a_batch_that_could_not_be_sent_yet_waits_for_more() -> None:
+    source = Source(records_max=100)
+    sending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    source.buffer.put([request(0)])
+    gathering = asyncio.create_task(source.buffer.gather(50, wait_ms=0, sending=sending))
+    for offset in (1, 2):
+        await asyncio.sleep(0.01)
+        source.buffer.put([request(offset)])
+    await asyncio.sleep(0.01)
+    assert not gathering.done()
+    sending.set_result(None)
+    source.buffer.wake.set()
+    assert [one.offset for one in await gathering] == [0, 1, 2]
+
+
 async def test_nothing_there_gives_nothing_at_once() -> None:
     assert await offsets(Source(), 5, wait_ms=60_000) == []
 

@@ -1,0 +1,143 @@
+"""In which order a shard's owner decides, sends and commits; Kafka, the catalog and the shard itself are played."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from consumers.buffers import Buffer
+from consumers.metrics import Metrics
+from consumers.owner import Edges, Owner
+from consumers.settings import load_settings
+from engine.effects import Effects, Input, Record
+
+
+class Scene:
+    """What happened, in words; commits wait until the test lets them end."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.buffers: dict[int, Buffer] = {}
+        self.may_end = asyncio.Event()
+        self.world: Any = object()
+        self.listener: asyncio.Event | None = None
+        self.edges = Edges(
+            settings=load_settings({"ADJUDGE_BATCH_WAIT_MS": "0", "ADJUDGE_BATCH_RECORDS": "3"}),
+            requests=self,
+            worlds=self,
+            journals=self,
+            replies=self,
+            metrics=Metrics(),
+            partitions=2,
+        )
+
+    def open(self, partition: int, offset: int) -> Buffer:
+        assert offset == 0
+        buffer = self.buffers[partition] = Buffer(records_max=100, pause=lambda: None, resume=lambda: None)
+        buffer.open()
+        return buffer
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_, **__: []  # the rest of the edges has nothing to say here
+
+
+class PlayedShard:
+    """Decides nothing, and says that it did."""
+
+    rejections_below: Mapping[str, int] = {}
+
+    def __init__(self, name: int, scene: Scene) -> None:
+        self.name = name
+        self.position = 0
+        self._scene = scene
+
+    def handle(self, batch: Sequence[Input], _world: object) -> Effects:
+        self._scene.said.append(f"decide {self.name}: {len(batch)}")
+        self.position += len(batch)
+        entry = Record(topic="journal", key=None, value=b"e", headers=())
+        return Effects(
+            records=(), entry=entry, sequence=self.position, replies=(), stats={}, decision_ids=(), errors=()
+        )
+
+    def committed(self, **_: int) -> None:
+        """No checkpoint waits for it."""
+
+
+class PlayedProducer:
+    def __init__(self, name: int, scene: Scene) -> None:
+        self._name = name
+        self._scene = scene
+
+    async def send(self, _records: Sequence[Record]) -> int:
+        for _ in range(6):  # as an answer passes from task to task before the next request leaves
+            await asyncio.sleep(0)
+        self._scene.said.append(f"send {self._name}")
+        return 0
+
+    async def commit(self) -> None:
+        await self._scene.may_end.wait()
+        self._scene.said.append(f"committed {self._name}")
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """Two shards that decide; they end with the test."""
+    played = Scene()
+    owners = [Owner(partition, played.edges) for partition in range(2)]
+    tasks = []
+    for partition, owner in enumerate(owners):
+        for _ in range(100):
+            owner._pace.learn(1, 0.0)  # else it would take one input at a time at first
+        owner._producer = PlayedProducer(partition, played)  # type: ignore[assignment]  # plays two of its methods
+        shard: Any = PlayedShard(partition, played)
+        tasks.append(asyncio.create_task(owner._decide_until_told(shard)))
+    await settle()
+    yield played
+    played.may_end.set()
+    for owner in owners:
+        owner.stop()
+    await asyncio.gather(*tasks)
+
+
+def put(scene: Scene, partition: int, count: int = 1) -> None:
+    scene.buffers[partition].put([Input(topic="requests", offset=0, timestamp_ms=0) for _ in range(count)])
+
+
+async def settle() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def test_what_a_shard_decided_is_sent_before_the_next_shard_decides(scene: Scene) -> None:
+    put(scene, 0)
+    put(scene, 1)
+    await settle()
+    assert scene.said == ["decide 0: 1", "send 0", "decide 1: 1", "send 1"]
+
+
+async def test_nothing_of_the_next_batch_is_sent_before_the_last_one_is_acknowledged(scene: Scene) -> None:
+    put(scene, 0)
+    await settle()
+    put(scene, 0, 3)  # a full batch: it is decided meanwhile
+    await settle()
+    assert scene.said == ["decide 0: 1", "send 0", "decide 0: 3"]
+    put(scene, 0, 3)
+    await settle()
+    assert scene.said == ["decide 0: 1", "send 0", "decide 0: 3"], "at most one batch is ahead"
+    scene.may_end.set()
+    await settle()
+    outside = [what for what in scene.said if not what.startswith("decide")]
+    assert outside == ["send 0", "committed 0"] * 3
+
+
+async def test_what_comes_while_a_batch_is_committed_shares_the_next_transaction(scene: Scene) -> None:
+    put(scene, 0)
+    await settle()
+    put(scene, 0)
+    await settle()
+    assert scene.said == ["decide 0: 1", "send 0"]
+    put(scene, 0)
+    scene.may_end.set()
+    await settle()
+    assert scene.said == ["decide 0: 1", "send 0", "committed 0", "decide 0: 2", "send 0", "committed 0"]
