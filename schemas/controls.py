@@ -141,7 +141,7 @@ class ModelControl(ControlBase, frozen=True, kw_only=True, tag="model"):
 
     ``constant``: ``value``, or the first of ``values`` that names the ad, line item, campaign or advertiser
     (``line_item:ID``). ``logistic``: ``bias`` and ``weights`` in micro-logits, by feature (``path=value``,
-    ``ad.line_item_id=ID``, ``path=value*ad.x=y``). ``feedback``, of user value: the creative's ``feedback_ppm``, else ``value``. ``cap_ppb``: most that a probability may come to.
+    ``ad.line_item_id=ID`` or ``line_item=ID``, ``path=value*ad.labels=y``). ``feedback``, of user value: the creative's ``feedback_ppm``, else ``value``. ``cap_ppb``: most that a probability may come to.
     """
 
     kind: ClassVar[str] = "model"

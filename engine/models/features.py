@@ -1,13 +1,14 @@
 """Features of requests and rows by name, and the weights that models give them.
 
 A request feature is ``PATH=VALUE``: the attribute at the path is VALUE, or is a list that contains it. A row feature
-is ``NAME=VALUE`` with a NAME of ROW_NAMES. A cross is ``PATH=VALUE*NAME=VALUE``: both hold. Values are compared as
+is ``NAME=VALUE`` with a NAME of ROW_NAMES or, the same by its field, of ROW_FIELDS. A cross is ``PATH=VALUE*NAME=VALUE``: both hold. Values are compared as
 text: whole numbers by their digits, true and false as such.
 """
 
 import dataclasses
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from engine.models.base import RowFacts
@@ -31,6 +32,19 @@ _MANY: Final[Mapping[str, Callable[[RowFacts], tuple[str, ...]]]] = {
     "label": operator.attrgetter("labels"),
 }
 ROW_NAMES: Final = ("ad", "line_item", "campaign", "advertiser", "creative", "cat", "label", "tier", "event")
+ROW_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ad.id": "ad",
+        "ad.line_item_id": "line_item",
+        "ad.campaign_id": "campaign",
+        "ad.advertiser_id": "advertiser",
+        "ad.creative_id": "creative",
+        "ad.cat": "cat",
+        "ad.labels": "label",
+        "ad.tier": "tier",
+        "ad.event": "event",
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +63,23 @@ def read_weights(weights: Mapping[str, int]) -> Weights:
     cross: dict[tuple[str, ...], dict[str, dict[str, int]]] = {}
     for feature, weight in weights.items():
         left, star, right = feature.rpartition("*")
-        if star and _is_row_feature(right):
+        if star and (of_row := _row_feature(right)) is not None:
             path, value = _request_feature(left, feature)
-            cross.setdefault(path, {}).setdefault(value, {})[right] = weight
-        elif _is_row_feature(feature):
-            row[feature] = weight
+            crosses = cross.setdefault(path, {}).setdefault(value, {})
+            crosses[of_row] = crosses.get(of_row, 0) + weight
+        elif (of_row := _row_feature(feature)) is not None:
+            row[of_row] = row.get(of_row, 0) + weight
         else:
             path, value = _request_feature(feature, feature)
             request.setdefault(path, {})[value] = weight
     return Weights(row=row, request=request, cross=cross)
 
 
-def _is_row_feature(feature: str) -> bool:
-    name, equals, _ = feature.partition("=")
-    return bool(equals) and name in ROW_NAMES
+def _row_feature(feature: str) -> str | None:
+    """The feature as ``row_features`` names it; None when it is none of a row."""
+    name, equals, value = feature.partition("=")
+    short = ROW_FIELDS.get(name, name)
+    return f"{short}={value}" if equals and short in ROW_NAMES else None
 
 
 def _request_feature(feature: str, whole: str) -> tuple[tuple[str, ...], str]:

@@ -93,6 +93,16 @@ def test_defaults() -> None:
         ("label=auto", {}, (True, False)),
         ("tier=house", {}, (False, True)),
         ("event=click", {}, (True, False)),
+        ("ad.id=ad1", {}, (True, False)),
+        ("ad.line_item_id=l1", {}, (True, False)),
+        ("ad.campaign_id=c1", {}, (True, False)),
+        ("ad.advertiser_id=a1", {}, (True, False)),
+        ("ad.creative_id=cr1", {}, (True, False)),
+        ("ad.cat=IAB2", {}, (True, False)),
+        ("ad.labels=auto", {}, (True, False)),
+        ("ad.tier=house", {}, (False, True)),
+        ("ad.event=click", {}, (True, False)),
+        ("adjudge.hour=7*ad.cat=IAB1", {"adjudge": {"hour": 7}}, (True, False)),
         ("device.os=ios", {"device": {"os": "ios"}}, (True, True)),
         ("device.os=ios", {"device": {"os": "iOS"}}, (False, False)),
         ("device.os=ios", {"device": "ios"}, (False, False)),
@@ -109,6 +119,16 @@ def test_feature_adds_its_weight_where_it_holds(
 ) -> None:
     one = model(bias=-LOGIT, weights={feature: 3 * LOGIT})
     assert score(one, request_fields) == [sigmoid(2) if holds else sigmoid(-1) for holds in held]
+
+
+def test_a_feature_by_either_of_its_names_is_one_feature() -> None:
+    weights = {
+        "label=auto": LOGIT,
+        "ad.labels=auto": LOGIT,
+        "device.os=ios*ad=ad1": LOGIT,
+        "device.os=ios*ad.id=ad1": LOGIT,
+    }
+    assert score(model(weights=weights), {"device": {"os": "ios"}}) == [sigmoid(4), sigmoid(0)]
 
 
 def test_weights_of_all_features_are_summed() -> None:
