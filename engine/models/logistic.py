@@ -78,10 +78,9 @@ class LogisticModel:
             base_column += np.fromiter(map(sum, weights), np.int64, len(rows))
         crossed = _side_by_side(list(found_in(rows, self._crossed)), len(rows), filler=len(self._crossed))
         best = self._zero_weights()
-        for values in self.weights.cross.values():
-            for named in values.values():
-                for row_feature, weight in named.items():
-                    best[self._crossed[row_feature]] += max(weight, 0)
+        for values in self._crosses.values():
+            for of_value, added in values.values():
+                best[of_value] += np.maximum(added, 0)
         reachable = base_column + sum(max(w, 0) for w in self._request_weights()) + best[crossed].sum(axis=1)
         caps = self._output(reachable)
         for column in (base_column, crossed, caps):
@@ -123,12 +122,26 @@ class LogisticModel:
     def _crosses_of(self, request: Mapping[str, object]) -> NDArray[np.int64] | None:
         """The weight that a request gives to each crossed row feature; None when to none."""
         weights: NDArray[np.int64] | None = None
-        for path, values in self.weights.cross.items():
+        for path, values in self._crosses.items():
             for value in values_at(request, path):
-                for row_feature, weight in values.get(value, {}).items():
+                if (crosses := values.get(value)) is not None:
                     weights = self._zero_weights() if weights is None else weights
-                    weights[self._crossed[row_feature]] += weight
+                    weights[crosses[0]] += crosses[1]
         return weights
+
+    @functools.cached_property
+    def _crosses(self) -> Mapping[tuple[str, ...], Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+        """By path and value: the places of the row features that it is crossed with, each once, and their weights."""
+        return {
+            path: {
+                value: (
+                    np.array([self._crossed[feature] for feature in crosses], np.int64),
+                    np.array([*crosses.values()], np.int64),
+                )
+                for value, crosses in values.items()
+            }
+            for path, values in self.weights.cross.items()
+        }
 
     def _zero_weights(self) -> NDArray[np.int64]:
         return np.zeros(len(self._crossed) + 1, dtype=np.int64)
