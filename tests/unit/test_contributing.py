@@ -18,8 +18,8 @@ from tests.oracle.auction_tables import run_tiers
 
 MODEL = "from engine.models.constant import *\nfrom engine.reading import at, integer\n"
 AUCTION = "from engine.auctions.gsp import *\nfrom engine.auctions.first_price import *\n"
-OPERATOR = "from engine.targeting.condition import *\nfrom engine.targeting.condition import _Place, _Reader, _shown\n"
-OPERATOR += "from engine.targeting.values import Groups\n"
+OPERATOR = "from engine.targeting.condition import *\nfrom engine.targeting.condition import _Reader, _shown\n"
+OPERATOR += "from engine.targeting.tree import TreeNode\nfrom engine.targeting.values import Groups\n"
 
 
 def shown(heading: str, imports: str, folder: pathlib.Path) -> Any:
