@@ -55,6 +55,11 @@ class Buffer:
         self.paused = False
         self._resume()
 
+    def _waits(self, records_max: int) -> bool:
+        """Whether there is something, and reason to wait for more."""
+        full = len(self) >= records_max or self._bytes >= BATCH_BYTES_MAX
+        return bool(self._inputs) and not full and not self.paused and self.error is None
+
     async def gather(
         self, records_max: int, *, wait_ms: int, sending: asyncio.Future[None] | None = None
     ) -> list[Input]:
@@ -64,7 +69,7 @@ class Buffer:
         what comes meanwhile would need a transaction more. Whoever ends it sets ``wake``.
         """
         deadline = time.monotonic() + wait_ms / 1000
-        while self._inputs and len(self) < records_max and self._bytes < BATCH_BYTES_MAX and not self.paused:
+        while self._waits(records_max):
             self.wake.clear()
             held = sending is not None and not sending.done()
             try:

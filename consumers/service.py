@@ -121,8 +121,8 @@ async def spare_catalog(broadcast: Broadcast) -> None:
     """Leave the catalog out of all later collections, while it is read and once it is: a look through a million new
     objects held the loop for 0.2 s, and one through a million line items would hold it long.
 
-    What is replaced later is freed all the same: nothing in the catalog refers to itself. While no record comes, what
-    a failing client leaves behind is collected as usual.
+    What is replaced later is freed all the same: nothing in the catalog refers to itself. While records are awaited, what
+    a failing client leaves behind is collected as usual; not what is left while they come, and until the first world.
     """
     left = broadcast.behind()
     while broadcast.world is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.formats import FITS, FORMAT_MISMATCH, SIZE_MISMATCH, Shape, Signature, fit, fits
 from engine.layout import CANDIDATE, UNKNOWN, Ints, Verdicts
-from engine.limits import SIGNATURES_AT_ONCE_MAX
+from engine.limits import FORMATS_AT_ONCE_MAX, SIGNATURES_AT_ONCE_MAX
 from engine.reasons import Reason
 from engine.verdicts import VerdictTable
 
@@ -26,7 +26,7 @@ _NEARNESS: Final[Mapping[int, int]] = {FORMAT_MISMATCH: 0, SIZE_MISMATCH: 1, FIT
 
 
 class FormatTable(VerdictTable[tuple[Signature, ...]]):
-    """Beyond SIGNATURES_AT_ONCE_MAX signatures each value is judged by itself, as in other tables."""
+    """Beyond SIGNATURES_AT_ONCE_MAX signatures or FORMATS_AT_ONCE_MAX values each is judged by itself, as in other tables."""
 
     def __init__(self, values: Sequence[tuple[Signature, ...]]) -> None:
         super().__init__(values)
@@ -44,7 +44,7 @@ class FormatTable(VerdictTable[tuple[Signature, ...]]):
         """Judge all values, if nobody has."""
         if self.table[row, code] != UNKNOWN:
             return
-        if len(self._signatures) > SIGNATURES_AT_ONCE_MAX:
+        if len(self._signatures) > SIGNATURES_AT_ONCE_MAX or len(self._values) > FORMATS_AT_ONCE_MAX:
             super().settle(row, code)
         else:
             self.table[row] = self._all(self._shapes[row])

@@ -61,10 +61,11 @@ VALUE_KEPT_CHARS_MAX = 256  # of a text for which an index keeps anything: addre
 LOCATED_KEPT = 8_192  # values of requests for which an index keeps where they stand among those that conditions name
 TEST_ANSWERS_KEPT_BYTES = 4_000_000  # answers to tests kept by an index, one byte each
 SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is held against in one stretch, 1 us each
+FORMATS_AT_ONCE_MAX = 16_384  # combinations of formats that are judged in one stretch, 1 us each
 VERDICT_ROWS_MAX = 256  # of the latest things asked of a facet (sizes, blocked lists): more than a request has slots
 POOL_ROWS_MIN = 1_024  # room for candidates at first: making more costs as much as finding them
-POOL_ROWS_KEPT_MAX = 8_192  # a pool that grew beyond it leaves no room for the next
-POOLS_KEPT = 64  # rooms for candidates that wait for the next request, twice STEP_REQUESTS and more
+POOL_ROWS_KEPT_MAX = 4_096  # a pool that grew beyond it leaves no room for the next
+POOLS_KEPT = 40  # rooms for candidates that wait for the next request, more than twice STEP_REQUESTS; 90 MB at most
 NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further ones would hold is tested
 

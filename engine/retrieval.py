@@ -185,10 +185,10 @@ class TierScan:
         pool, passed = Pool(len(self.query.question.slots)), 0
         while True:
             passing = state.item(col.NEXT)
-            if pool.count or (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any():
-                return True
-            if passing == len(order):
-                return False
+            found = pool.count > 0 or (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any()
+            if found or passing == len(order):
+                pool.leave()
+                return bool(found)
             passed = passing
             self.pull(pool, chunk, INT64_MIN)
             chunk *= 2

@@ -112,10 +112,12 @@ def hidden(row: int, ads_max: int, bids: Bids, work: Work) -> bool:
         known = False
         for member in range(crowded):
             known = known or crowd[member] == advertiser
-        if not known and crowded <= ads_max:
+        if not known:
             crowd[crowded] = advertiser
             crowded += 1
-    return bool(crowded > ads_max)
+            if crowded > ads_max:
+                return True
+    return False
 
 
 @compiled

@@ -112,22 +112,24 @@ def test_fit_is_what_the_request_says(
     assert chosen_format(spec, signatures) == (codes.index(FITS) if FITS in codes else None)
 
 
+@pytest.mark.parametrize("limit", ["SIGNATURES_AT_ONCE_MAX", "FORMATS_AT_ONCE_MAX"])
 @pytest.mark.parametrize("at_once", [0, 100])
 @given(banner=banner_imps, ads=st.lists(creatives, min_size=1, max_size=5))
 def test_a_table_of_verdicts_judges_all_ads_as_each_by_itself(
-    at_once: int, banner: dict[str, Any], ads: list[list[Format]]
+    limit: str, at_once: int, banner: dict[str, Any], ads: list[list[Format]]
 ) -> None:
     """Whether all at once or, of more kinds of formats than that, as they are come to."""
     spec = imp_spec(read_request(orjson.dumps({"id": "r", "imp": [{"id": "1", "banner": banner}]})), 0)
     values = [tuple(map(format_signature, formats)) for formats in ads]
     verdicts = {FITS: CANDIDATE, SIZE_MISMATCH: Reason.SIZE_MISMATCH, FORMAT_MISMATCH: Reason.FORMAT_MISMATCH}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.format_table.SIGNATURES_AT_ONCE_MAX", at_once)
+        patch.setattr(f"engine.format_table.{limit}", at_once)
         table = FormatTable(values)
         row = table.shown(spec.shape)
         table.settle(row, 0)
+        all_at_once = at_once > 0 or (limit == "SIGNATURES_AT_ONCE_MAX" and not any(values))
         judged = [verdict != UNKNOWN for verdict in table.table[row].tolist()]
-        assert judged == [at_once > 0 or place == 0 or not any(values) for place in range(len(values))]
+        assert judged == [all_at_once or place == 0 for place in range(len(values))]
         for code in range(len(values)):
             table.settle(row, code)
     assert table.table[row].tolist() == [verdicts[fits(spec.shape, own)] for own in values]

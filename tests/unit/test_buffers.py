@@ -79,6 +79,17 @@ async def test_a_batch_that_could_not_be_sent_yet_waits_for_more() -> None:
     assert [one.offset for one in await gathering] == [0, 1, 2]
 
 
+async def test_a_failure_is_not_kept_waiting_by_a_batch_that_could_not_be_sent_yet() -> None:
+    source = Source(records_max=100)
+    sending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    source.buffer.put([request(0)])
+    gathering = asyncio.create_task(source.buffer.gather(50, wait_ms=0, sending=sending))
+    await asyncio.sleep(0.01)
+    source.buffer.fail(ValueError("lost"))
+    async with asyncio.timeout(5):
+        assert [one.offset for one in await gathering] == [0]
+
+
 async def test_nothing_there_gives_nothing_at_once() -> None:
     assert await offsets(Source(), 5, wait_ms=60_000) == []
 
