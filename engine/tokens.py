@@ -7,7 +7,6 @@ feed treats it as opaque; it is signed, not secret. The claim is a JSON list who
 import base64
 import binascii
 import functools
-import hashlib
 import hmac
 from typing import Final
 
@@ -36,9 +35,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_u
 _DECODER: Final = msgspec.json.Decoder(Claim)
 _ENCODER: Final = msgspec.json.Encoder()
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_BLOCK_BYTES: Final = 64  # of SHA-256
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def sign(key: bytes, claim: Claim) -> str:
@@ -62,19 +58,15 @@ def verify(key: bytes, token: str) -> Claim | None:
 
 
 def _mac(key: bytes, body: bytes) -> bytes:
-    """HMAC by its definition, over hashes that took in the key before: the standard library's costs half as much again."""
-    begun_inside, begun_outside = _keyed(key)
-    inside, outside = begun_inside.copy(), begun_outside.copy()
-    inside.update(body)
-    outside.update(inside.digest())
-    return outside.digest()
+    mac = _keyed(key).copy()
+    mac.update(body)
+    return mac.digest()
 
 
 @functools.lru_cache(maxsize=TOKEN_KEYS_KEPT)
-def _keyed(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """The inner and the outer hash of a key and no message yet, to be copied (RFC 2104, 4)."""
-    padded = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
-    return hashlib.sha256(padded.translate(_INNER)), hashlib.sha256(padded.translate(_OUTER))
+def _keyed(key: bytes) -> hmac.HMAC:
+    """The code of a key and no message yet, to be copied: taking in the key costs more than taking in a claim."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def _encode(value: bytes) -> bytes:
