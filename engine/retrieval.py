@@ -38,7 +38,7 @@ _ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
 
 
 class PartQuery:
-    """One question put to one part of the catalog: all that ``scan.py`` reads of both. ``numbers``: for each tier group.
+    """One question put to one part of the catalog: all that ``scan.py`` reads of both.
 
     Good until the part is asked the next question: the index and the tables of verdicts are worked on in place.
     """
@@ -54,20 +54,21 @@ class PartQuery:
         self.clauses: Final = index.ask(question.attributes, question.controls.groups)
         self._ask[col.PART] = number
         self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
-        judged = self._judge()
-        heard_of = heard(self.priced.models, self.priced.weighers, question.attributes)
-        self.numbers: Final = [
-            Query(
-                ask=self._ask,
-                slots=self._slots,
-                table=table._replace(base=table.base.copy()) if self.priced.others else table,
-                judged=judged,
-                conditions=index.conditions,
-                clauses=self.clauses,
-                heard=heard_of,
-            )
-            for table in self.priced.tables
-        ]
+        self._judged: Final = self._judge()
+        self._heard: Final = heard(self.priced.models, self.priced.weighers, question.attributes)
+
+    def of_tier(self, tier_group: int) -> Query:
+        """The question in numbers, put to the rows of one tier group."""
+        table = self.priced.tables[tier_group]
+        return Query(
+            ask=self._ask,
+            slots=self._slots,
+            table=table._replace(base=table.base.copy()) if self.priced.others else table,
+            judged=self._judged,
+            conditions=self.segment.index.conditions,
+            clauses=self.clauses,
+            heard=self._heard,
+        )
 
     def _judge(self) -> Judged:
         """The tables of verdicts; which of their rows the question asks for goes into ``ask`` and ``slots``."""
@@ -117,7 +118,7 @@ class TierScan:
 
     def __init__(self, query: PartQuery, tier_group: int) -> None:
         self.query: Final = query
-        self.numbers: Final = query.numbers[tier_group]
+        self.numbers: Final = query.of_tier(tier_group)
         order = query.priced.order[tier_group]
         self.walk: Final = Walk(
             order=order,
