@@ -7,8 +7,8 @@ takes from others; so the text of all of them is part of the key.
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple, cast
 
 import numba
 from numba.core.caching import FunctionCache
@@ -31,6 +31,7 @@ MODULES: Final = (
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Args = TypeVarTuple("Args")
 
 
 def fingerprint(modules: tuple[str, ...] = MODULES) -> str:
@@ -63,3 +64,34 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     kept._index_key = lambda signature, target: (*key_of(signature, target), _FINGERPRINT)
     dispatcher._cache = kept
     return cast("Callable[P, R]", dispatcher)
+
+
+def entry(function: Callable[[*Args], R]) -> Callable[[*Args], R]:
+    """A compiled function for callers in Python that pass the same types at every call.
+
+    The compiler's dispatcher asks every array for its type at every call: 15 us for the forty of a scan, 1 us without it. So
+    the first call settles the types, and nobody asks again. All arrays must lie in C order: raises ValueError at the
+    first call; for later ones the callers vouch, and a test holds them to it.
+    """
+    dispatcher, settled = cast("Any", function), cast("list[Callable[[*Args], R]]", [])
+
+    def call(*args: *Args) -> R:
+        if settled:
+            return settled[0](*args)
+        types = tuple(map(dispatcher.typeof_pyval, args))
+        for own in _array_types(types):
+            if own.layout != "C":
+                raise ValueError(f"{dispatcher.__name__} was given an array that does not lie in C order: {own}")
+        result = function(*args)
+        settled.append(dispatcher.overloads[types].entry_point)
+        return result
+
+    return call
+
+
+def _array_types(types: Any) -> Iterator[Any]:
+    for one in types:
+        if isinstance(one, numba.types.Array):
+            yield one
+        elif isinstance(one, numba.types.BaseTuple):
+            yield from _array_types(one)

@@ -11,12 +11,14 @@ import numpy as np
 
 from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
 from engine.auctions.standing import Contest
+from engine.compiled import entry
 from engine.layout import Ints
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.settlement import TierResult
 from engine.snapshot import Snapshot
 
+_losers = entry(losers)
 _LABELS: Final = tuple(reason.label for reason in Reason)
 
 
@@ -46,7 +48,7 @@ def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Re
                 found[facts.ad_id] = None if reason < 0 else Reason(reason)
         for scan in result.scans:
             refused = np.flatnonzero(scan.walk.reasons >= 0)
-            for row, reason in zip(scan.walk.order[refused].tolist(), scan.walk.reasons[refused].tolist(), strict=True):
+            for row, reason in zip(scan.order[refused].tolist(), scan.walk.reasons[refused].tolist(), strict=True):
                 facts = scan.query.segment.facts[row]
                 if facts.line_item_id == line_item_id:
                     found[facts.ad_id] = Reason(reason)
@@ -59,5 +61,5 @@ def _lost(result: TierResult, line: int, counts: Ints) -> Ints:
     reasons = np.empty(pool.count, np.int64)
     contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, result.placed, result.awards)
     sides = FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE
-    losers(line, sides, contest, reasons, counts)
+    _losers(line, sides, contest, reasons, counts)
     return reasons

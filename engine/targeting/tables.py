@@ -7,11 +7,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled import entry
 from engine.layout import Codes, Verdicts, Words
 from engine.limits import LOCATED_KEPT
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import Attributes, Groups, at_path, comes_again
 from engine.targeting.words import Asked, Clauses, Memberships, choose_rows
+
+_choose_rows = entry(choose_rows)
 
 S = TypeVar("S", bound=np.generic)
 
@@ -81,7 +84,7 @@ class LaneTables:
             bases=np.array(bases, np.int32),
         )
         chosen = np.empty(len(self.path_of), np.int32)
-        choose_rows(asked, self.path_of, self.memberships, chosen)
+        _choose_rows(asked, self.path_of, self.memberships, chosen)
         return Clauses(
             exists=exists,
             lanes=self.memberships.rows,

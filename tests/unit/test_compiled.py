@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from engine import compiled, scan
+from engine import compiled, layout, scan
 from engine.auctions import losers, ranking
-from engine.decide import decide
+from engine.auctions.ranked import contest_of
+from engine.decide import ask, decide, run_auctions
 from engine.targeting import words
 from engine.warming import warm_up
 from schemas.openrtb import read_request
@@ -58,6 +61,43 @@ def test_after_the_warm_up_no_request_waits_for_the_compiler() -> None:
     for offset, value in enumerate(bench_core.values(300)):
         decide(read_request(value), world, place(offset=offset, event_time_ms=bench_core.START_MS), duplicate=False)
     assert {entry.__name__: signatures(entry) for entry in ENTRIES} == before
+
+
+def test_compiled_code_is_called_with_the_types_of_its_first_call() -> None:
+    """``compiled.entry`` asks for them once. Parts of all sizes, with and without anything to scan, look the same to it."""
+    found: dict[str, set[object]] = {}
+    for ads in (1, 200):
+        world = bench_core.sample_world(ads)
+        for value in bench_core.values(60):
+            asked = ask(read_request(value), world, place(event_time_ms=bench_core.START_MS))
+            for result in run_auctions(asked) if asked.imps.slots else ():
+                contest = contest_of(result.pool, result.asking, result.placed, result.awards)
+                for scanned in result.scans:
+                    for name, array in arrays_of((scanned.numbers, scanned.walk, contest)):
+                        assert array.flags.c_contiguous
+                        found.setdefault(name, set()).add((array.dtype, array.ndim))
+    assert len(found) > 40
+    assert {name for name, types in found.items() if len(types) > 1} == set()
+
+
+def test_an_entry_takes_no_array_that_lies_in_another_order() -> None:
+    counts, reasons = np.zeros(40, np.int64), np.zeros(10, np.int8)
+    numbers = np.zeros((layout.NUMBERS, 10), np.int64)
+    with pytest.raises(ValueError, match="tally was given an array that does not lie in C order"):
+        compiled.entry(scan.tally)(0, 0, numbers.T, reasons, counts)
+    entry = compiled.entry(scan.tally)
+    for _ in range(2):
+        entry(0, 0, numbers.T.copy(), reasons, counts)
+    assert counts[0] == 20
+
+
+def arrays_of(told: tuple[object, ...], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """All arrays in nested tuples, by where they are found."""
+    for number, one in enumerate(told):
+        if isinstance(one, tuple):
+            yield from arrays_of(one, f"{prefix}{number}.")
+        elif isinstance(one, np.ndarray):
+            yield f"{prefix}{number}", one
 
 
 def signatures(function: object) -> int:
