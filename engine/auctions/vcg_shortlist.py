@@ -16,6 +16,7 @@ from engine.limits import EXCLUSION_LABELS_PER_AD_MAX, RUNNERS_UP
 # state, [3]: how many candidates are in the heap, how many are listed; the gain where rule 3 was met, -1 when it was not.
 _HEAPED, LISTED, MET = range(3)
 _NOBODY: Final = -1
+_BY_ITS_OWN, _BY_A_CROWD = 1, 2
 
 
 class Bids(NamedTuple):
@@ -99,8 +100,8 @@ def take(slot: int, bids: Bids, work: Work) -> int:
 
 
 @compiled
-def hidden(row: int, ads_max: int, bids: Bids, work: Work) -> bool:
-    """Rules 1 and 2: whether those listed, all above it, keep a candidate out of every best assignment."""
+def hidden(row: int, ads_max: int, bids: Bids, work: Work) -> int:
+    """Whether those listed, all above it, keep a candidate out of every best assignment: by rule 1, rule 2, or 0 for neither."""
     labels, crowd, crowded = bids.labels[row], work.crowd, 0
     for place in range(work.state[LISTED]):
         other = work.listed[place]
@@ -108,7 +109,7 @@ def hidden(row: int, ads_max: int, bids: Bids, work: Work) -> bool:
             continue
         advertiser = bids.advertiser[other]
         if advertiser == bids.advertiser[row]:
-            return True
+            return _BY_ITS_OWN
         known = False
         for member in range(crowded):
             known = known or crowd[member] == advertiser
@@ -116,8 +117,27 @@ def hidden(row: int, ads_max: int, bids: Bids, work: Work) -> bool:
             crowd[crowded] = advertiser
             crowded += 1
             if crowded > ads_max:
-                return True
-    return False
+                return _BY_A_CROWD
+    return 0
+
+
+@compiled
+def thin_out(labels: int, slot: int, bids: Bids, work: Work) -> None:
+    """Drop from the heap whoever has all of these labels: the crowd that hides one of them hides all of those below it."""
+    state, heap, left = work.state, work.heap, 0
+    for place in range(state[_HEAPED]):
+        if labels & ~bids.labels[heap[place]]:
+            heap[left] = heap[place]
+            left += 1
+    state[_HEAPED] = left
+    order(slot, bids, work)
+
+
+@compiled
+def order(slot: int, bids: Bids, work: Work) -> None:
+    """Make a heap of the rows that lie there."""
+    for place in range(work.state[_HEAPED] // 2 - 1, -1, -1):
+        sift(place, slot, bids, work)
 
 
 @compiled
@@ -129,14 +149,16 @@ def short_list(slot: int, ads_max: int, bids: Bids, work: Work) -> None:
         if bids.free[row] and bids.admissible[row, slot]:
             heap[state[_HEAPED]] = row
             state[_HEAPED] += 1
-    for place in range(state[_HEAPED] // 2 - 1, -1, -1):
-        sift(place, slot, bids, work)
+    order(slot, bids, work)
     state[LISTED], state[MET] = 0, -1
     members, plain, labelled, held = 0, 0, 0, 0
     by_label = EXCLUSION_LABELS_PER_AD_MAX * (ads_max - 1)
     while state[_HEAPED] > 0 and state[MET] < 0:
         row = take(slot, bids, work)
-        if hidden(row, ads_max, bids, work):
+        why = hidden(row, ads_max, bids, work)
+        if why == _BY_A_CROWD:
+            thin_out(bids.labels[row], slot, bids, work)
+        if why:
             continue
         listed[state[LISTED]] = row
         state[LISTED] += 1
