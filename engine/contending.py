@@ -4,7 +4,7 @@
 """
 
 from engine import layout as col
-from engine.auctions.ranking import rank
+from engine.auctions.ranking import list_all, list_reaching, rank
 from engine.auctions.standing import Contest
 from engine.compiled import compiled
 from engine.scan import DONE, Query, Walk, reach_of, scan
@@ -17,13 +17,11 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
     It is ranked anew only where a candidate reaches the line of a slot: no other can change the outcome, the line included.
     So turns may be short, and few rows are passed in vain. Returns as ``scan`` does: DONE, or what to see to before the next call.
     """
-    state, rows = walk.state, len(walk.order)
+    state, rows = walk.state, len(query.table.gate)
     while True:
         if state[col.REACHED]:
-            state[col.LINE] = rank(state[col.POOLED], auction, contest)
             state[col.REACHED] = 0
-            for slot in range(len(query.slots)):
-                query.slots[slot, col.SLOT_LINE] = contest.awards[slot, col.OWN_LINE]
+            settle_awards(auction, query, walk, contest)
         if state[col.NEXT] == rows:
             return DONE
         if reach_of(state[col.NEXT], query) < state[col.LINE]:
@@ -34,3 +32,20 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
         status = scan(state[col.LINE], query, walk, contest.pool, contest.values)
         if status != DONE:
             return int(status)
+
+
+@compiled
+def settle_awards(auction: int, query: Query, walk: Walk, contest: Contest) -> None:
+    """Rank those listed, as if they were all candidates: the others lay below the lines of all slots, where nobody changes
+    anything while no line falls. One can, as a new winner may hold back whoever stood in another slot: then all are ranked.
+    """
+    state = walk.state
+    state[col.LINE] = rank(state[col.LISTED], auction, contest)
+    for slot in range(len(query.slots)):
+        if contest.awards[slot, col.OWN_LINE] < query.slots[slot, col.SLOT_LINE]:
+            state[col.LISTED] = list_all(state[col.POOLED], contest)
+            state[col.LINE] = rank(state[col.LISTED], auction, contest)
+            break
+    state[col.LISTED] = list_reaching(state[col.LISTED], contest)
+    for slot in range(len(query.slots)):
+        query.slots[slot, col.SLOT_LINE] = contest.awards[slot, col.OWN_LINE]

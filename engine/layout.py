@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
+Facts: TypeAlias = NDArray[
+    np.uint32
+]  # without a sign, as compiled code need not ask whether an index counts from the end
 Verdicts: TypeAlias = NDArray[np.int8]
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -19,21 +22,23 @@ CANDIDATE: Final = -1
 DEAD: Final = -2
 UNKNOWN: Final = -3
 
-# codes, int32[rows, CODES]: the row's facets by their code, and what no policy changes.
-SCHEDULE, FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, CONDITION, EVENT, FLAGS, STATE, UNSUPPORTED = range(11)
-SEAT, DEALS = range(11, 13)
-CODES: Final = 13
+# gate, int32[rows, GATE]: what keeps out most rows, close together. STATE: a reason, or whether the policy lets the row in or has
+# stopped it; CONDITION: turned over (~) where it is more than one clause in lanes; PLACE: of the row in its segment.
+STATE, SCHEDULE, CONDITION, PLACE = range(4)
+GATE: Final = 4
+ALLOWED, STOPPED = -1, -2
+
+# codes, uint32[rows, CODES and the crosses]: the row's facets by their code, what no policy changes and some of what one makes
+# of it; then what each model knows of it beside NUMBERS, as places in ``Heard.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
+FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
+CODES: Final = 11
 PERSONAL, RESTRICTED, SECURE, DEALT = 1, 2, 4, 32  # bits of FLAGS; DEALT: the line item has deals
 DSA_SHIFT: Final = 3  # bits 3 and 4 of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
+PRICED, BILLABLE = 64, 128  # bits of FLAGS, by policy
 
-# keys, [rows, KEYS].
-LINE_ITEM, ADVERTISER, AD = range(3)
-KEYS: Final = 3
-
-# worth, [rows, WORTH]: what a policy makes of a row.
-BID, CAP, BOUND, LABELS, STANDING = range(5)
-WORTH: Final = 5
-ALLOWED, PRICED, BILLABLE = 1, 2, 4  # bits of STANDING
+# numbers, [rows, NUMBERS]. BASE_*: what the model of the row's billing event, of its quality and of its user value knows of it.
+BID, BOUND, LABELS, LINE_ITEM, ADVERTISER, AD, BASE_EVENT, BASE_QUALITY, BASE_USER_VALUE = range(9)
+NUMBERS: Final = 9
 
 # models, [6, MODEL], in the order of PREDICTIONS: what each says for one request. CROSSES_*: columns of crossed.
 SHARED, SIGMOID, SCALE, OFFSET, LOW, HIGH, CROSSES_FROM, CROSSES_TO = range(8)
@@ -52,11 +57,11 @@ ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
 BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
 ASK: Final = 17
 
-# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, and
-# whether one of the candidates reaches the line; of a contest as well the line, as the last ranking left it, and how many rows to
+# scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
+# the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as well the line, as the last ranking left it, and how many rows to
 # pass before the next.
-NEXT, UNTIL, POOLED, NEEDED, REACHED, LINE, CHUNK = range(7)
-SCAN: Final = 7
+NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
+SCAN: Final = 9
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
 NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
@@ -69,9 +74,11 @@ T_RESERVE, T_FIXED, T_DEAL = range(3)
 TERMS: Final = 3
 
 # pool, [candidates, POOL]: P_REACH is the most that the row could be worth to any request, P_TIE its tie hash with the
-# sign bit turned, so that int64 orders it.
+# sign bit turned, so that int64 orders it. P_LISTED is no fact of the candidate: down this column lie the places of those that
+# reach the line of a slot, all others being out of the contest as it stands.
 P_PART, P_ROW, P_REACH, P_B, P_Q, P_U, P_U_PPM, P_RAW, P_P, P_LINE_ITEM, P_ADVERTISER, P_LABELS, P_TIE = range(13)
-POOL: Final = 13
+P_LISTED: Final = 13
+POOL: Final = 14
 
 # values, [candidates, slots, VALUE]: as in auctions.md, and whether the row is admissible in the slot; R is its own
 # reserve there, which is the price where FIXED; DEAL the place of its deal among those of the line item, -1 for none.

@@ -73,6 +73,7 @@ INDEX_LANES_MAX = 128  # columns of constraints that are indexed; what further o
 VCG_NODES_MAX = 3_000  # nodes of the search; four slots took 700 at most, eight about 10 us each (D11: 50 ms)
 RUNNERS_UP = 3
 CHUNK_ROWS = 128  # rows scanned before an auction is run over the candidates, if one may change it
+BLOCK_ROWS = 64  # rows that pass the gate of a scan before the first of them goes on
 CHUNK_ROWS_SEARCHED = 1_024  # the same before VCG, which costs more than passing rows: a quarter less than with 256
 
 # The catalog.

@@ -29,10 +29,12 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Pool:
-    """The candidates of one tier so far: ``rows`` and ``values``, ``count`` of them in use."""
+    """The candidates of one tier so far: ``rows`` and ``values``, ``count`` of them in use, and ``listed`` of these in the list
+    of those that may still matter (``layout.py``, P_LISTED).
+    """
 
     def __init__(self, slots: int) -> None:
-        self.count = 0
+        self.count = self.listed = 0
         self._slots: Final = slots
         self._room: Room | None = _SPARE.pop() if _SPARE else Room(POOL_ROWS_MIN)
         self.rows, self.values = self._room.tables(slots)
@@ -53,11 +55,11 @@ class Pool:
         if room is not None and len(_SPARE) < POOLS_KEPT and len(room.rows) <= POOL_ROWS_KEPT_MAX:
             _SPARE.append(room)
         self.rows, self.values = self.rows[:0], self.values[:0]
-        self.count = 0
+        self.count = self.listed = 0
 
-    def candidates(self) -> Candidates:
-        """The candidates as auctions that are not compiled see them."""
-        rows, values = self.rows[: self.count], self.values[: self.count]
+    def candidates(self, places: Ints) -> Candidates:
+        """The candidates at some places as auctions that are not compiled see them."""
+        rows, values = self.rows[places], self.values[places]
         return Candidates(
             b=rows[:, col.P_B],
             n=values[:, :, col.N],
@@ -91,11 +93,27 @@ class Room:
 _SPARE: Final[list[Room]] = []
 
 
+def in_pool(outcome: Outcome, places: Ints) -> Outcome:
+    """The outcome of an auction over the candidates at some places, with their places in the pool."""
+    awards = [
+        msgspec.structs.replace(
+            award,
+            candidate=places.item(award.candidate),
+            setter_candidate=-1 if award.setter_candidate < 0 else places.item(award.setter_candidate),
+            runners_up=tuple(places[list(award.runners_up)].tolist()),
+        )
+        for award in outcome.awards
+    ]
+    found: Outcome = msgspec.structs.replace(outcome, awards=tuple(awards))
+    return found
+
+
 def awards_table(outcome: Outcome, slots: int) -> Ints:
     """The winners of an outcome by slot, as ``losers.py`` reads them."""
     table = np.full((slots, col.AWARD), -1, np.int64)
     for award in outcome.awards:
         table[award.slot, col.WINNER] = award.candidate
+    table[:, col.OWN_LINE] = outcome.line
     return table
 
 

@@ -127,29 +127,32 @@ def _price(
     bound = -(-money * quality // PPM)
     order = np.lexsort((-bound, segment.numbers["tier_group"]))
     user_value = min(max(models["user_value"].bounds()[1], USER_VALUE_PPM_MIN), policy.policy.user_value_max_ppm)
-    standing = (
-        np.where(unpack(_allowed(segment, policy), len(segment)), layout.ALLOWED, 0)
-        | np.where(convertible, layout.PRICED, 0)
-        | np.where(billable(policy)[segment.numbers["event"]], layout.BILLABLE, 0)
-    )
-    worth = [bid, cap, bound, _label_bits(segment, policy.policy.exclusion_labels), standing]
     sums = linear_columns(len(segment), models, prepared)
-    whole = Table(
-        codes=segment.codes, keys=segment.keys, worth=np.stack(worth, axis=1), base=sums.base, crossed=sums.crossed
-    )
+    event, labels = segment.numbers["event"], _label_bits(segment, policy.policy.exclusion_labels)
+    gate = segment.gate.copy()
+    gate[(gate[:, layout.STATE] < 0) & ~unpack(_allowed(segment, policy), len(segment)), layout.STATE] = layout.STOPPED
+    codes = np.concatenate([segment.codes, sums.crossed.astype(np.uint32)], axis=1)
+    codes[:, layout.CAP] = cap
+    by_policy = layout.PRICED * convertible + layout.BILLABLE * billable(policy)[event]
+    codes[:, layout.FLAGS] |= by_policy.astype(np.uint32)
+    known = [
+        sums.base[np.arange(len(segment)), event - 1],
+        sums.base[:, layout.QUALITY],
+        sums.base[:, layout.USER_VALUE],
+    ]
+    columns = [
+        bid,
+        bound,
+        labels,
+        segment.numbers["line_item_key"],
+        segment.numbers["advertiser_key"],
+        segment.ad_key.view(np.int64),
+    ]
+    numbers = np.stack([*columns, *known], axis=1)
     orders = np.split(order, [segment.house_from])
     return Priced(
         order=orders,
-        tables=[
-            Table(
-                codes=whole.codes[rows],
-                keys=whole.keys[rows],
-                worth=whole.worth[rows],
-                base=whole.base[rows],
-                crossed=whole.crossed[rows],
-            )
-            for rows in orders
-        ],
+        tables=[Table(gate=gate[rows], codes=codes[rows], numbers=numbers[rows]) for rows in orders],
         models=sums.models,
         weighers=sums.weighers,
         others=sums.others,

@@ -11,11 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from engine import layout as col
+from engine.auctions.contract import LINE_CLOSED
 from engine.auctions.standing import Contest
+from engine.compiled import entry
 from engine.contending import contend
 from engine.deals import seat_listed
 from engine.layout import CANDIDATE, Ints, Verdicts
-from engine.limits import CHUNK_ROWS, NEEDS_MAX
+from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
 from engine.pool import Asking, Pool
 from engine.pricing import INT64_MIN, Priced, category_blocked, domain_blocked, heard, priced
 from engine.question import Question
@@ -25,6 +27,7 @@ from engine.segment import Segment
 from engine.snapshot import Part
 from engine.verdicts import Judge, VerdictTable
 
+_contend, _scan, _tally = entry(contend), entry(scan), entry(tally)
 _SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
 _ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
     col.NEED_FORMATS: lambda segment: segment.asked_formats,
@@ -63,7 +66,7 @@ class PartQuery:
         return Query(
             ask=self._ask,
             slots=self._slots,
-            table=table._replace(base=table.base.copy()) if self.priced.others else table,
+            table=table._replace(numbers=table.numbers.copy()) if self.priced.others else table,
             judged=self._judged,
             conditions=self.segment.index.conditions,
             clauses=self.clauses,
@@ -120,10 +123,11 @@ class TierScan:
         self.query: Final = query
         self.numbers: Final = query.of_tier(tier_group)
         order = query.priced.order[tier_group]
+        self.order: Final = order
         self.walk: Final = Walk(
-            order=order,
             alive=query.part.alive,
             reasons=np.empty(len(order), np.int8),
+            let_in=np.empty(BLOCK_ROWS, np.int64),
             state=np.zeros(col.SCAN, np.int64),
             needs=np.empty((NEEDS_MAX, col.NEED), np.int64),
         )
@@ -132,35 +136,40 @@ class TierScan:
     def reach(self) -> int:
         """The highest rank value any unseen row can have, nanos; INT64_MIN when none is left."""
         place = self.walk.state.item(col.NEXT)
-        if place >= len(self.walk.order):
+        if place >= len(self.order):
             return INT64_MIN
-        bound: int = self.numbers.table.worth.item(place, col.BOUND)
+        bound: int = self.numbers.table.numbers.item(place, col.BOUND)
         return bound + self.query.priced.user_value_max_nanos
 
     def pull(self, pool: Pool, rows: int, line: int) -> bool:
         """Pass so many rows, or until none can reach the line; candidates among them come into the pool.
 
-        Returns whether one of them reaches the line itself: no other can change what is decided.
+        Returns whether one of them reaches the line itself, and is listed: no other can change what is decided.
         """
         state = self.walk.state
         begin = state.item(col.NEXT)
-        state[col.UNTIL] = min(begin + rows, len(self.walk.order))
-        state[col.POOLED], state[col.REACHED] = pool.count, 0
+        state[col.UNTIL] = min(begin + rows, len(self.order))
+        state[col.POOLED], state[col.REACHED], state[col.LISTED] = pool.count, 0, pool.listed
         self.numbers.slots[:, col.SLOT_LINE] = line
         self._score_others(slice(begin, state.item(col.UNTIL)))
-        while (status := scan(line, self.numbers, self.walk, pool.rows, pool.values)) != DONE:
+        while (status := _scan(line, self.numbers, self.walk, pool.rows, pool.values)) != DONE:
             if status == FULL:
                 pool.grow()
             else:
                 self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
-        pool.count = state.item(col.POOLED)
+        pool.count, pool.listed = state.item(col.POOLED), state.item(col.LISTED)
         return bool(state.item(col.REACHED))
 
     def _score_others(self, places: slice) -> None:
         """Have the models that are no sums score rows that are about to be passed."""
-        rows, request = self.walk.order[places], self.query.question.attributes
+        table, request = self.numbers.table, self.query.question.attributes
         for number, model, prepared in self.query.priced.others:
-            self.numbers.table.base[places, number] = model.score(prepared, rows, request)
+            scores = model.score(prepared, self.order[places], request)
+            if number >= col.QUALITY:
+                table.numbers[places, col.BASE_QUALITY + number - col.QUALITY] = scores
+            else:
+                own = table.codes[places, col.EVENT] == number + 1
+                table.numbers[places, col.BASE_EVENT][own] = scores[own]
 
     def contend(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
         """Pass rows and rank the candidates in turns until no row left can reach the line; returns that line.
@@ -170,8 +179,9 @@ class TierScan:
         state, numbers = self.walk.state, self.numbers
         state[col.UNTIL], state[col.CHUNK] = 0, CHUNK_ROWS
         state[col.POOLED], state[col.REACHED] = pool.count, 1
+        numbers.slots[:, col.SLOT_LINE] = LINE_CLOSED
         contest = tables()
-        while (status := contend(auction, numbers, self.walk, contest)) != DONE:
+        while (status := _contend(auction, numbers, self.walk, contest)) != DONE:
             if status == FULL:
                 pool.grow()
                 contest = tables()
@@ -182,12 +192,12 @@ class TierScan:
 
     def finds_low(self) -> bool:
         """Whether some row, however little it could be worth, lacks nothing but money or a slot of its own."""
-        order, state, chunk = self.walk.order, self.walk.state, CHUNK_ROWS
+        state, chunk = self.walk.state, CHUNK_ROWS
         pool, passed = Pool(len(self.query.question.slots)), 0
         while True:
             passing = state.item(col.NEXT)
             found = pool.count > 0 or (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any()
-            if found or passing == len(order):
+            if found or passing == len(self.order):
                 pool.leave()
                 return bool(found)
             passed = passing
@@ -196,7 +206,8 @@ class TierScan:
 
     def count(self, line: int, counts: Ints) -> None:
         """Add to ``counts`` the reasons of all rows that reach the line (D12)."""
-        tally(line, self.query.priced.user_value_max_nanos, self.numbers.table.worth, self.walk, counts)
+        passed, user_value_max = self.walk.state.item(col.NEXT), self.query.priced.user_value_max_nanos
+        _tally(line, user_value_max, self.numbers.table.numbers, self.walk.reasons[:passed], counts)
 
 
 def _schedule(segment: Segment, now_ms: int) -> Verdicts:

@@ -136,7 +136,6 @@ FACETS: Final[dict[str, Callable[[Row], Hashable]]] = {
 }
 
 _FACET_COLUMNS: Final = {
-    layout.SCHEDULE: "schedule",
     layout.FORMATS: "formats",
     layout.CATEGORIES: "categories",
     layout.ADOMAIN: "adomain",
@@ -199,10 +198,8 @@ class Segment:
             for name, (codes, column) in columns.facets.items()
         }
         self.schedules: Final = Schedules(self.schedule.values)
+        self.gate: Final = self._gate()
         self.codes: Final = self._codes()
-        self.keys: Final = np.stack(
-            [self.numbers["line_item_key"], self.numbers["advertiser_key"], self.ad_key.view(np.int64)], axis=1
-        )
         self.asked_formats: Final = FormatTable(self.formats.values)
         self.asked_categories: Final = VerdictTable(self.categories.values)
         self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
@@ -217,15 +214,22 @@ class Segment:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _codes(self) -> layout.Codes:
-        """``codes`` of ``layout.py``."""
-        codes = np.empty((len(self.rows), layout.CODES), np.int32)
+    def _gate(self) -> layout.Codes:
+        """``gate`` of ``layout.py``, before a policy stops rows."""
+        gate = np.empty((len(self.rows), layout.GATE), np.int32)
+        gate[:, layout.STATE] = self.numbers["state"]
+        gate[:, layout.SCHEDULE] = self.schedule.codes
+        gate[:, layout.CONDITION] = np.where(self.index.plain[self.condition], self.condition, ~self.condition)
+        gate[:, layout.PLACE] = np.arange(len(self.rows))
+        return gate
+
+    def _codes(self) -> layout.Facts:
+        """``codes`` of ``layout.py``, without what a policy makes of them."""
+        codes = np.zeros((len(self.rows), layout.CODES), np.uint32)
         for column, name in _FACET_COLUMNS.items():
             codes[:, column] = self._facets[name].codes
-        codes[:, layout.CONDITION] = self.condition
         codes[:, layout.EVENT] = self.numbers["event"]
-        codes[:, layout.STATE] = self.numbers["state"]
-        codes[:, layout.UNSUPPORTED] = self.numbers["unsupported"]
+        codes[:, layout.UNSUPPORTED] = self.numbers["unsupported"] + 1
         flags = [np.where(self.flags[name], bit, 0) for name, bit in _FLAG_BITS.items()]
         codes[:, layout.FLAGS] = functools.reduce(np.bitwise_or, flags)
         return codes

@@ -13,11 +13,12 @@ import numpy as np
 from engine import layout as col
 from engine.auctions.base import Outcome, Rules, run
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
+from engine.auctions.ranking import list_all, list_reaching
 from engine.auctions.standing import Contest
 from engine.hashing import draw
 from engine.layout import Ints
 from engine.limits import CHUNK_ROWS, CHUNK_ROWS_SEARCHED
-from engine.pool import Asking, Pool, awards_table, placed_ads, standing
+from engine.pool import Asking, Pool, awards_table, in_pool, placed_ads, standing
 from engine.pricing import INT64_MIN
 from engine.question import Question
 from engine.retrieval import PartQuery, TierScan
@@ -106,7 +107,7 @@ def _settle_tier(
     compiled = (
         auction in RANKED
         and not exhaustive
-        and any(len(scan.walk.order) for scan in scans)
+        and any(len(scan.order) for scan in scans)
         and not any(scan.query.priced.others for scan in scans)
     )
     if not compiled:
@@ -150,14 +151,23 @@ class _Contest:
         self.line = INT64_MIN
 
     def decide(self) -> None:
-        """Run the auction over all candidates there are."""
+        """Run the auction over all candidates there are, or as if: those below a line change nothing while it does not fall."""
         if self._auction in RANKED:
             self.line = run_ranked(self._auction, self._pool, self._tables())
             return
-        slots = self._asking.slots_of_auction()
-        outcome = run(self._auction, self._pool.candidates(), slots, self._rules, placed_ads(self._placed))
+        outcome = self._run()
+        if outcome.line < self.line:  # then those below the former line may matter
+            self._pool.listed = list_all(self._pool.count, self._tables())
+            outcome = self._run()
         self.awards, self.line = awards_table(outcome, len(self._asking.slots)), outcome.line
+        self._pool.listed = list_reaching(self._pool.listed, self._tables())
         self._outcome = outcome
+
+    def _run(self) -> Outcome:
+        """The auction over the candidates listed."""
+        places = self._pool.rows[: self._pool.listed, col.P_LISTED].copy()
+        candidates, slots = self._pool.candidates(places), self._asking.slots_of_auction()
+        return in_pool(run(self._auction, candidates, slots, self._rules, placed_ads(self._placed)), places)
 
     def follow(self, scan: TierScan) -> None:
         """All turns of scanning a part and deciding, by compiled code."""

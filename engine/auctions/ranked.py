@@ -8,7 +8,7 @@ from typing import Final
 from engine import layout as col
 from engine.auctions.contract import Award, Outcome
 from engine.auctions.price import fixed_price_nanos, least_bid_nanos
-from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, rank
+from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, list_all, rank
 from engine.auctions.standing import Contest
 from engine.layout import Ints
 from engine.limits import RUNNERS_UP
@@ -19,7 +19,7 @@ RANKED: Final = {"first_price": FIRST_PRICE, "gsp": SECOND_PRICE}
 
 def run_ranked(auction: str, pool: Pool, contest: Contest) -> int:
     """Fill the contest's awards, as in ``layout.py``; returns the line (contract.py, Outcome)."""
-    return rank(pool.count, RANKED[auction], contest)
+    return rank(list_all(pool.count, contest), RANKED[auction], contest)
 
 
 def contest_of(pool: Pool, asking: Asking, placed: Ints, awards: Ints) -> Contest:

@@ -9,6 +9,7 @@ from engine.layout import (
     LEAST,
     OWN_LINE,
     P_ADVERTISER,
+    P_LISTED,
     P_TIE,
     RIVAL,
     TARGET,
@@ -25,8 +26,10 @@ FIRST_PRICE, SECOND_PRICE = range(2)
 
 
 @compiled
-def rank(count: int, auction: int, contest: Contest) -> int:
-    """Fill the awards slot by slot; returns the line below which no further row matters. Prices would pass int64."""
+def rank(listed: int, auction: int, contest: Contest) -> int:
+    """Fill the awards slot by slot from the candidates listed; returns the line below which no further row matters. Prices
+    would pass int64.
+    """
     values, awards, line = contest.values, contest.awards, _LINE_CLOSED
     awards[:] = -1
     for slot in range(len(contest.slots)):
@@ -35,7 +38,8 @@ def rank(count: int, auction: int, contest: Contest) -> int:
             continue
         least = contest.slots[slot, LEAST]
         found = 0
-        for row in range(count):
+        for number in range(listed):
+            row = contest.pool[number, P_LISTED]
             if values[row, slot, ADMISSIBLE] == 0:
                 continue
             place = found
@@ -54,7 +58,7 @@ def rank(count: int, auction: int, contest: Contest) -> int:
         slot_line = values[awards[slot, RUNNERS_UP], slot, V] if found == RUNNERS_UP + 1 else least
         awards[slot, TARGET] = values[awards[slot, WINNER], slot, R]
         if auction == SECOND_PRICE:
-            rival = rival_of(slot, count, contest)
+            rival = rival_of(slot, listed, contest)
             awards[slot, RIVAL] = rival
             if rival >= 0:
                 awards[slot, TARGET] = max(awards[slot, TARGET], values[rival, slot, V])
@@ -62,6 +66,28 @@ def rank(count: int, auction: int, contest: Contest) -> int:
         awards[slot, OWN_LINE] = slot_line
         line = min(line, slot_line)
     return line
+
+
+@compiled
+def list_all(count: int, contest: Contest) -> int:
+    """List every candidate; returns how many there are."""
+    for row in range(count):
+        contest.pool[row, P_LISTED] = row
+    return count
+
+
+@compiled
+def list_reaching(listed: int, contest: Contest) -> int:
+    """Leave in the list those that reach the line of some slot, as the last ranking left it; returns how many they are."""
+    values, left = contest.values, 0
+    for number in range(listed):
+        row = contest.pool[number, P_LISTED]
+        for slot in range(len(contest.slots)):
+            if values[row, slot, ADMISSIBLE] and values[row, slot, V] >= contest.awards[slot, OWN_LINE]:
+                contest.pool[left, P_LISTED] = row
+                left += 1
+                break
+    return left
 
 
 @compiled
@@ -74,11 +100,12 @@ def above(row: int, other: int, slot: int, contest: Contest) -> bool:
 
 
 @compiled
-def rival_of(slot: int, count: int, contest: Contest) -> int:
+def rival_of(slot: int, listed: int, contest: Contest) -> int:
     """The best candidate of another advertiser that could have stood in the slot; -1: none."""
     advertiser = contest.pool[contest.awards[slot, WINNER], P_ADVERTISER]
     rival = -1
-    for row in range(count):
+    for number in range(listed):
+        row = contest.pool[number, P_LISTED]
         if (
             contest.values[row, slot, ADMISSIBLE]
             and contest.pool[row, P_ADVERTISER] != advertiser

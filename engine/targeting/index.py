@@ -109,6 +109,14 @@ class TargetingIndex:
         """See ``Matcher``."""
         return self._compiled.conditions
 
+    @property
+    def plain(self) -> NDArray[np.bool_]:
+        """Shape (conditions,): whether all of a condition is one clause in lanes."""
+        conditions = self._compiled.conditions
+        further, tests = np.diff(conditions.further_from), np.diff(conditions.tests_from)[: len(self)]
+        found: NDArray[np.bool_] = (further == 0) & (tests == 0)
+        return found
+
     def ask(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
         """See ``Matcher``."""
         compiled = self._compiled

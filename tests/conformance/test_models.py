@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import layout
 from engine.models.base import PREDICTIONS, Model, RowFacts, output_range
 from engine.models.default import build, default_models
 from engine.pricing import heard, linear_columns
@@ -111,11 +112,13 @@ def test_compiled_code_scores_each_row_the_same(model: Model, segment: list[RowF
     prepared = {predicts: one.prepare(segment) for predicts, one in known.items()}
     sums = linear_columns(len(segment), known, prepared)
     assert not sums.others
-    nothing = np.zeros((0, 0), np.int64)
-    table = Table(nothing.astype(np.int32), nothing, nothing, sums.base, sums.crossed)
+    codes = np.concatenate([np.zeros((len(segment), layout.CODES)), sums.crossed], axis=1).astype(np.uint32)
+    table = Table(gate=np.zeros((0, 0), np.int32), codes=codes, numbers=np.zeros((0, 0), np.int64))
     listened = heard(sums.models, sums.weighers, request)
     number = PREDICTIONS.index(model.predicts)
-    found = [compiled_score(number, row, table, listened) for row in range(len(segment))]
+    found = [
+        compiled_score(number, base, row, table, listened) for row, base in enumerate(sums.base[:, number].tolist())
+    ]
     assert found == scores(model, segment, request, list(range(len(segment))))
 
 

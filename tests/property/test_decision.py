@@ -82,6 +82,7 @@ def chunks_of(rows: int) -> Iterator[None]:
         patch.setattr("engine.settlement.CHUNK_ROWS", rows)
         patch.setattr("engine.settlement.CHUNK_ROWS_SEARCHED", rows)
         patch.setattr("engine.retrieval.CHUNK_ROWS", rows)
+        patch.setattr("engine.retrieval.BLOCK_ROWS", rows)
         yield
 
 

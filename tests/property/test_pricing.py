@@ -109,23 +109,24 @@ def test_values_are_those_of_unbounded_integers(
     columns = priced(part.segment, asked.policy, world.controls)
     result = run_auctions(asked, exhaustive=True)[0]
     (scan,) = result.scans
-    worth, pool = scan.numbers.table.worth, Pool(2)
-    places = dict(zip(scan.walk.order.tolist(), range(len(offers)), strict=True))
+    table, pool = scan.numbers.table, Pool(2)
+    scan.walk.state[[col.POOLED, col.FITS]] = 0, 0b11  # the first of the pool, shown in both slots
+    places = dict(zip(scan.order.tolist(), range(len(offers)), strict=True))
     for number, (event, amount, currency) in enumerate(offers):
         row = places[part.segment.position[f"ad{number}"]]
         exact = exact_bid(event, amount, {"USD": PPB, "EUR": eur, "JPY": RATE_PPB_MAX, "XXX": 0}[currency])
-        bid = worth.item(row, col.BID)
+        bid = table.numbers.item(row, col.BID)
         assert bid in (0, exact)  # 0 where it cannot be had in the policy's currency
         cap = min(PPB if event == "impression" else p, IMPRESSION_VALUE_NANOS_MAX * PPB // max(bid, 1))
         money = -(-bid * cap // PPB)
-        assert worth[row, col.CAP] == cap
+        assert table.codes[row, col.CAP] == cap
         assert 0 <= money <= IMPRESSION_VALUE_NANOS_MAX
-        assert worth[row, col.BOUND] == -(-money * quality // PPM)
+        assert table.numbers[row, col.BOUND] == -(-money * quality // PPM)
         u = lambda_nanos * user_value // PPM
-        by_value(row, 0, scan.numbers, pool.rows, pool.values)
+        by_value(row, scan.numbers, scan.walk, pool.rows, pool.values)
         for slot, f in enumerate((PPM, PPM if event == "impression" else effect)):
             n = cap * f // PPM
             m = bid * n // PPB
             assert pool.values[0, slot, : col.ADMISSIBLE].tolist() == [n, m, m * quality // PPM + u]
-            assert m * quality // PPM <= worth[row, col.BOUND]
+            assert m * quality // PPM <= table.numbers[row, col.BOUND]
     assert columns.user_value_max_nanos == lambda_nanos * user_value // PPM
