@@ -9,7 +9,7 @@ import orjson
 
 from engine.catalog import Catalog
 from engine.controls import Controls
-from engine.decide import decide
+from engine.decide import ask, decide, run_auctions
 from engine.decision import Place
 from engine.world import World
 from schemas.openrtb import read_request
@@ -52,6 +52,7 @@ def warm_up() -> None:
         decision = decide(read_request(_REQUEST), world, place, duplicate=False)
         if not decision.impressions:
             raise RuntimeError(f"the warm-up served no ad: {decision.result.ext.adjudge.why}")
+        run_auctions(ask(read_request(_REQUEST), world, place), exhaustive=True)  # takes ways that few requests take
 
 
 if __name__ == "__main__":

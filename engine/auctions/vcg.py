@@ -38,8 +38,10 @@ from engine.auctions.greedy import runners_up_line
 from engine.auctions.price import fixed_price_nanos, price_nanos
 from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
 from engine.auctions.vcg_shortlist import LISTED, MET, Bids, Work, next_best, number, room, short_list
+from engine.compiled import entry
 from engine.limits import RUNNERS_UP
 
+_short_list, _next_best = entry(short_list), entry(next_best)
 _NONE: Final = np.zeros(0, np.int64)
 
 
@@ -85,21 +87,22 @@ def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed
 
 def _field(slot: int, least: int, ads_max: int, bids: Bids, work: Work) -> Field:
     """The slot's short list, by the three rules above."""
-    short_list(slot, ads_max, bids, work)
+    _short_list(slot, ads_max, bids, work)
     listed, met = work.state.item(LISTED), work.state.item(MET)
     return Field(slot=slot, least=least, contenders=work.listed[:listed].copy(), line=least if met < 0 else least + met)
 
 
 def _bids(candidates: Candidates, free: Mask) -> Bids:
+    """Each column by itself in memory, however the candidates have it: compiled code is made for one kind."""
     return Bids(
-        free=free,
-        gain=candidates.v - candidates.r,
-        v=candidates.v,
-        admissible=candidates.admissible,
-        tie=candidates.tie,
-        line_item=candidates.line_item,
-        advertiser=candidates.advertiser,
-        labels=candidates.labels,
+        free=np.ascontiguousarray(free),
+        gain=np.ascontiguousarray(candidates.v - candidates.r),
+        v=np.ascontiguousarray(candidates.v),
+        admissible=np.ascontiguousarray(candidates.admissible),
+        tie=np.ascontiguousarray(candidates.tie),
+        line_item=np.ascontiguousarray(candidates.line_item),
+        advertiser=np.ascontiguousarray(candidates.advertiser),
+        labels=np.ascontiguousarray(candidates.labels),
     )
 
 
@@ -158,7 +161,7 @@ def _awards(
         setter = "vcg" if by_harm else "reserve"
         if candidates.fixed.item(row, field.slot):
             price, setter = fixed_price_nanos(n=candidates.n.item(row, field.slot), reserve=reserve), "deal"
-        count = next_best(field.slot, place, winners, bids, found)
+        count = _next_best(field.slot, place, winners, bids, found)
         runners_up = tuple(found[:count].tolist())
         line = min(line, runners_up_line(candidates, field.slot, field.least, runners_up))
         awards.append(
