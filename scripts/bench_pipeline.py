@@ -1,6 +1,6 @@
 """``adjudge bench pipeline``: the engine between Kafka and Kafka, with generator and reader in their own processes.
 
-Two runs of the same traffic: once as fast as it can be written, for the rate; once at half that rate, or at one that is
+Two runs of the same traffic, after one that warms everything up: once as fast as it can be written, for the rate; once at half that rate, or at one that is
 given, in an open loop, for the latency, which a queue would otherwise hide.
 """
 
@@ -23,6 +23,9 @@ from scripts.sample_catalog import entities
 
 HALF: Final = 0.5
 RAW_VALUES: Final = 1_000
+WARM_UP: Final = (
+    4  # times the requests of a run: in its first half minute of load a broker compiles itself on the same cores
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ async def run(requests: int, partitions: int, line_items: int, rate: int | None)
         await make_topics(settings, partitions)
         await cluster.load(entities(1, line_items), partitions)
         async with cluster.engine() as engine:
-            await _round(settings, engine, partitions, requests=max(500, requests // 10), rate=0, seed=2)  # warms up
+            await _round(settings, engine, partitions, requests=WARM_UP * requests, rate=0, seed=2)
             fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
             paced = await _round(
                 settings, engine, partitions, requests=requests, rate=steady_rate(fastest.rate, rate), seed=4
