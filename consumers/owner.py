@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Generator, Mapping, Sequence
+from typing import Final, Protocol, TypeVar, cast
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -26,6 +26,7 @@ from consumers.settings import Settings
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
 from engine.effects import REQUESTS, TICK, Effects, Input, Record, Reply
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
+from engine.limits import STEP_REQUESTS
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
 from engine.world import World
@@ -38,6 +39,8 @@ DECISION_IDS_LOGGED: Final = 3
 TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class ShardFailedError(Exception):
@@ -303,7 +306,7 @@ class Owner:
                     former = committing
                     try:
                         async with self._edges.turn:
-                            effects = self._handle(shard, batch)
+                            effects = await self._handle(shard, batch)
                             if effects.entry is not None:  # what can be sent goes out before another shard decides
                                 after = After(position=shard.position, written_off=shard.rejections_below)
                                 committing = tasks.create_task(self._commit(shard, effects, after, former))
@@ -325,7 +328,7 @@ class Owner:
         """The next batch; a tick when the shard is idle; None when told to stop."""
         settings = self._edges.settings
         careful = shard.position < self._careful_below
-        records_max = 1 if careful else self._pace.records_max(settings.batch_records)
+        records_max = 1 if careful else self._pace.records_max(settings.batch_records, waiting=len(buffer))
         while not self._ending():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error), of_request=True)
@@ -343,19 +346,26 @@ class Owner:
                 return [Input(topic=TICK, offset=-1, timestamp_ms=_now_ms())]
         return None
 
-    def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
+    async def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
+        """Decide a batch in stretches, between which everybody else goes on but the other shards."""
         world = self._edges.worlds.world
         of_request = any(given.topic == REQUESTS for given in batch)
         if world is None:
             raise ShardFailedError("there is no catalog", of_request=of_request)
-        started, computed = time.perf_counter(), time.thread_time()
-        try:
-            effects = shard.handle(batch, world)
-        except Exception as error:
-            raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
+        stretch, seconds, start = self._pace.stretch(STEP_REQUESTS), 0.0, 0
+        handling, effects = shard.handling(batch, world, stretch), None
+        while effects is None:
+            if start:
+                await _let_others_on()
+            started, computed = time.perf_counter(), time.thread_time()
+            try:
+                effects = _finished(handling)
+            except Exception as error:
+                raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
+            seconds += time.perf_counter() - started
+            self._pace.learn(len(batch[start : start + stretch]), time.thread_time() - computed)
+            start += stretch
         metrics = self._edges.metrics
-        seconds = time.perf_counter() - started
-        self._pace.learn(len(batch), time.thread_time() - computed)
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
         for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
@@ -420,6 +430,15 @@ class Owner:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.discard()
+
+
+def _finished(handling: Generator[None, None, T]) -> T | None:
+    """Go on to the next pause; what it comes to, at its end."""
+    try:
+        next(handling)
+    except StopIteration as done:
+        return cast("T", done.value)
+    return None
 
 
 async def _let_others_on() -> None:

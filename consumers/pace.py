@@ -1,4 +1,4 @@
-"""How many inputs make a batch that does not hold up the event loop (D11). What is decided never shows it (D5).
+"""How many inputs are decided before the event loop goes on, and how many make a batch (D11). What is decided never shows it (D5).
 
 Time is that which was computed, not that which passed: waiting for a processor would cut batches just when the fixed
 cost of a transaction can be borne least.
@@ -7,26 +7,38 @@ cost of a transaction can be borne least.
 from typing import Final
 
 STRETCH_S: Final = (
-    0.014  # of computing decisions at a time; on a crowded machine it becomes twice that, and the limit is 0.05
+    0.007  # of computing decisions at a time; a crowded machine and odd requests make several times that of it
 )
+BATCH_S: Final = 0.014  # of a batch: all its inputs wait for the last, and the other shards of the process as well
+BATCH_BEHIND_S: Final = 0.12  # of a batch of a shard that is behind
 INPUT_S_FIRST: Final = (
-    STRETCH_S  # taken for one input until the first was measured: the first ones find every cache empty
+    BATCH_S  # taken for one input until the first was measured: the first ones find every cache empty
 )
 MEMORY: Final = 20  # inputs: a batch of so many counts as much as all before it, and one slow input for little
 
 
 class Pace:
-    """Learns what an input costs, and cuts batches to fit the stretch."""
+    """Learns what an input costs."""
 
     def __init__(self) -> None:
         self._input_s = INPUT_S_FIRST
         self._seen = 1  # inputs that this is the mean of
 
     def learn(self, records: int, seconds: float) -> None:
-        """A batch of so many inputs took so long."""
+        """So many inputs took so long."""
         self._seen = min(self._seen, MEMORY) + records
         self._input_s = max(self._input_s + (seconds - records * self._input_s) / self._seen, 1e-9)
 
-    def records_max(self, limit: int) -> int:
-        """Inputs of the next batch: at least one, at most ``limit``."""
-        return max(1, min(limit, int(STRETCH_S / self._input_s)))
+    def stretch(self, limit: int) -> int:
+        """Inputs to decide at a time: at least one, at most ``limit``."""
+        return self._in(STRETCH_S, limit)
+
+    def records_max(self, limit: int, *, waiting: int) -> int:
+        """Inputs of the next batch: at least one, at most ``limit``. Few, as each waits for the whole batch; more for a shard
+        that has as many ``waiting``: half of what small transactions cost would go into their fixed part.
+        """
+        many = self._in(BATCH_BEHIND_S, limit)
+        return many if waiting >= many else self._in(BATCH_S, limit)
+
+    def _in(self, seconds: float, limit: int) -> int:
+        return max(1, min(limit, int(seconds / self._input_s)))

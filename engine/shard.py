@@ -4,8 +4,8 @@ Facts in, effects out. It reads no clock, sends nothing and awaits nothing; the 
 when a commit is in doubt they throw it away and fold its journal into a new one.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final, cast
 
 from engine import decide
 from engine.answering import Answer, Answering, Asked
@@ -28,7 +28,7 @@ _UNCHANGED: Final = Delta()
 
 
 class Shard:
-    """``handle`` is the only door through which a shard's state changes.
+    """``handle``, or the same in stretches, is the only door through which a shard's state changes.
 
     ``sequence``: of the last journal entry. ``fence``: number of the ownership under which entries are written.
     """
@@ -103,12 +103,25 @@ class Shard:
         older than one used before: offsets in force never fall (D13). What else it raises is a fault that no request is to
         blame for (want of memory): the shard is then of no more use.
         """
+        handling = self.handling(batch, world, STEP_REQUESTS)
+        while True:
+            try:
+                next(handling)
+            except StopIteration as done:
+                return cast("Effects", done.value)
+
+    def handling(self, batch: Sequence[Input], world: World, stretch: int) -> Generator[None, None, Effects]:
+        """The same in stretches of so many inputs, with a pause between two of them, so that a batch
+        may take longer than the event loop may be held (D11). Whoever leaves it in the middle has to restore the shard.
+        """
         self._check(batch, world)
         draft = Draft()
         digest_before = self.digest
         self._broken = True
-        for start in range(0, len(batch), STEP_REQUESTS):
-            inputs = batch[start : start + STEP_REQUESTS]
+        for start in range(0, len(batch), stretch):
+            if start:
+                yield
+            inputs = batch[start : start + stretch]
             auctioned = self._auctioned(inputs, world)
             for given in inputs:
                 self._take(given, world, auctioned, draft)

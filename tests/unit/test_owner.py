@@ -1,7 +1,7 @@
 """In which order a shard's owner decides, sends and commits; Kafka, the catalog and the shard itself are played."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ class Scene:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.buffers: dict[int, Buffer] = {}
+        self.owners: list[Owner] = []
         self.may_end = asyncio.Event()
         self.world: Any = object()
         self.listener: asyncio.Event | None = None
@@ -52,8 +53,11 @@ class PlayedShard:
         self.position = 0
         self._scene = scene
 
-    def handle(self, batch: Sequence[Input], _world: object) -> Effects:
+    def handling(self, batch: Sequence[Input], _world: object, stretch: int) -> Generator[None, None, Effects]:
         self._scene.said.append(f"decide {self.name}: {len(batch)}")
+        for _ in range(stretch, len(batch), stretch):
+            yield
+            self._scene.said.append(f"go on {self.name}")
         self.position += len(batch)
         entry = Record(topic="journal", key=None, value=b"e", headers=())
         return Effects(
@@ -84,7 +88,7 @@ class PlayedProducer:
 async def scene() -> AsyncIterator[Scene]:
     """Two shards that decide; they end with the test."""
     played = Scene()
-    owners = [Owner(partition, played.edges) for partition in range(2)]
+    owners = played.owners = [Owner(partition, played.edges) for partition in range(2)]
     tasks = []
     for partition, owner in enumerate(owners):
         for _ in range(100):
@@ -141,3 +145,16 @@ async def test_what_comes_while_a_batch_is_committed_shares_the_next_transaction
     scene.may_end.set()
     await settle()
     assert scene.said == ["decide 0: 1", "send 0", "committed 0", "decide 0: 2", "send 0", "committed 0"]
+
+
+async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait(scene: Scene) -> None:
+    for owner in scene.owners:
+        owner._pace.learn(10_000, 10_000 * 0.006)  # so that a stretch is one input, and a batch two
+    put(scene, 0)
+    await settle()
+    put(scene, 0, 3)
+    put(scene, 1)
+    scene.may_end.set()
+    await settle()
+    said = scene.said[scene.said.index("decide 0: 2") :]
+    assert said.index("committed 0") < said.index("go on 0") < said.index("decide 1: 1")

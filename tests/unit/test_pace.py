@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.pace import STRETCH_S, Pace
+from consumers.pace import BATCH_BEHIND_S, BATCH_S, STRETCH_S, Pace
 
 
 def learnt(*batches: tuple[int, float]) -> Pace:
@@ -13,32 +13,49 @@ def learnt(*batches: tuple[int, float]) -> Pace:
 
 
 @given(st.lists(st.tuples(st.integers(1, 2_000), st.floats(1e-6, 5.0)), max_size=30), st.integers(1, 2_000))
-def test_a_batch_is_never_empty_and_fits_the_stretch_at_a_cost_that_was_measured(
+def test_neither_stretch_nor_batch_is_empty_and_both_fit_at_a_cost_that_was_measured(
     batches: list[tuple[int, float]], limit: int
 ) -> None:
-    allowed = learnt(*batches).records_max(limit)
-    assert 1 <= allowed <= limit
-    least_s = min([each_s for _, each_s in batches], default=STRETCH_S)
-    assert allowed == 1 or allowed * least_s <= STRETCH_S * 1.000001
+    pace = learnt(*batches)
+    least_s = min([each_s for _, each_s in batches], default=BATCH_S)
+    for allowed, longest_s in (
+        (pace.stretch(limit), STRETCH_S),
+        (pace.records_max(limit, waiting=0), BATCH_S),
+        (pace.records_max(limit, waiting=2_000), BATCH_BEHIND_S),
+    ):
+        assert 1 <= allowed <= limit
+        assert allowed == 1 or allowed * least_s <= longest_s * 1.000001
 
 
-def test_the_first_input_goes_alone_and_batches_grow_as_the_cost_becomes_known() -> None:
-    assert Pace().records_max(2_000) == 1
-    assert 2 <= learnt(*[(1, 0.0001)] * 3).records_max(2_000) <= 4
+def test_the_first_input_goes_alone_and_stretches_grow_as_the_cost_becomes_known() -> None:
+    assert Pace().stretch(2_000) == 1
+    assert 2 <= learnt(*[(1, 0.0001)] * 6).stretch(2_000) <= 4
 
 
 @given(st.floats(1e-5, 0.005))
-def test_a_steady_cost_fills_the_stretch(each_s: float) -> None:
+def test_a_steady_cost_fills_the_stretch_and_the_batch(each_s: float) -> None:
     pace = learnt(*[(10, each_s)] * 40)
-    assert 0.95 < (pace.records_max(2_000_000) + 1) * each_s / STRETCH_S <= 1 + each_s / STRETCH_S
+    assert 0.95 < (pace.stretch(2_000_000) + 1) * each_s / STRETCH_S <= 1 + each_s / STRETCH_S
+    usual, behind = (pace.records_max(2_000_000, waiting=waiting) for waiting in (0, 2_000_000))
+    assert 0.95 < (usual + 1) * each_s / BATCH_S <= 1 + each_s / BATCH_S
+    assert 0.95 < (behind + 1) * each_s / BATCH_BEHIND_S <= 1 + each_s / BATCH_BEHIND_S
 
 
-def test_one_slow_input_does_not_cut_the_batches_after_it() -> None:
+def test_a_shard_is_behind_when_a_long_batch_waits() -> None:
+    pace = learnt(*[(10, 0.001)] * 40)
+    usual, behind = pace.records_max(2_000, waiting=0), pace.records_max(2_000, waiting=2_000)
+    assert usual < behind
+    assert pace.records_max(2_000, waiting=behind - 1) == usual
+    assert pace.records_max(2_000, waiting=behind) == behind
+    assert pace.records_max(50, waiting=50) == 50
+
+
+def test_one_slow_input_does_not_cut_the_stretches_after_it() -> None:
     usual = learnt(*[(20, 0.0007)] * 20)
     usual.learn(3, 0.0215)
-    assert usual.records_max(2_000) >= 8
+    assert usual.stretch(2_000) >= 4
 
 
-def test_inputs_that_all_become_slow_cut_the_next_batch() -> None:
+def test_inputs_that_all_become_slow_cut_the_next_stretch() -> None:
     pace = learnt(*[(20, 0.0007)] * 20, (20, 0.01))
-    assert pace.records_max(2_000) * 0.01 <= 2 * STRETCH_S
+    assert pace.stretch(2_000) * 0.01 <= 2 * STRETCH_S
