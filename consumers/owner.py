@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Generator, Mapping, Sequence
-from typing import Final, Protocol, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -23,10 +23,10 @@ from consumers.metrics import Metrics
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
 from consumers.settings import Settings
+from consumers.stretches import in_stretches, let_others_on
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
 from engine.effects import REQUESTS, TICK, Effects, Input, Record, Reply
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
-from engine.limits import STEP_REQUESTS
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
 from engine.world import World
@@ -36,11 +36,8 @@ from schemas.errors import SchemaError
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
-TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 
 class ShardFailedError(Exception):
@@ -311,7 +308,7 @@ class Owner:
                                 after = After(position=shard.position, written_off=shard.rejections_below)
                                 committing = tasks.create_task(self._commit(shard, effects, after, former))
                                 committing.add_done_callback(self._look)
-                            await _let_others_on()
+                            await let_others_on()
                     finally:  # a batch that cannot be decided does not take the one before with it
                         if former is not None:
                             await former
@@ -352,19 +349,10 @@ class Owner:
         of_request = any(given.topic == REQUESTS for given in batch)
         if world is None:
             raise ShardFailedError("there is no catalog", of_request=of_request)
-        stretch, seconds, start = self._pace.stretch(STEP_REQUESTS), 0.0, 0
-        handling, effects = shard.handling(batch, world, stretch), None
-        while effects is None:
-            if start:
-                await _let_others_on()
-            started, computed = time.perf_counter(), time.thread_time()
-            try:
-                effects = _finished(handling)
-            except Exception as error:
-                raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
-            seconds += time.perf_counter() - started
-            self._pace.learn(len(batch[start : start + stretch]), time.thread_time() - computed)
-            start += stretch
+        try:
+            effects, seconds = await in_stretches(shard, batch, world, self._pace)
+        except Exception as error:
+            raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
         metrics = self._edges.metrics
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
@@ -430,24 +418,6 @@ class Owner:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.discard()
-
-
-def _finished(handling: Generator[None, None, T]) -> T | None:
-    """Go on to the next pause; what it comes to, at its end."""
-    try:
-        next(handling)
-    except StopIteration as done:
-        return cast("T", done.value)
-    return None
-
-
-async def _let_others_on() -> None:
-    """Between the stretches of two shards: an answer of the brokers passes several tasks before the next request leaves.
-
-    With a stretch after each of them, a transaction that takes 8 ms took 30.
-    """
-    for _ in range(TURNS_BETWEEN):
-        await asyncio.sleep(0)
 
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
