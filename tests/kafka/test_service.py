@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import aiohttp
 import orjson
@@ -38,13 +38,13 @@ async def write_requests(cluster: Cluster, first: int, end: int, partition: int 
 
 
 def before_each_batch(monkeypatch: pytest.MonkeyPatch, act: Callable[[Sequence[Input]], None]) -> None:
-    handle = Shard.handle
+    handling = Shard.handling
 
-    def acting(shard: Shard, batch: Sequence[Input], world: World) -> Effects:
+    def acting(shard: Shard, batch: Sequence[Input], world: World, stretch: int) -> Generator[None, None, Effects]:
         act(batch)
-        return handle(shard, batch, world)
+        return (yield from handling(shard, batch, world, stretch))
 
-    monkeypatch.setattr(Shard, "handle", acting)
+    monkeypatch.setattr(Shard, "handling", acting)
 
 
 async def journal(cluster: Cluster, partition: int = 0) -> list[dict[str, object]]:
