@@ -31,6 +31,7 @@ from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
 
 CACHED_MAX: Final = 64  # policies' and models' views that a segment keeps
+VERSIONS_MAX: Final = 2  # of each of them, the newest first
 BUILD_SLICE_ROWS: Final = 100
 PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms
 
@@ -209,7 +210,7 @@ class Segment:
         self.asked_deals: Final = DealTable(self.deals.values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
         self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
-        self._cache: collections.OrderedDict[Hashable, tuple[Hashable, object]] = collections.OrderedDict()
+        self._cache: collections.OrderedDict[Hashable, tuple[tuple[Hashable, object], ...]] = collections.OrderedDict()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -268,22 +269,26 @@ class Segment:
         return cast("Facet[str]", self._facets[name])
 
     def cached(self, key: Hashable, version: Hashable, make: Callable[[], Made]) -> Made:
-        """What ``make`` returns, remembered under ``key`` until another version of it, or CACHED_MAX others, came."""
-        if self.holds(key, version):
-            self._cache.move_to_end(key)
-            return cast("Made", self._cache[key][1])
+        """What ``make`` returns, remembered under ``key`` until two other versions of it, or CACHED_MAX others, came.
+
+        Two, as a batch goes on in the world it began in while what the next one needs is made beforehand.
+        """
+        for held, made in self._cache.get(key, ()):
+            if held == version:
+                self._cache.move_to_end(key)
+                return cast("Made", made)
         made = make()
         self.keep(key, version, made)
         return made
 
     def holds(self, key: Hashable, version: Hashable) -> bool:
         """Whether this version is remembered under ``key``."""
-        held = self._cache.get(key)
-        return held is not None and held[0] == version
+        return any(held == version for held, _ in self._cache.get(key, ()))
 
     def keep(self, key: Hashable, version: Hashable, made: object) -> None:
         """Remember what was made elsewhere, as ``cached`` would."""
-        self._cache[key] = version, made
+        others = [one for one in self._cache.get(key, ()) if one[0] != version]
+        self._cache[key] = (version, made), *others[: VERSIONS_MAX - 1]
         self._cache.move_to_end(key)
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import compiled, layout, scan
-from engine.auctions.ranked import contest_of
-from engine.decide import ask, decide, run_auctions
+from engine import compiled, layout, retrieval, scan, why
+from engine.auctions import vcg
+from engine.decide import decide
+from engine.targeting import tables
 from engine.warming import warm_up
 from schemas.openrtb import read_request
 from scripts import bench_core
@@ -23,6 +24,14 @@ ENTRIES = {
     "contend", "scan", "tally", "losers", "choose_rows", "rank", "list_all", "list_reaching", "short_list", "next_best",
     "number", "walk",
 }  # fmt: skip
+
+
+CALLED = {
+    retrieval: ("_contend", "_scan", "_tally"),
+    why: ("_losers",),
+    tables: ("_choose_rows",),
+    vcg: ("_short_list", "_next_best"),
+}
 
 
 @pytest.fixture
@@ -67,21 +76,28 @@ def test_after_the_warm_up_no_request_waits_for_the_compiler() -> None:
     assert signatures() == before
 
 
-def test_compiled_code_is_called_with_the_types_of_its_first_call() -> None:
+def test_compiled_code_is_called_with_the_types_of_its_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """``compiled.entry`` asks for them once. Parts of all sizes, with and without anything to scan, look the same to it."""
     found: dict[str, set[object]] = {}
+
+    def watched(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def watching(*args: object) -> object:
+            for where, array in arrays_of(args, f"{name}."):
+                assert array.flags.c_contiguous
+                found.setdefault(where, set()).add((array.dtype, array.ndim))
+            return call(*args)
+
+        return watching
+
+    for module, names in CALLED.items():
+        for name in names:
+            monkeypatch.setattr(module, name, watched(name, getattr(module, name)))
     for ads in (1, 200):
         world = bench_core.sample_world(ads)
-        for value in bench_core.values(60):
-            asked = ask(read_request(value), world, place(event_time_ms=bench_core.START_MS))
-            for result in run_auctions(asked) if asked.imps.slots else ():
-                contest = contest_of(result.pool, result.asking, result.placed, result.awards)
-                for scanned in result.scans:
-                    for name, array in arrays_of((scanned.numbers, scanned.walk, contest)):
-                        assert array.flags.c_contiguous
-                        found.setdefault(name, set()).add((array.dtype, array.ndim))
-    assert len(found) > 40
-    assert {name for name, types in found.items() if len(types) > 1} == set()
+        for offset, value in enumerate(bench_core.values(200)):
+            decide(read_request(value), world, place(offset=offset, event_time_ms=bench_core.START_MS), duplicate=False)
+    assert {where.partition(".")[0] for where in found} == {name for names in CALLED.values() for name in names}
+    assert {where for where, types in found.items() if len(types) > 1} == set()
 
 
 def test_an_entry_takes_no_array_that_lies_in_another_order() -> None:

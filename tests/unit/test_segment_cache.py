@@ -1,0 +1,34 @@
+"""What a segment keeps of policies and models: a batch that is being decided goes on in the world it began in."""
+
+import pytest
+
+from engine.decide import decide
+from engine.pricing import unprepared
+from engine.segment import build
+from tests.builders import Stage, one_ad, place, request
+
+
+def test_a_segment_keeps_the_newest_two_versions() -> None:
+    segment = build(())
+    for version in (1, 2, 3):
+        segment.keep("policy", version, f"of {version}")
+    assert [segment.holds("policy", version) for version in (1, 2, 3)] == [False, True, True]
+    assert segment.cached("policy", 2, lambda: "made again") == "of 2"
+    assert segment.cached("policy", 1, lambda: "made again") == "made again"
+    assert not segment.holds("other", 3)
+
+
+def test_a_decision_in_the_former_world_makes_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(*one_ad())
+    policy = {"kind": "policy", "name": "default", "version": 1}
+    assert stage.control(policy) == ()
+    former = stage.world()
+    first = decide(request(), former, place(), duplicate=False)
+    assert stage.control({**policy, "version": 2, "ads_max": 1}) == ()
+    coming = stage.world()
+    while waiting := unprepared(coming.catalog, coming.controls):
+        for one in waiting:
+            one.segment.keep(one.key, one.version, one.make())
+    monkeypatch.setattr("engine.pricing._price", None)  # whoever has to make it now fails
+    assert decide(request(), former, place(), duplicate=False) == first
+    assert decide(request(), coming, place(), duplicate=False).impressions
