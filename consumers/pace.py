@@ -1,4 +1,6 @@
-"""How many inputs are decided before the event loop goes on, and how many make a batch (D11). What is decided never shows it (D5).
+"""How many inputs are decided before the event loop goes on, and how many make a batch (D11).
+
+What is decided never shows it (D5).
 
 Time is that which was computed, not that which passed: waiting for a processor would cut batches just when the fixed
 cost of a transaction can be borne least.
@@ -6,14 +8,10 @@ cost of a transaction can be borne least.
 
 from typing import Final
 
-STRETCH_S: Final = (
-    0.007  # of computing decisions at a time; a crowded machine and odd requests make several times that of it
-)
+STRETCH_S: Final = 0.007  # of computing decisions at a time; odd requests make several times that of it
 BATCH_S: Final = 0.014  # of a batch: all its inputs wait for the last, and the other shards of the process as well
 BATCH_BEHIND_S: Final = 0.12  # of a batch of a shard that is behind
-INPUT_S_FIRST: Final = (
-    BATCH_S  # taken for one input until the first was measured: the first ones find every cache empty
-)
+INPUT_S_FIRST: Final = BATCH_S  # of one input, until the first was measured: it finds every cache empty
 MEMORY: Final = 20  # inputs: a batch of so many counts as much as all before it, and one slow input for little
 
 
@@ -35,7 +33,7 @@ class Pace:
 
     def records_max(self, limit: int, *, waiting: int) -> int:
         """Inputs of the next batch: at least one, at most ``limit``. Few, as each waits for the whole batch; more for a shard
-        that has as many ``waiting``: half of what small transactions cost would go into their fixed part.
+        that has as many ``waiting``: it would not catch up by transactions of a few, whose cost is fixed.
         """
         many = self._in(BATCH_BEHIND_S, limit)
         return many if waiting >= many else self._in(BATCH_S, limit)

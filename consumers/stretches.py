@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Generator, Sequence
-from typing import Final, TypeVar, cast
+from collections.abc import Sequence
+from typing import Final
 
 from consumers.pace import Pace
 from engine.effects import Effects, Input
 from engine.limits import STEP_REQUESTS
 from engine.shard import Shard
+from engine.slices import next_slice
 from engine.world import World
 
 TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
-
-T = TypeVar("T")
 
 
 async def in_stretches(shard: Shard, batch: Sequence[Input], world: World, pace: Pace) -> tuple[Effects, float]:
@@ -27,20 +26,11 @@ async def in_stretches(shard: Shard, batch: Sequence[Input], world: World, pace:
         if start:
             await let_others_on()
         started, computed = time.perf_counter(), time.thread_time()
-        effects = _finished(handling)
+        effects = next_slice(handling)
         seconds += time.perf_counter() - started
         pace.learn(len(batch[start : start + stretch]), time.thread_time() - computed)
         start += stretch
     return effects, seconds
-
-
-def _finished(handling: Generator[None, None, T]) -> T | None:
-    """Go on to the next pause; what it comes to, at its end."""
-    try:
-        next(handling)
-    except StopIteration as done:
-        return cast("T", done.value)
-    return None
 
 
 async def let_others_on() -> None:

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
-Facts: TypeAlias = NDArray[
-    np.uint32
-]  # without a sign, as compiled code need not ask whether an index counts from the end
+Facts: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked whether it counts from the end
 Verdicts: TypeAlias = NDArray[np.int8]
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -22,11 +20,11 @@ CANDIDATE: Final = -1
 DEAD: Final = -2
 UNKNOWN: Final = -3
 
-# gate, int32[rows, GATE]: what keeps out most rows, close together. STATE: a reason, or whether the policy lets the row in or has
-# stopped it; CONDITION: turned over (~) where it is more than one clause in lanes; PLACE: of the row in its segment.
+# gate, int32[rows, GATE]: what keeps out most rows, close together. STATE: a reason, or below 0 for none, STOPPED
+# where the policy has stopped the row; CONDITION: turned over (~) where it is more than one clause in lanes; PLACE: of the row in its segment.
 STATE, SCHEDULE, CONDITION, PLACE = range(4)
 GATE: Final = 4
-ALLOWED, STOPPED = -1, -2
+STOPPED: Final = -2
 
 # codes, uint32[rows, CODES and the crosses]: the row's facets by their code, what no policy changes and some of what one makes
 # of it; then what each model knows of it beside NUMBERS, as places in ``Heard.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
@@ -58,7 +56,8 @@ BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
 ASK: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
-# the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as well the line, as the last ranking left it, and how many rows to
+# the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as
+# well the line, as the last ranking left it, and how many rows to
 # pass before the next.
 NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
 SCAN: Final = 9

@@ -17,6 +17,7 @@ from engine.bitmaps import pack
 from engine.limits import CATALOG_DELTA_ROWS_MAX
 from engine.rows import Row
 from engine.segment import BUILD_SLICE_ROWS, Segment, build, build_sliced
+from engine.slices import next_slice
 from engine.snapshot import Part
 
 MIDDLE_SHARE: Final = 16  # the middle level is merged once it has more than one row for so many of the base
@@ -56,10 +57,7 @@ class _Merge:
 
     def go_on(self) -> None:
         """One slice."""
-        try:
-            next(self._slices)
-        except StopIteration as end:
-            self.made = end.value
+        self.made = next_slice(self._slices)
 
 
 class Levels:

@@ -26,6 +26,7 @@ from engine.formats import Signature
 from engine.models.base import RowFacts
 from engine.rows import Row
 from engine.schedule import Schedule, Schedules
+from engine.slices import at_once
 from engine.targeting.condition import Condition
 from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
@@ -315,9 +316,4 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
 
 def build(rows: Sequence[Row]) -> Segment:
     """Build a segment at once."""
-    slices = build_sliced(rows)
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            return cast("Segment", end.value)
+    return at_once(build_sliced(rows))

@@ -15,6 +15,7 @@ from engine.auctions.base import Outcome, Rules, run
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.ranking import list_all, list_reaching
 from engine.auctions.standing import Contest
+from engine.compiled import entry
 from engine.hashing import draw
 from engine.layout import Ints
 from engine.limits import CHUNK_ROWS, CHUNK_ROWS_SEARCHED
@@ -26,6 +27,7 @@ from engine.rows import HOUSE, STANDARD, Row
 from engine.snapshot import Snapshot
 from engine.verdicts import EVERYTHING
 
+_list_all, _list_reaching = entry(list_all), entry(list_reaching)
 UINT64: Final = 1 << 64
 
 
@@ -157,10 +159,10 @@ class _Contest:
             return
         outcome = self._run()
         if outcome.line < self.line:  # then those below the former line may matter
-            self._pool.listed = list_all(self._pool.count, self._tables())
+            self._pool.listed = _list_all(self._pool.count, self._tables())
             outcome = self._run()
         self.awards, self.line = awards_table(outcome, len(self._asking.slots)), outcome.line
-        self._pool.listed = list_reaching(self._pool.listed, self._tables())
+        self._pool.listed = _list_reaching(self._pool.listed, self._tables())
         self._outcome = outcome
 
     def _run(self) -> Outcome:

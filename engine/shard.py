@@ -5,7 +5,7 @@ when a commit is in doubt they throw it away and fold its journal into a new one
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from engine import decide
 from engine.answering import Answer, Answering, Asked
@@ -15,6 +15,7 @@ from engine.digest import link, packed
 from engine.draft import Draft
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, TICK, Effects, Headers, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, STEP_REQUESTS
+from engine.slices import at_once
 from engine.state import Change, State
 from engine.world import World
 from schemas.dead_letters import Reason
@@ -103,16 +104,11 @@ class Shard:
         older than one used before: offsets in force never fall (D13). What else it raises is a fault that no request is to
         blame for (want of memory): the shard is then of no more use.
         """
-        handling = self.handling(batch, world, STEP_REQUESTS)
-        while True:
-            try:
-                next(handling)
-            except StopIteration as done:
-                return cast("Effects", done.value)
+        return at_once(self.handling(batch, world, STEP_REQUESTS))
 
     def handling(self, batch: Sequence[Input], world: World, stretch: int) -> Generator[None, None, Effects]:
-        """The same in stretches of so many inputs, with a pause between two of them, so that a batch
-        may take longer than the event loop may be held (D11). Whoever leaves it in the middle has to restore the shard.
+        """The same in stretches of so many inputs, with a pause between two of them, so that a batch may take longer than the
+        event loop may be held (D11). Whoever leaves it in the middle has to restore the shard.
         """
         self._check(batch, world)
         draft = Draft()

@@ -1,7 +1,7 @@
 """``adjudge bench pipeline``: the engine between Kafka and Kafka, with generator and reader in their own processes.
 
-Two runs of the same traffic, after one that warms everything up: once as fast as it can be written, for the rate; once at half that rate, or at one that is
-given, in an open loop, for the latency, which a queue would otherwise hide.
+Two runs of the same traffic, after one that warms everything up: once as fast as it can be written, for the rate; once at
+half that rate, or at one that is given, in an open loop, for the latency, which a queue would otherwise hide.
 """
 
 import dataclasses
@@ -23,9 +23,7 @@ from scripts.sample_catalog import entities
 
 HALF: Final = 0.5
 RAW_VALUES: Final = 1_000
-WARM_UP: Final = (
-    4  # times the requests of a run: in its first half minute of load a broker compiles itself on the same cores
-)
+WARM_UP: Final = 4  # times the requests of a run: at first a broker compiles itself, on the same cores
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from engine.bitmaps import pack
 from engine.layout import UNKNOWN, Ints, Verdicts, Words
 from engine.limits import INDEX_LANES_MAX, PATTERN_SETS_AHEAD, TEST_ANSWERS_KEPT_BYTES
+from engine.slices import at_once
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
@@ -82,7 +83,7 @@ class TargetingIndex:
     __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
-        self._compiled = compiled or _at_once(_compile(conditions, len(conditions)))
+        self._compiled = compiled or at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
         self._located: Kept = {}
@@ -253,15 +254,6 @@ def _finished(drafts: Sequence[tuple[str, Draft]], clauses: int) -> Generator[No
                 members.append(lane)
         paths.append(LanesOfPath(parts=tuple(path.split(".")), members=tuple(members), ranges=tuple(ranges)))
     return paths
-
-
-def _at_once(slices: Generator[None, None, _Compiled]) -> _Compiled:
-    try:
-        while True:
-            next(slices)
-    except StopIteration as end:
-        compiled: _Compiled = end.value
-        return compiled
 
 
 class _Sorter:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from engine.slices import at_once
 from engine.targeting import clauses as clauses_module
 from engine.targeting import drafts
 from engine.targeting import index as index_module
@@ -120,13 +121,7 @@ def test_thousands_of_repeated_conditions(texts: list[Json], request: Json, time
 def test_an_index_built_in_slices_answers_alike(texts: list[Json], requests: list[Json], slice_conditions: int) -> None:
     conditions = parsed(texts)
     whole = TargetingIndex(conditions)
-    slices = TargetingIndex.build_sliced(conditions, slice_conditions)
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            sliced = end.value
-            break
+    sliced = at_once(TargetingIndex.build_sliced(conditions, slice_conditions))
     assert whole.tests == sliced.tests
     for attributes in requests:
         assert (whole.matching(attributes) == sliced.matching(attributes)).all()

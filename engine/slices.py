@@ -1,0 +1,23 @@
+"""Long work in slices: a generator that pauses between them, and returns what it comes to."""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def next_slice(slices: Generator[None, None, T]) -> T | None:
+    """Go on to the next pause, where it is None; what the work comes to, at its end."""
+    try:
+        next(slices)
+    except StopIteration as end:
+        made: T = end.value
+        return made
+    return None
+
+
+def at_once(slices: Generator[None, None, T]) -> T:
+    """All slices without a pause; what the work comes to."""
+    while True:
+        if (made := next_slice(slices)) is not None:
+            return made
