@@ -8,10 +8,11 @@ cost of a transaction can be borne least.
 
 from typing import Final
 
-STRETCH_S: Final = 0.007  # of computing decisions at a time; odd requests make several times that of it
-BATCH_S: Final = 0.014  # of a batch: all its inputs wait for the last, and the other shards of the process as well
+STRETCH_S: Final = 0.004  # of computing decisions at a time; odd requests make several times that of it
+STRETCH_BEHIND_S: Final = 0.007  # in a long batch: each stretch finds code and data cold, the shorter the more often
+BATCH_S: Final = 0.03  # of a batch: all its inputs wait for the last, and the other shards of the process as well
 BATCH_BEHIND_S: Final = 0.12  # of a batch of a shard that is behind
-INPUT_S_FIRST: Final = BATCH_S  # of one input, until the first was measured: it finds every cache empty
+INPUT_S_FIRST: Final = 0.014  # of one input, until the first was measured: it finds every cache empty
 MEMORY: Final = 20  # inputs: a batch of so many counts as much as all before it, and one slow input for little
 
 
@@ -27,9 +28,10 @@ class Pace:
         self._seen = min(self._seen, MEMORY) + records
         self._input_s = max(self._input_s + (seconds - records * self._input_s) / self._seen, 1e-9)
 
-    def stretch(self, limit: int) -> int:
-        """Inputs to decide at a time: at least one, at most ``limit``."""
-        return self._in(STRETCH_S, limit)
+    def stretch(self, limit: int, *, batch: int) -> int:
+        """Inputs to decide at a time, of a batch of so many: at least one, at most ``limit``."""
+        long = batch > self._in(BATCH_S, batch)
+        return self._in(STRETCH_BEHIND_S if long else STRETCH_S, limit)
 
     def records_max(self, limit: int, *, waiting: int) -> int:
         """Inputs of the next batch: at least one, at most ``limit``. Few, as each waits for the whole batch; more for a shard

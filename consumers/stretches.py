@@ -20,7 +20,7 @@ async def in_stretches(shard: Shard, batch: Sequence[Input], world: World, pace:
 
     Whoever leaves it in the middle has to restore the shard.
     """
-    stretch, seconds, start = pace.stretch(STEP_REQUESTS), 0.0, 0
+    stretch, seconds, start = pace.stretch(STEP_REQUESTS, batch=len(batch)), 0.0, 0
     handling, effects = shard.handling(batch, world, stretch), None
     while effects is None:
         if start:

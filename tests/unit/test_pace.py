@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.pace import BATCH_BEHIND_S, BATCH_S, STRETCH_S, Pace
+from consumers.pace import BATCH_BEHIND_S, BATCH_S, INPUT_S_FIRST, STRETCH_BEHIND_S, STRETCH_S, Pace
 
 
 def learnt(*batches: tuple[int, float]) -> Pace:
@@ -17,9 +17,10 @@ def test_neither_stretch_nor_batch_is_empty_and_both_fit_at_a_cost_that_was_meas
     batches: list[tuple[int, float]], limit: int
 ) -> None:
     pace = learnt(*batches)
-    least_s = min([each_s for _, each_s in batches], default=BATCH_S)
+    least_s = min([each_s for _, each_s in batches], default=INPUT_S_FIRST)
     for allowed, longest_s in (
-        (pace.stretch(limit), STRETCH_S),
+        (pace.stretch(limit, batch=1), STRETCH_S),
+        (pace.stretch(limit, batch=2_000_000_000), STRETCH_BEHIND_S),
         (pace.records_max(limit, waiting=0), BATCH_S),
         (pace.records_max(limit, waiting=2_000), BATCH_BEHIND_S),
     ):
@@ -28,14 +29,15 @@ def test_neither_stretch_nor_batch_is_empty_and_both_fit_at_a_cost_that_was_meas
 
 
 def test_the_first_input_goes_alone_and_stretches_grow_as_the_cost_becomes_known() -> None:
-    assert Pace().stretch(2_000) == 1
-    assert 2 <= learnt(*[(1, 0.0001)] * 6).stretch(2_000) <= 4
+    assert Pace().stretch(2_000, batch=500) == 1
+    assert 1 <= learnt(*[(1, 0.0001)] * 6).stretch(2_000, batch=5) <= 2
+    assert 3 <= learnt(*[(1, 0.0001)] * 12).stretch(2_000, batch=5) <= 5
 
 
-@given(st.floats(1e-5, 0.005))
+@given(st.floats(1e-5, STRETCH_S))
 def test_a_steady_cost_fills_the_stretch_and_the_batch(each_s: float) -> None:
     pace = learnt(*[(10, each_s)] * 40)
-    assert 0.95 < (pace.stretch(2_000_000) + 1) * each_s / STRETCH_S <= 1 + each_s / STRETCH_S
+    assert 0.95 < (pace.stretch(2_000_000, batch=1) + 1) * each_s / STRETCH_S <= 1 + each_s / STRETCH_S
     usual, behind = (pace.records_max(2_000_000, waiting=waiting) for waiting in (0, 2_000_000))
     assert 0.95 < (usual + 1) * each_s / BATCH_S <= 1 + each_s / BATCH_S
     assert 0.95 < (behind + 1) * each_s / BATCH_BEHIND_S <= 1 + each_s / BATCH_BEHIND_S
@@ -50,12 +52,20 @@ def test_a_shard_is_behind_when_a_long_batch_waits() -> None:
     assert pace.records_max(50, waiting=50) == 50
 
 
+def test_stretches_are_longer_in_batches_that_are() -> None:
+    pace = learnt(*[(10, 0.0005)] * 40)
+    usual, behind = pace.records_max(2_000, waiting=0), pace.records_max(2_000, waiting=2_000)
+    assert 7 <= pace.stretch(2_000, batch=usual) <= 8
+    assert 13 <= pace.stretch(2_000, batch=usual + 1) == pace.stretch(2_000, batch=behind) <= 14
+
+
 def test_one_slow_input_does_not_cut_the_stretches_after_it() -> None:
     usual = learnt(*[(20, 0.0007)] * 20)
+    before = usual.stretch(2_000, batch=500)
     usual.learn(3, 0.0215)
-    assert usual.stretch(2_000) >= 4
+    assert usual.stretch(2_000, batch=500) >= before // 2
 
 
 def test_inputs_that_all_become_slow_cut_the_next_stretch() -> None:
-    pace = learnt(*[(20, 0.0007)] * 20, (20, 0.01))
-    assert pace.stretch(2_000) * 0.01 <= 2 * STRETCH_S
+    pace = learnt(*[(20, 0.0007)] * 20, (20, 0.002))
+    assert pace.stretch(2_000, batch=1) * 0.002 <= 1.5 * STRETCH_S
