@@ -9,6 +9,7 @@ import pytest
 from consumers.buffers import Buffer
 from consumers.metrics import Metrics
 from consumers.owner import Edges, Owner
+from consumers.pace import BATCH_S
 from consumers.settings import load_settings
 from engine.effects import Effects, Input, Record
 
@@ -149,7 +150,7 @@ async def test_what_comes_while_a_batch_is_committed_shares_the_next_transaction
 
 async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait(scene: Scene) -> None:
     for owner in scene.owners:
-        owner._pace.learn(10_000, 10_000 * 0.006)  # so that a stretch is one input, and a batch two
+        owner._pace.learn(10_000, 10_000 * 0.4 * BATCH_S)  # so that a stretch is one input, and a batch two
     put(scene, 0)
     await settle()
     put(scene, 0, 3)
