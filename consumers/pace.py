@@ -30,7 +30,7 @@ class Pace:
 
     def stretch(self, limit: int, *, batch: int) -> int:
         """Inputs to decide at a time, of a batch of so many: at least one, at most ``limit``."""
-        long = batch > self._in(BATCH_S, batch)
+        long = batch * self._input_s > BATCH_S
         return self._in(STRETCH_BEHIND_S if long else STRETCH_S, limit)
 
     def records_max(self, limit: int, *, waiting: int) -> int:

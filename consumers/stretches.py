@@ -28,7 +28,7 @@ async def in_stretches(shard: Shard, batch: Sequence[Input], world: World, pace:
         started, computed = time.perf_counter(), time.thread_time()
         effects = next_slice(handling)
         seconds += time.perf_counter() - started
-        pace.learn(len(batch[start : start + stretch]), time.thread_time() - computed)
+        pace.learn(min(stretch, len(batch) - start), time.thread_time() - computed)
         start += stretch
     return effects, seconds
 

@@ -20,8 +20,9 @@ CANDIDATE: Final = -1
 DEAD: Final = -2
 UNKNOWN: Final = -3
 
-# gate, int32[rows, GATE]: what keeps out most rows, close together. STATE: a reason, or below 0 for none, STOPPED
-# where the policy has stopped the row; CONDITION: turned over (~) where it is more than one clause in lanes; PLACE: of the row in its segment.
+# gate, int32[rows, GATE]: what keeps out most rows, close together. STATE: a reason, or below 0 for none, STOPPED where the
+# policy has stopped the row; CONDITION: turned over (~) where it is more than one clause in lanes; PLACE: of the row in its
+# segment.
 STATE, SCHEDULE, CONDITION, PLACE = range(4)
 GATE: Final = 4
 STOPPED: Final = -2
@@ -57,8 +58,7 @@ ASK: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
 # the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as
-# well the line, as the last ranking left it, and how many rows to
-# pass before the next.
+# well the line, as the last ranking left it, and how many rows to pass before the next.
 NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
 SCAN: Final = 9
 

@@ -24,9 +24,7 @@ from scripts.sample_catalog import entities
 HALF: Final = 0.5
 RAW_VALUES: Final = 1_000
 WARM_UP: Final = 4  # times the requests of a run: at first a broker compiles itself, on the same cores
-WARM_UP_S: Final = (
-    25  # at the steady rate: many small transactions take other ways through the broker than few large ones
-)
+WARM_UP_S: Final = 25  # at the steady rate: small transactions take other ways through a broker than large ones
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
