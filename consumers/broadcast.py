@@ -30,6 +30,7 @@ from schemas.topics import BY_NAME
 SLICE_S: Final = 0.01  # of applying records between two turns of the event loop
 POLL_MS: Final = 100
 POLL_RECORDS_MAX: Final = 200  # unpacked in one stretch of the event loop: 5 ms where the machine is crowded
+POLL_LOADING_RECORDS_MAX: Final = 5_000  # the same before the first decision: all of a fetch, so that the next one is under way
 FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MAX: Final = 4_194_304
 BACKOFF_S: Final = 0.2
@@ -138,7 +139,8 @@ class Broadcast:
         place = self._places[name]
         while True:
             try:
-                batches = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+                most = POLL_LOADING_RECORDS_MAX if self.world is None else POLL_RECORDS_MAX
+                batches = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=most)
             except OffsetOutOfRangeError as error:
                 raise _lost(place, error.args[0][place]) from error
             except KafkaError as error:
