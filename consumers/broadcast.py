@@ -30,7 +30,7 @@ from schemas.topics import BY_NAME
 SLICE_S: Final = 0.01  # of applying records between two turns of the event loop
 POLL_MS: Final = 100
 POLL_RECORDS_MAX: Final = 200  # unpacked in one stretch of the event loop: 5 ms where the machine is crowded
-POLL_LOADING_RECORDS_MAX: Final = 5_000  # the same before the first decision: all of a fetch, so that the next one is under way
+POLL_LOADING_RECORDS_MAX: Final = 5_000  # before the first decision: all of a fetch, so that the next is under way
 FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MAX: Final = 4_194_304
 BACKOFF_S: Final = 0.2

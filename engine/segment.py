@@ -7,11 +7,10 @@ values once, and for each row which of them it has; a request is compared with t
 
 import collections
 import dataclasses
-import functools
 import itertools
 import operator
 from array import array
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar, cast
 
 import numpy as np
@@ -26,7 +25,7 @@ from engine.formats import Signature
 from engine.models.base import RowFacts
 from engine.rows import Row
 from engine.schedule import Schedule, Schedules
-from engine.slices import at_once
+from engine.slices import at_once, every
 from engine.targeting.condition import Condition
 from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
@@ -35,6 +34,7 @@ CACHED_MAX: Final = 64  # policies' and models' views that a segment keeps
 VERSIONS_MAX: Final = 2  # of each of them, the newest first
 BUILD_SLICE_ROWS: Final = 100
 PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms
+PASSED_SLICE_ROWS: Final = 500_000  # of columns, one after the other, which takes as long
 
 V = TypeVar("V", bound=Hashable)
 Made = TypeVar("Made")
@@ -98,27 +98,78 @@ class Columns:
         for name, (codes, column) in self.facets.items():
             column.extend(map(codes.__getitem__, map(FACETS[name], rows)))
 
-    def order(self) -> NDArray[np.int64]:
-        """Tier group by tier group, the highest bid for an impression first; ties by ad, so that arrival never shows."""
-        worth = np.frombuffer(self.numbers["amount_nanos"], np.int64) // NOMINAL_DIVISOR[self.number("event")]
-        return np.lexsort((np.frombuffer(self.ad_keys, np.uint64), -worth, self.number("tier_group")))
+    def order(self) -> Generator[None, None, NDArray[np.int64]]:
+        """Tier group by tier group, the highest bid for an impression first; ties by ad, so that arrival never shows.
 
-    def conditions_by(self, order: NDArray[np.int64]) -> tuple[list[Condition], layout.Codes]:
+        Key by key, the least of them first: each sort is stable, and a slice of its own.
+        """
+        order = np.argsort(np.frombuffer(self.ad_keys, np.uint64), kind="stable")
+        yield
+        worth = self.number("amount_nanos") // NOMINAL_DIVISOR[self.number("event")]
+        order = order[np.argsort(-worth[order], kind="stable")]
+        yield
+        return order[np.argsort(self.number("tier_group")[order], kind="stable")]
+
+    def conditions_by(self, order: NDArray[np.int64]) -> Generator[None, None, tuple[list[Condition], layout.Codes]]:
         """The distinct conditions as rows in this order first have them, and which of them each row has, in this order.
 
         A request works out conditions 64 at a time (``targeting/words.py``): rows that are scanned together then share them.
         """
         held = np.frombuffer(self.condition_column, np.int32)[order]
-        codes, first = np.unique(held, return_index=True)
+        first = np.empty(len(self.conditions), np.int64)
+        first[held[::-1]] = np.arange(len(held) - 1, -1, -1)  # of what is written to one place, the last remains
         by_first = np.argsort(first)
-        renumbered = np.empty(len(codes), np.int32)
-        renumbered[by_first] = np.arange(len(codes), dtype=np.int32)
+        yield
+        renumbered = np.empty(len(first), np.int32)
+        renumbered[by_first] = np.arange(len(first), dtype=np.int32)
         conditions = tuple(self.conditions)
-        return [conditions[code] for code in codes[by_first].tolist()], renumbered[held]
+        yield
+        return [conditions[code] for code in by_first.tolist()], renumbered[held]
+
+    def ordered(self, order: NDArray[np.int64]) -> Generator[None, None, "Ordered"]:
+        """The columns in this order, with a pause after each."""
+        ad_key = np.frombuffer(self.ad_keys, np.uint64)[order]
+        numbers: dict[str, NDArray[np.int64]] = {}
+        for name in NUMBERS:
+            numbers[name] = self.number(name)[order]
+            yield
+        flags: dict[str, NDArray[np.bool_]] = {}
+        for name, own in self.flags.items():
+            flags[name] = np.frombuffer(own, np.bool_)[order]
+            yield
+        facets: dict[str, Facet[Hashable]] = {}
+        for name, (codes, column) in self.facets.items():
+            facets[name] = Facet(tuple(codes), np.frombuffer(column, np.int32)[order])
+            yield
+        return Ordered(ad_key=ad_key, numbers=numbers, flags=flags, facets=facets)
 
     def number(self, name: str) -> NDArray[np.int64]:
         """A numeric column in order of arrival."""
         return np.frombuffer(self.numbers[name], np.int64)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ordered:
+    """Columns in the order of a segment: ``ad_key`` uint64, ``numbers`` int64 and ``flags`` bool by name, and the facets."""
+
+    ad_key: NDArray[np.uint64]
+    numbers: Mapping[str, NDArray[np.int64]]
+    flags: Mapping[str, NDArray[np.bool_]]
+    facets: Mapping[str, Facet[Hashable]]
+
+    def codes(self) -> Generator[None, None, layout.Facts]:
+        """``codes`` of ``layout.py``, without what a policy makes of them, with a pause after each column."""
+        codes = np.zeros((len(self.ad_key), layout.CODES), np.uint32)
+        for column, name in _FACET_COLUMNS.items():
+            codes[:, column] = self.facets[name].codes
+            yield
+        codes[:, layout.EVENT] = self.numbers["event"]
+        codes[:, layout.UNSUPPORTED] = self.numbers["unsupported"] + 1
+        yield
+        for name, bit in _FLAG_BITS.items():
+            codes[:, layout.FLAGS] |= np.where(self.flags[name], np.uint32(bit), np.uint32(0))
+            yield
+        return codes
 
 
 # A facet's value for a row.
@@ -180,28 +231,20 @@ class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
     def __init__(
-        self,
-        columns: Columns,
-        order: NDArray[np.int64],
-        placed: "Placed",
-        index: TargetingIndex,
-        condition: layout.Codes,
+        self, ordered: Ordered, placed: Placed, *, codes: layout.Facts, index: TargetingIndex, condition: layout.Codes
     ) -> None:
         self.rows: Final = tuple(placed.rows)
         self.facts: Final = tuple(placed.facts)
         self.position: Final = placed.position
         self.index: Final = index  # over the distinct conditions
         self.condition: Final = condition  # which of them a row has
-        self.ad_key: Final = np.frombuffer(columns.ad_keys, np.uint64)[order]
-        self.numbers: Final = {name: columns.number(name)[order] for name in NUMBERS}
-        self.flags: Final = {name: np.frombuffer(flags, np.bool_)[order] for name, flags in columns.flags.items()}
-        self._facets: Final = {
-            name: Facet(tuple(codes), np.frombuffer(column, np.int32)[order])
-            for name, (codes, column) in columns.facets.items()
-        }
+        self.ad_key: Final = ordered.ad_key
+        self.numbers: Final = ordered.numbers
+        self.flags: Final = ordered.flags
+        self._facets: Final = ordered.facets
         self.schedules: Final = Schedules(self.schedule.values)
         self.gate: Final = self._gate()
-        self.codes: Final = self._codes()
+        self.codes: Final = codes
         self.asked_formats: Final = FormatTable(self.formats.values)
         self.asked_categories: Final = VerdictTable(self.categories.values)
         self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
@@ -224,17 +267,6 @@ class Segment:
         gate[:, layout.CONDITION] = np.where(self.index.plain[self.condition], self.condition, ~self.condition)
         gate[:, layout.PLACE] = np.arange(len(self.rows))
         return gate
-
-    def _codes(self) -> layout.Facts:
-        """``codes`` of ``layout.py``, without what a policy makes of them."""
-        codes = np.zeros((len(self.rows), layout.CODES), np.uint32)
-        for column, name in _FACET_COLUMNS.items():
-            codes[:, column] = self._facets[name].codes
-        codes[:, layout.EVENT] = self.numbers["event"]
-        codes[:, layout.UNSUPPORTED] = self.numbers["unsupported"] + 1
-        flags = [np.where(self.flags[name], bit, 0) for name, bit in _FLAG_BITS.items()]
-        codes[:, layout.FLAGS] = functools.reduce(np.bitwise_or, flags)
-        return codes
 
     @property
     def schedule(self) -> Facet[Schedule]:
@@ -301,9 +333,10 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     for start in range(0, len(rows), slice_rows):
         columns.extend(rows[start : start + slice_rows])
         yield
-    order = columns.order()
+    seldom = max(1, PASSED_SLICE_ROWS // max(1, len(rows)))
+    order = yield from every(seldom, columns.order())
     yield
-    conditions, condition = columns.conditions_by(order)
+    conditions, condition = yield from every(seldom, columns.conditions_by(order))
     yield
     index = yield from TargetingIndex.build_sliced(conditions, slice_rows)
     yield
@@ -311,7 +344,9 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     for start in range(0, len(rows), PLACED_SLICE_ROWS):
         placed.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
         yield
-    return Segment(columns, order, placed, index, condition)
+    ordered = yield from every(seldom, columns.ordered(order))
+    codes = yield from every(seldom, ordered.codes())
+    return Segment(ordered, placed, codes=codes, index=index, condition=condition)
 
 
 def build(rows: Sequence[Row]) -> Segment:

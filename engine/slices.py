@@ -21,3 +21,13 @@ def at_once(slices: Generator[None, None, T]) -> T:
     while True:
         if (made := next_slice(slices)) is not None:
             return made
+
+
+def every(count: int, slices: Generator[None, None, T]) -> Generator[None, None, T]:
+    """The same work with only every ``count``-th of its pauses."""
+    number = 0
+    while (made := next_slice(slices)) is None:
+        number += 1
+        if number % count == 0:
+            yield
+    return made

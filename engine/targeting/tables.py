@@ -135,6 +135,12 @@ def assemble(paths: Sequence[LanesOfPath], clauses: int) -> Generator[None, None
         value += len(lane.starts) - 1
         namers += len(lane.owners)
         yield
+    all_named_from = np.concatenate(named_from)
+    all_namers = np.concatenate([np.zeros(0, np.int64), *(lane.owners for lane in members)])
+    yield
+    first = _stacked([lane.first for lane in ranges], clauses, np.int32)
+    last = _stacked([lane.last for lane in ranges], clauses, np.int32)
+    yield
     return LaneTables(
         paths=paths,
         path_of=np.array([number for number, path in enumerate(paths) for _ in path.members], np.int32),
@@ -142,11 +148,11 @@ def assemble(paths: Sequence[LanesOfPath], clauses: int) -> Generator[None, None
             rows=lanes,
             first_value=np.array(first_value, np.int32),
             finished=finished,
-            named_from=np.concatenate(named_from),
-            namers=np.concatenate([np.zeros(0, np.int64), *(lane.owners for lane in members)]),
+            named_from=all_named_from,
+            namers=all_namers,
         ),
-        first=_stacked([lane.first for lane in ranges], clauses, np.int32),
-        last=_stacked([lane.last for lane in ranges], clauses, np.int32),
+        first=first,
+        last=last,
         turned=_stacked([lane.turned for lane in ranges], words, np.uint64),
         orderless=_stacked([lane.orderless for lane in ranges], words, np.uint64),
     )

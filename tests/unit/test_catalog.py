@@ -222,6 +222,14 @@ def test_rows_are_put_in_order_in_slices(monkeypatch: pytest.MonkeyPatch) -> Non
     assert segment.build(part.segment.rows).position == part.segment.position
 
 
+def test_columns_of_many_rows_are_put_in_order_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    (part,) = Stage(*one_ad(), ad("ad2")).world().catalog.parts
+    slices = len(list(segment.build_sliced(part.segment.rows)))
+    monkeypatch.setattr(segment, "PASSED_SLICE_ROWS", 2)
+    columns = len(segment.NUMBERS) + len(segment.FLAGS) + len(segment.FACETS)
+    assert len(list(segment.build_sliced(part.segment.rows))) > slices + columns
+
+
 def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
     catalog = Stage(*(advertiser(f"a{number}") for number in range(BUILD_SLICE_ROWS + 1))).catalog
     assert not catalog.settle()
