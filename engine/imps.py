@@ -7,7 +7,7 @@ import msgspec
 from engine.controls import PolicyInForce
 from engine.deals import Offer, Offers
 from engine.formats import imp_spec
-from engine.limits import PPM, SLOTS_MAX
+from engine.limits import PPM, RESERVE_NANOS_MAX, SLOTS_MAX
 from engine.money import convert_up, cpm_text_to_nanos
 from engine.question import Slot
 from engine.rows import EVENTS
@@ -58,13 +58,14 @@ def slots_of(request: AdRequest, policy: PolicyInForce, policy_floor_nanos: int)
 def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None:
     """The floor of an imp or deal in the policy's currency, rounded up to nanos and again when converted; None without a rate.
 
-    A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md).
+    A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md). What no ad is worth
+    is asked for as RESERVE_NANOS_MAX: floors of currencies of small units are high numbers, and no mistake.
     """
     nanos = cpm_text_to_nanos(asking.bidfloor) if asking.bidfloor else 0
     if asking.bidfloorcur is None and nanos == 0:
         return 0
     rate_ppb = policy.rate_ppb(FLOOR_CURRENCY if asking.bidfloorcur is None else asking.bidfloorcur)
-    return None if rate_ppb is None else convert_up(nanos, rate_ppb)
+    return None if rate_ppb is None else min(convert_up(nanos, rate_ppb), RESERVE_NANOS_MAX)
 
 
 def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:

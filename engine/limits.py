@@ -11,6 +11,7 @@ PPM = 1_000_000
 
 # Money: int64 nanos. The money value of one impression, bid x probability, never exceeds this.
 IMPRESSION_VALUE_NANOS_MAX = 9_000_000_000
+RESERVE_NANOS_MAX = 9_000_000_000_000_000  # no ad is worth a thousandth of it
 QUALITY_PPM_MIN = 100_000
 QUALITY_PPM_MAX = 10_000_000
 USER_VALUE_PPM_MIN = -PPM

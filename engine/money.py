@@ -9,10 +9,9 @@ from typing import Final
 
 from engine.limits import PPB
 from schemas.decimals import JSON_NUMBER, is_bounded
-from schemas.limits import DECIMAL_CHARS_MAX, FLOOR_CPM_MICROS_MAX
+from schemas.limits import BIDFLOOR_CPM_MAX, DECIMAL_CHARS_MAX
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
-CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // NANOS_PER_CPM
 
 # Billing events whose amount_micros is for 1,000 events; that of all others is for one.
 EVENTS_PER_MILLE: Final = ("impression", "viewable")
@@ -27,15 +26,15 @@ def cpm_text_to_nanos(cpm: str | int | decimal.Decimal) -> int:
     """Nanos per impression of a decimal CPM, rounded up: "0.5" is 500_000, "1e-7" is 1.
 
     Takes the number as its text, an integer, or a Decimal read from the text; a float has lost the text and is
-    refused. Raises ValueError for what is not a number, too long, negative, or above ``FLOOR_CPM_MICROS_MAX``.
+    refused. Raises ValueError for what is not a number, too long, negative, or above ``BIDFLOOR_CPM_MAX``.
     """
     number = _number(cpm)
     if not is_bounded(number):
         raise ValueError(f"must be written with at most {DECIMAL_CHARS_MAX} characters")
     if not number.is_finite() or number < 0:
         raise ValueError("must be a decimal number of at least 0")
-    if number > CPM_MAX:  # comparing is exact; arithmetic on Decimals would round to the context's precision
-        raise ValueError(f"must be at most {CPM_MAX}")
+    if number > BIDFLOOR_CPM_MAX:  # comparing is exact; arithmetic on Decimals would round to the context's precision
+        raise ValueError(f"must be at most {BIDFLOOR_CPM_MAX}")
     if number.adjusted() < -DECIMAL_CHARS_MAX:
         return 0 if number.is_zero() else 1
     numerator, denominator = number.as_integer_ratio()

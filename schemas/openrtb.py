@@ -16,9 +16,9 @@ from schemas.decimals import check_decimals, is_bounded
 from schemas.decoding import as_schema_error
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import (
+    BIDFLOOR_CPM_MAX,
     DEAL_NAMES_MAX,
     DECIMAL_CHARS_MAX,
-    FLOOR_CPM_MICROS_MAX,
     IMP_DEALS_MAX,
     IMP_SIZES_MAX,
     IMPS_MAX,
@@ -32,7 +32,6 @@ from schemas.nesting import check_depth
 from schemas.repair import repaired
 from schemas.shapes import ImpIntegers, ImpTexts, Integer
 
-CPM_MAX: Final = FLOOR_CPM_MICROS_MAX // 1_000_000
 _NO_FLOOR: Final = decimal.Decimal(0)  # the very object: what a request writes is another one, and is checked
 Names = Annotated[tuple[str, ...], Meta(max_length=DEAL_NAMES_MAX)]
 Key = Annotated[str, Meta(min_length=1, max_length=REQUEST_ID_CHARS_MAX)]
@@ -304,8 +303,8 @@ def _check_bounded(number: decimal.Decimal, field: str) -> None:
 
 def _check_floor(floor: decimal.Decimal, field: str) -> None:
     _check_bounded(floor, field)
-    if not 0 <= floor <= CPM_MAX:
-        raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {CPM_MAX}")
+    if not 0 <= floor <= BIDFLOOR_CPM_MAX:
+        raise SchemaError(field, f"{floor} is not a floor", f"a decimal CPM from 0 to {BIDFLOOR_CPM_MAX}")
 
 
 def _check_supported(imp: Imp, field: str) -> None:

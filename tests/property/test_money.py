@@ -19,7 +19,7 @@ from engine.money import (
     nanos_to_cpm_decimal,
     nanos_to_cpm_text,
 )
-from schemas.limits import AMOUNT_MICROS_MAX, FLOOR_CPM_MICROS_MAX, RATE_PPB_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, BIDFLOOR_CPM_MAX, FLOOR_CPM_MICROS_MAX, RATE_PPB_MAX
 
 digits = st.text("0123456789", min_size=1, max_size=12)
 
@@ -38,7 +38,7 @@ def cpm_texts(draw: st.DrawFn) -> str:
 @given(cpm_texts())
 def test_decimal_text_is_rounded_up_to_nanos_exactly(text: str) -> None:
     exact = Fraction(text) * 1_000_000
-    if exact > FLOOR_CPM_MICROS_MAX:
+    if exact > BIDFLOOR_CPM_MAX * 1_000_000:
         with pytest.raises(ValueError, match="at most"):
             cpm_text_to_nanos(text)
     else:

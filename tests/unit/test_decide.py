@@ -7,6 +7,7 @@ import pytest
 
 from engine.decide import decide
 from engine.decision import Decision
+from engine.limits import RESERVE_NANOS_MAX
 from engine.tokens import verify
 from schemas.codes import Nbr
 from schemas.limits import POLICIES_MAX
@@ -192,6 +193,19 @@ def test_a_floor_in_another_currency_is_rounded_up_to_nanos_and_again_when_conve
     stage.control({**POLICY, "rate_ppb": {"EUR": 1_100_000_000}})
     imp = banner_imp(bidfloor="0.0000001", bidfloorcur="EUR")
     assert decided(stage, imp).result.ext.adjudge.imps[0].reserve_nanos == 2
+
+
+def test_a_floor_in_a_currency_of_small_units_is_a_high_number_and_no_mistake() -> None:
+    stage = Stage(*one_ad())
+    stage.control({**POLICY, "rate_ppb": {"VND": 40_000, "KWD": 3_000_000_000_000_000 // 10}})
+    imps = [
+        banner_imp("1", bidfloor=25_000, bidfloorcur="VND"),  # 1.00 of the policy's
+        banner_imp("2", bidfloor="9000000000", bidfloorcur="KWD"),
+        banner_imp("3", bidfloor=25_000, bidfloorcur="XTS"),
+    ]
+    decided_imps = decided(stage, *imps).result.ext.adjudge.imps
+    assert [one.reserve_nanos for one in decided_imps] == [1_000_000, RESERVE_NANOS_MAX, None]
+    assert [one.reason for one in decided_imps] == [None, "no_candidate", "currency_unavailable"]
 
 
 def test_imps_beyond_the_slots_of_an_auction_are_answered_unfilled() -> None:

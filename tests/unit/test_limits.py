@@ -8,6 +8,7 @@ from engine.limits import (
     PPM,
     QUALITY_PPM_MAX,
     QUALITY_PPM_MIN,
+    RESERVE_NANOS_MAX,
     SLOTS_MAX,
     USER_VALUE_PPM_MIN,
 )
@@ -22,7 +23,7 @@ BID = BID_NANOS_MAX  # a row whose bid could be higher has no price in the polic
 RATE_WHOLE = limits.RATE_PPB_MAX // PPB
 USER_VALUE = limits.LAMBDA_NANOS_MAX * limits.USER_VALUE_PPM_MAX // PPM  # U, either sign
 RANK_VALUE = MONEY_VALUE * QUALITY_PPM_MAX // PPM + USER_VALUE  # v
-FLOOR = limits.FLOOR_CPM_MICROS_MAX * limits.RATE_PPB_MAX // PPB  # of an imp, in the policy's currency
+FLOOR = RESERVE_NANOS_MAX  # of an imp, in the policy's currency
 
 PRODUCTS = {
     "expected events, p * f": PPB * PPM,
@@ -74,6 +75,7 @@ def test_both_packages_count_in_the_same_units() -> None:
 
 def test_a_floor_that_no_impression_reaches_can_be_asked_for() -> None:
     assert limits.FLOOR_CPM_MICROS_MAX >= IMPRESSION_VALUE_NANOS_MAX
+    assert RESERVE_NANOS_MAX > RANK_VALUE
 
 
 def test_quality_and_user_value_have_a_neutral_middle() -> None:
