@@ -40,10 +40,13 @@ _PLACE: Final = tuple(
 
 
 class DsaAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request with ``regs.ext.dsa`` asks. ``needs``: bits that every ad must have."""
+    """What a request with ``regs.ext.dsa`` asks. ``needs``: bits that every ad must have. ``publisher_*``: it
+    says that it will show the data, or cannot; neither: it may.
+    """
 
     needs: int
     publisher_renders: bool
+    publisher_cannot: bool
     wants_parameters: bool
 
 
@@ -58,7 +61,12 @@ def dsa_asked(fields: Mapping[str, object]) -> DsaAsked | None:
     if required >= _REQUIRED:
         needs = TOLD | RENDERED if renders == _PUBLISHER_CANNOT else TOLD
     no_use = integer(given.get("datatopub")) == _NO_DATA and renders == _PUBLISHER_CANNOT
-    return DsaAsked(needs=needs, publisher_renders=renders == _PUBLISHER_WILL, wants_parameters=not no_use)
+    return DsaAsked(
+        needs=needs,
+        publisher_renders=renders == _PUBLISHER_WILL,
+        publisher_cannot=renders == _PUBLISHER_CANNOT,
+        wants_parameters=not no_use,
+    )
 
 
 def dsa_given(advertiser: Advertiser | None) -> int:
@@ -72,12 +80,13 @@ def dsa_given(advertiser: Advertiser | None) -> int:
 def bid_dsa(
     asked: DsaAsked | None, advertiser: Advertiser, *, paths: Iterable[str], domain: str | None
 ) -> BidDsa | None:
-    """What a bid says; None where nothing was asked for, or the advertiser cannot say it.
+    """What a bid says; None where nothing was asked for, the advertiser cannot say it, or nobody would show it: supply
+    platforms throw away bids whose ``ext.dsa`` neither side renders, and take those without it where it is not required.
 
     ``paths``: that the line item's targeting reads. ``domain``: who applied it; None: nothing is said of that.
     """
     given = dsa_given(advertiser)
-    if asked is None or not given & TOLD:
+    if asked is None or not given & TOLD or (asked.publisher_cannot and not given & RENDERED):
         return None
     behalf, paid = _names(advertiser)
     return BidDsa(

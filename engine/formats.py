@@ -83,8 +83,9 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a slot can show. ``sizes``: of banners, sorted; None: no banners. ``ratios``: of width and height in lowest
     terms, with the least width, sorted. ``any_size``: the slot names none, so that every banner fits.
 
-    ``needs``: of the required native assets, None: no native ads. ``video``: of the player, None: no videos. The
-    frameworks are what each kind can run.
+    ``needs``: of the required native assets, None: no native ads. ``wishes``: of the others, where none is required: an ad
+    must answer one of them, or it would show nothing. ``video``: of the player, None: no videos. The frameworks are what each
+    kind can run.
     """
 
     sizes: tuple[tuple[int, int], ...] | None
@@ -95,6 +96,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     video: VideoNeed | None = None
     ratios: tuple[tuple[int, int, int], ...] = ()
     any_size: bool = False
+    wishes: tuple[Need, ...] = ()
 
 
 class ImpSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -134,12 +136,14 @@ def _spec(
     wishes = _wishes(banner) if banner else ()
     banner_battr = banner.battr if banner else ()
     video_battr = video.battr if video else ()
+    needs = _needs(native, required=True) if native else None
     return ImpSpec(
         shape=Shape(
             sizes=_sizes(wishes) if banner else None,
             ratios=_ratios(wishes),
             any_size=banner is not None and not wishes,
-            needs=_needs(native) if native else None,
+            needs=needs,
+            wishes=_needs(native, required=False) if native and not needs else (),
             banner_api=tuple(sorted({*banner.api})) if banner else (),
             native_api=tuple(sorted({*native_api})),
             video_api=tuple(sorted({*video.api})) if video else (),
@@ -180,9 +184,9 @@ def _ratios(wishes: Iterable[Size]) -> tuple[tuple[int, int, int], ...]:
 
 
 @functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)
-def _needs(native: NativeRequest) -> tuple[Need, ...]:
-    """Of the required assets, in an order of their own: neither ids nor places of assets change what fits."""
-    return tuple(sorted((need_of(asset) for asset in native.assets if asset.required), key=repr))
+def _needs(native: NativeRequest, *, required: bool) -> tuple[Need, ...]:
+    """Of the assets that are required, or not, in an order of their own: neither ids nor places of assets change what fits."""
+    return tuple(sorted((need_of(asset) for asset in native.assets if bool(asset.required) is required), key=repr))
 
 
 def need_of(asset: NativeAsset) -> Need:
@@ -317,7 +321,7 @@ def _judged(shape: Shape, form: Signature) -> int:
         fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)
     elif form.kind == "native" and shape.needs is not None:
         runs = all(framework in shape.native_api for framework in form.api)
-        fitting = None not in answers(shape.needs, form.parts)
+        fitting = None not in answers(shape.needs, form.parts) and (bool(shape.needs) or _shows_any(shape, form))
     elif form.clip is not None and shape.video is not None:
         runs = all(framework in shape.video_api for framework in form.api) and plays(shape.video, form.clip)
         fitting = suits(shape.video, form.clip)
@@ -326,6 +330,11 @@ def _judged(shape: Shape, form: Signature) -> int:
     if not runs:
         return FORMAT_MISMATCH
     return FITS if fitting else SIZE_MISMATCH
+
+
+def _shows_any(shape: Shape, form: Signature) -> bool:
+    """Whether some part is what was wished for."""
+    return any(satisfies(part, wish) for wish in shape.wishes for part in form.parts)
 
 
 def _flexes(shape: Shape, form: Signature) -> bool:

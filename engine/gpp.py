@@ -68,7 +68,8 @@ _LAYOUTS: Final[Mapping[int, Layout]] = {
 }
 _VERSIONS: Final = {_NATIONAL: (1, 2)}
 _FIRST_VERSION: Final = (1,)
-_SENSITIVE_SUBSECTION: Final = (25, 26, 27)  # their first subsection is sensitive data, others' is GPC
+_SENSITIVE_SUBSECTION: Final = (25, 26, 27)  # theirs is one on sensitive data, without a type; that of others is GPC
+_SENSITIVE_BITS: Final = 2 * 8
 _SUBSECTION: Final = 1
 
 
@@ -155,7 +156,11 @@ def _us_permits(section: int, segments: list[str]) -> bool:
         return False
     if section == _NATIONAL and version == 1 and len(core) <= _NATIONAL_OLD_CHARS_MAX:
         layout = _NATIONAL_OLD
-    return _core_permits(bits, layout) and all(_subsection_permits(section, Bits(text)) for text in subsections)
+    if not _core_permits(bits, layout):
+        return False
+    if section in _SENSITIVE_SUBSECTION:
+        return _sensitive_read(subsections)
+    return all(_is_gpc_off(Bits(text)) for text in subsections)
 
 
 def _core_permits(core: Bits, layout: Layout) -> bool:
@@ -169,8 +174,13 @@ def _core_permits(core: Bits, layout: Layout) -> bool:
     return not refused and all(child == _NOT_APPLICABLE for child in children)
 
 
-def _subsection_permits(section: int, bits: Bits) -> bool:
-    """Global Privacy Control, where it is off; sensitive data decide nothing, and there is no other subsection."""
-    if bits.number(2) != _SUBSECTION:
-        return False
-    return section in _SENSITIVE_SUBSECTION or bits.number(1) == 0
+def _is_gpc_off(bits: Bits) -> bool:
+    """Global Privacy Control, where it is off: there is no other subsection."""
+    return bits.number(2) == _SUBSECTION and bits.number(1) == 0
+
+
+def _sensitive_read(subsections: list[str]) -> bool:
+    """Whether there is nothing but sensitive data, which decide nothing, and they can be read."""
+    for text in subsections:
+        Bits(text).skip(_SENSITIVE_BITS)
+    return len(subsections) <= 1

@@ -41,6 +41,7 @@ REMOVED: Final[tuple[str, ...]] = (
 _DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
 _PERSONAL: Final = (*REMOVED, *_DERIVED)
 
+_NO_SECTION: Final = {-1, 0}  # as gpp_sid says that none applies
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
 
 # ``ok``, or the first that forbids, in this order. ``unreadable``: a holder of signals is there and is no object.
@@ -127,7 +128,8 @@ def _consented(user: object, regs: object, tcf_vendor_id: int) -> bool:
 def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
     """Whether the sections that apply allow it: those of ``gpp_sid``, all of the string where none is named.
 
-    A section that applies and cannot be found or read protects. A ``gpp_sid`` of -1 or 0 alone: no section applies.
+    A section that applies and cannot be found or read protects. A ``gpp_sid`` of -1 or 0 alone: no section applies. What is
+    no section's id names none.
     """
     if not regs:  # most requests: nothing to look for
         return True
@@ -136,7 +138,7 @@ def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
         return False
     applying = tuple(section for section in listed if section > 0 and section not in NOT_SECTIONS)
     strings = _given(regs, "gpp")
-    if not applying and (listed or not strings):
+    if (listed and {*listed} <= _NO_SECTION) or not (listed or strings):
         return True
     return bool(strings) and all(permits(gpp, applying, tcf_vendor_id) for gpp in strings)
 

@@ -259,6 +259,8 @@ def fit(imp: Json, form: Json, creative: Json, billed: str) -> int:
     if not wanted:
         return OTHER_KIND
     required = [asset for asset in wanted if asset.get("required")]
+    if not required:  # then one of the others, or nothing would be shown
+        return FITS if any(satisfies(own, one) for one in wanted for own in form["assets"]) else OTHER_SIZE
     return FITS if answered(required, form["assets"]) else OTHER_SIZE
 
 

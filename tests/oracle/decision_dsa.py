@@ -45,7 +45,7 @@ def gives_dsa(advertiser: Json, request: Json) -> bool:
 def said_dsa(advertiser: Json, request: Json, paths: Iterable[str], domain: str) -> Json | None:
     """``ext.dsa`` of a bid."""
     asked = asked_dsa(request)
-    if asked is None or not told(advertiser):
+    if asked is None or not told(advertiser) or (asked.get("pubrender") == 0 and not renders(advertiser)):
         return None
     behalf, paid = names(advertiser)
     said: Json = {"behalf": behalf, "paid": paid}

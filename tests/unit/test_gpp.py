@@ -104,6 +104,16 @@ def test_global_privacy_control_forbids_where_it_is_on() -> None:
             assert permits(write_gpp({section: text}), (section,), 0) is not gpc
 
 
+@pytest.mark.parametrize("section", [25, 26, 27])
+@pytest.mark.parametrize("consent", [[0] * 8, [1] * 8, [2] * 8, [1, *[2] * 7]])
+def test_consent_to_sensitive_data_decides_nothing(section: int, consent: list[int]) -> None:
+    sensitive = text_of("".join(f"{one:02b}" for one in consent))
+    core = write_us(section)
+    assert permits(write_gpp({section: f"{core}.{sensitive}"}), (section,), 0)
+    assert not permits(write_gpp({section: f"{write_us(section, {'SaleOptOut': 1})}.{sensitive}"}), (section,), 0)
+    assert not permits(write_gpp({section: f"{core}.{sensitive}.{sensitive}"}), (section,), 0)
+
+
 @pytest.mark.parametrize(
     "damaged",
     [None, 7, ["DBABTA"], "", "~", "DBABTA", "DBABTA~", "DBAB~1YNN", "DAABTA~1YNN", "CBABTA~1YNN", "DCABTA~1YNN",
