@@ -7,7 +7,6 @@ Derived names stand under ``adjudge`` (data-model.md, Derived attributes); each 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
 from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
@@ -47,20 +46,20 @@ def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, obje
 
 
 def _segments(given: object) -> list[str]:
-    """Ids of all ``user.data[].segment[]``, in order; at most SEGMENTS_MAX. ``given``: what stands as ``user.data``."""
+    """Ids of all ``user.data[].segment[]``, in order. ``given``: what stands as ``user.data``."""
     segments = [segment for data in items(given) for segment in items(mapping(data).get("segment"))]
-    return _distinct([one for segment in segments for one in texts(mapping(segment).get("id"))], SEGMENTS_MAX)
+    return _distinct([one for segment in segments for one in texts(mapping(segment).get("id"))])
 
 
 def _keywords(holders: Iterable[Mapping[str, object]]) -> list[str]:
-    """Lower-cased ``keywords`` (separated by commas) and ``kwarray``, in order; at most KEYWORDS_MAX."""
+    """Lower-cased ``keywords`` (separated by commas) and ``kwarray``, in order."""
     found: list[str] = []
     for holder in holders:
         if "keywords" in holder:
             found += _separated(holder["keywords"])
         if "kwarray" in holder:
             found += texts(holder["kwarray"])
-    return _distinct([word for one in found if (word := one.strip().lower())], KEYWORDS_MAX)
+    return _distinct([word for one in found if (word := one.strip().lower())])
 
 
 def _community(site: Mapping[str, object], app: Mapping[str, object]) -> str | None:
@@ -72,8 +71,8 @@ def _community(site: Mapping[str, object], app: Mapping[str, object]) -> str | N
 
 
 def _interests(listed: object) -> list[str]:
-    """A list, or a text separated by commas; at most SEGMENTS_MAX."""
-    return _distinct([word for one in _separated(listed) if (word := one.strip())], SEGMENTS_MAX)
+    """A list, or a text separated by commas."""
+    return _distinct([word for one in _separated(listed) if (word := one.strip())])
 
 
 def _separated(listed: object) -> list[str]:
@@ -90,6 +89,9 @@ def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, 
     return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
-def _distinct(words: Sequence[str], most: int) -> list[str]:
-    """In order of first appearance, without repetition."""
-    return list(dict.fromkeys(words))[:most] if words else []
+def _distinct(words: Sequence[str]) -> list[str]:
+    """In order of first appearance, without repetition. All of them: a condition that shuns the last one must see it.
+
+    REQUEST_BYTES_MAX bounds how many they are.
+    """
+    return list(dict.fromkeys(words)) if words else []

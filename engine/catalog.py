@@ -234,10 +234,10 @@ class Catalog:
     def _rebuild_ad(self, ad_id: str) -> None:
         self._levels.change(ad_id)
         ad = self._entities.get(("ad", ad_id))
-        if isinstance(ad, Ad):
-            self._rows[ad_id] = self._row(ad)
+        if ad is None:
+            self._rows.pop(ad_id, None)
         else:
-            self._rows.pop(ad_id, None)  # an invalid ad names no parents: it is no candidate of anything
+            self._rows[ad_id] = self._row(ad) if isinstance(ad, Ad) else _invalid_row(ad_id)
 
     def _row(self, ad: Ad) -> Row:
         join = self._join(ad)
@@ -298,6 +298,13 @@ class Catalog:
         if schedule is None:
             schedule = self._schedules[key] = compile_schedule(campaign.flights, campaign.dayparts, key[0])
         return schedule
+
+
+def _invalid_row(ad_id: str) -> Row:
+    """Of an ad whose last update was not valid: it names no parents."""
+    ad = Ad(id=ad_id, version=0, line_item_id="", creative_id="", status="active")
+    join = Join(ad=ad, line_item=None, campaign=None, advertiser=None, creative=None, broken=True, references_held=True)
+    return build_row(join, schedule=ALWAYS, condition=EVERYONE, owner=NO_OWNER, shown=NOT_SHOWN)
 
 
 def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:

@@ -5,6 +5,7 @@ computed once for each pair and kept. Sources: OpenRTB 2.6, 3.2.6 Banner, 3.2.9 
 Native Ads 1.2, 4.2 to 4.6.
 """
 
+import dataclasses
 import functools
 import math
 import operator
@@ -241,8 +242,10 @@ def _plain_part(role: str, length: int, w: int, h: int, mime: str) -> tuple[str,
     return repr(part), part
 
 
-def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
-    """The signature of a creative's format. ``api``: the creative's frameworks (AdCOM, List: API Frameworks)."""
+def format_signature(form: Format, api: Iterable[int] = (), *, skippable: bool = False) -> Signature:
+    """The signature of a creative's format. ``api``: the creative's frameworks (AdCOM, List: API Frameworks). ``skippable``: as
+    the creative says by its attributes, which tell of a markup what it does not itself.
+    """
     frameworks = tuple(sorted({*api})) if api else ()
     match form.type:
         case "banner":
@@ -251,7 +254,9 @@ def format_signature(form: Format, api: Iterable[int] = ()) -> Signature:
             parts = sorted(map(_ordered_part, form.assets), key=operator.itemgetter(0))
             return Signature(kind="native", parts=tuple([part for _, part in parts]), api=frameworks)
         case _:
-            return Signature(kind="video", api=frameworks, clip=clip_of_format(form))
+            clip = clip_of_format(form)
+            clip = dataclasses.replace(clip, skippable=True) if skippable else clip
+            return Signature(kind="video", api=frameworks, clip=clip)
 
 
 @functools.lru_cache(maxsize=PARTS_KEPT)

@@ -18,8 +18,6 @@ USER_VALUE_PPM_MIN = -PPM
 
 # Requests.
 SLOTS_MAX = 8  # imps that take part in an auction
-SEGMENTS_MAX = 1_000  # segment ids of a request that targeting sees
-KEYWORDS_MAX = 200
 PRIVACY_STRING_CHARS_MAX = 16_384  # of a consent or GPP string; a longer one is unreadable
 PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the same with every page
 DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long

@@ -21,6 +21,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
 from engine.targeting.condition import Condition
+from engine.video import SKIPPABLE
 from schemas.entities import Ad, Advertiser, Campaign, Creative, Deal, LineItem
 from schemas.limits import AMOUNT_MICROS_MAX
 
@@ -139,7 +140,7 @@ def shown_of(creative: Creative | None) -> Shown:
     """What its rows have from a creative, or from none."""
     labels = creative.policy_labels if creative else ()
     return Shown(
-        signature=tuple([format_signature(form, creative.api) for form in creative.formats]) if creative else (),
+        signature=_signature(creative) if creative else (),
         cat=creative.cat if creative else (),
         adomain=_lower(creative.adomain) if creative else (),
         attr=tuple(sorted(creative.attr)) if creative else (),
@@ -149,6 +150,11 @@ def shown_of(creative: Creative | None) -> Shown:
         restricted=not RESTRICTED_LABELS.isdisjoint(labels),
         feedback_ppm=creative.feedback_ppm if creative else None,
     )
+
+
+def _signature(creative: Creative) -> tuple[Signature, ...]:
+    skippable = SKIPPABLE in creative.attr
+    return tuple([format_signature(form, creative.api, skippable=skippable) for form in creative.formats])
 
 
 NO_OWNER: Final = owner_of(None)

@@ -29,6 +29,7 @@ from engine.verdicts import EVERYTHING
 
 _list_all, _list_reaching = entry(list_all), entry(list_reaching)
 UINT64: Final = 1 << 64
+FALLBACK: Final = "gsp"
 
 
 class TierResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,22 @@ class TierResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: bool = False) -> tuple[TierResult, ...]:
-    """Decide every slot: the standard tier, then house ads on what it left (``exhaustive``: look at all rows)."""
+    """Decide every slot: the standard tier, then house ads on what it left (``exhaustive``: look at all rows).
+
+    Where VCG is given up in one tier, the whole request runs as GSP (auctions.md, VCG).
+    """
+    results = _tiers(question, snapshot, rules, question.policy.policy.auction, exhaustive=exhaustive)
+    fallen = [result.outcome.fallback for result in results]
+    if not any(fallen) or all(fallen):
+        return results
+    again = _tiers(question, snapshot, rules, FALLBACK, exhaustive=exhaustive)
+    replace = msgspec.structs.replace
+    return tuple(replace(result, outcome=replace(result.outcome, fallback=True)) for result in again)
+
+
+def _tiers(
+    question: Question, snapshot: Snapshot, rules: Rules, auction: str, *, exhaustive: bool
+) -> tuple[TierResult, ...]:
     asking = _asking(question, rules)
     queries = [PartQuery(part, number, question, asking) for number, part in enumerate(snapshot.parts)]
     placed: Ints = np.zeros((0, col.PLACED), np.int64)
@@ -61,9 +77,7 @@ def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: 
         if not exhaustive and not left:
             break
         scans = [TierScan(query, tier_group) for query in queries]
-        result = _settle_tier(
-            tier_group, scans, asking, rules, placed, auction=question.policy.policy.auction, exhaustive=exhaustive
-        )
+        result = _settle_tier(tier_group, scans, asking, rules, placed, auction=auction, exhaustive=exhaustive)
         results.append(result)
         left -= len(result.outcome.awards)
         if result.outcome.awards and tier_group != HOUSE and (left or exhaustive):

@@ -4,13 +4,13 @@ import functools
 from collections.abc import Sequence
 from typing import Final
 
-from engine.limits import SEGMENTS_MAX
 from engine.targeting.condition import parse_condition
 from engine.targeting.index import TargetingIndex
 from engine.targeting.values import NO_GROUPS, Attributes, Groups
 from schemas.limits import GROUPS_MAX
 from scripts.bench_stages import Stage, timed
 
+SEGMENTS: Final = 1_000
 VALUES: Final = 100_000
 OF_A_CONDITION: Final = 20
 STEP: Final = 97  # prime to VALUES: every so-manieth id, round and round
@@ -18,10 +18,8 @@ REQUESTS_MAX: Final = 200
 
 
 def stages(requests: int) -> list[Stage]:
-    """Which of 5,000 conditions hold, by lists of ids and by saved groups; each request has SEGMENTS_MAX ids."""
-    asked = [
-        {"adjudge": {"segments": _ids(number * 7_919, SEGMENTS_MAX)}} for number in range(min(requests, REQUESTS_MAX))
-    ]
+    """Which of 5,000 conditions hold, by lists of ids and by saved groups; each request has SEGMENTS ids."""
+    asked = [{"adjudge": {"segments": _ids(number * 7_919, SEGMENTS)}} for number in range(min(requests, REQUESTS_MAX))]
     listed = [_ids(first, OF_A_CONDITION) for first in range(0, VALUES, OF_A_CONDITION)]
     by_list = TargetingIndex([parse_condition({"adjudge.segments": {"$in": ids}}) for ids in listed])
     names = [f"g{number % GROUPS_MAX}" for number in range(len(listed))]
@@ -29,8 +27,8 @@ def stages(requests: int) -> list[Stage]:
     share = VALUES // GROUPS_MAX
     groups = {f"g{number}": frozenset(_ids(number * share, share)) for number in range(GROUPS_MAX)}
     return [
-        _timed(f"targeting: {SEGMENTS_MAX:,} ids, {VALUES:,} listed", by_list, NO_GROUPS, asked),
-        _timed(f"targeting: {SEGMENTS_MAX:,} ids, {GROUPS_MAX} groups", by_group, groups, asked),
+        _timed(f"targeting: {SEGMENTS:,} ids, {VALUES:,} listed", by_list, NO_GROUPS, asked),
+        _timed(f"targeting: {SEGMENTS:,} ids, {GROUPS_MAX} groups", by_group, groups, asked),
     ]
 
 

@@ -76,6 +76,7 @@ def test_review_is_ours() -> None:
         (line_item(targeting={"device.os": {"$regex": "(a"}}), "targeting"),
         (advertiser(timezone="Mars/Olympus"), "timezone"),
         (campaign(flights=[{"start": "yesterday"}]), "flights[0].start"),
+        (ad(status="running"), "status"),
     ],
 )
 def test_an_invalid_update_makes_its_entity_ineligible_until_a_valid_one_comes(

@@ -121,6 +121,14 @@ def test_who_shows_it(publisher: int | None, adrender: int | None, *, renders: b
     assert said.get("why") == ({"dsa_unavailable": 1} if adrender is None else None)
 
 
+@pytest.mark.parametrize("required", [{}, {"dsarequired": 0}, {"dsarequired": 1}])
+def test_a_bid_says_nothing_that_nobody_would_show(required: Json) -> None:
+    assert dsa_of({**required, "pubrender": 0}) is None
+    said = dsa_of({**required, "pubrender": 0}, dsa={**PAID, "renders": True})
+    assert said is not None
+    assert said["adrender"] == 1
+
+
 def test_the_parameters_are_left_out_where_nobody_has_a_use_for_them() -> None:
     dsa = {**PAID, "renders": True}
     for publisher, data, there in ((0, 0, False), (0, 1, True), (0, 2, True), (1, 0, True), (2, 0, True)):

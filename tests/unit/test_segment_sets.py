@@ -4,7 +4,6 @@ from random import Random
 from typing import Any, Final
 
 from engine.attributes import attributes
-from engine.limits import SEGMENTS_MAX
 from engine.targeting.condition import parse_condition
 from engine.targeting.evaluator import matches
 from engine.targeting.index import TargetingIndex
@@ -36,7 +35,7 @@ def test_a_thousand_segments_against_a_hundred_thousand_listed_ones() -> None:
     index = TargetingIndex(conditions)
     assert index.tests == 0
     held = 0
-    for size in (0, 1, 2, SEGMENTS_MAX - 1, SEGMENTS_MAX):
+    for size in (0, 1, 2, 1_000, 5_000):
         ids = chance.sample(NAMES, size)
         found = index.matching(attributes_with(ids), groups)
         own = frozenset(ids)
@@ -51,7 +50,7 @@ def test_a_thousand_segments_against_a_hundred_thousand_listed_ones() -> None:
     assert held > 0
 
 
-def test_ids_beyond_the_limit_are_not_seen_and_repeated_ones_count_once() -> None:
+def test_the_last_of_many_ids_is_seen_and_repeated_ones_count_once() -> None:
     index = TargetingIndex([parse_condition({"adjudge.segments": {"$in": [name]}}) for name in ("first", "late")])
-    ids = ["first", "first", *NAMES[: SEGMENTS_MAX - 1], "late"]
-    assert index.matching(attributes_with(ids)).tolist() == [True, False]
+    ids = ["first", "first", *NAMES[:10_000], "late"]
+    assert index.matching(attributes_with(ids)).tolist() == [True, True]

@@ -116,6 +116,9 @@ def test_frameworks_of_the_creative_must_be_offered() -> None:
 )
 def test_what_can_be_skipped_is_not_shown_where_that_is_not_allowed(asked: dict[str, Any], expected: int) -> None:
     assert code({**PLAYER, **asked}, video(**FILE, skip_after_s=0)) == expected
+    told = format_signature(video(**FILE), skippable=True)  # by the creative's attributes
+    spec = imp_spec(read_request(orjson.dumps({"id": "r", "imp": [{"id": "1", "video": {**PLAYER, **asked}}]})), 0)
+    assert fits(spec.shape, [told]) == expected
 
 
 @pytest.mark.parametrize(
