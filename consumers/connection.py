@@ -31,10 +31,19 @@ def client_arguments(settings: Settings) -> dict[str, Any]:
 
 
 async def close_in_time(client: Any) -> None:
-    """Stop a consumer or producer; one whose brokers do not answer is left to its connections' end."""
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(CLOSE_S_MAX):
-            await client.stop()
+    """Stop a consumer or producer; one whose brokers do not answer is left to its connections' end.
+
+    Without brokers, a consumer awaits a task that it has cancelled itself: that is no cancellation of whoever closes it.
+    """
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task else 0
+    try:
+        with contextlib.suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await client.stop()
+    except asyncio.CancelledError:
+        if task is None or task.cancelling() > cancelled:
+            raise
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:

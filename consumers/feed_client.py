@@ -103,6 +103,7 @@ class FeedClient:
         self._bytes = 0
         self._headers: list[tuple[str, bytes]] = []
         self._problem = "the client is not open; use it as `async with FeedClient(settings) as feed`"
+        self._replies: ReplyReader | None = None
         self._closing = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -111,7 +112,7 @@ class FeedClient:
         partition = await self._reply_partition(arguments)
         replies = self._topics["replies"]
         self._headers = [(REPLY_HEADER, f"{replies}:{partition}".encode()), schema_header("bid_request")]
-        reader = ReplyReader(replies, partition, arguments, self._replied)
+        reader = self._replies = ReplyReader(replies, partition, arguments, self._replied)
         self._writer = RequestWriter(self._topics["requests"], arguments, self.metrics)
         async with contextlib.AsyncExitStack() as opening:
             try:
@@ -153,7 +154,9 @@ class FeedClient:
     @property
     def problem(self) -> str:
         """Why nothing can be asked now; empty when it can."""
-        return self._problem or ("" if self._writer.connected else "Kafka does not answer")
+        if self._problem or not self._writer.connected:
+            return self._problem or "Kafka does not answer"
+        return self._replies.problem if self._replies else ""
 
     @property
     def in_flight(self) -> int:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
+from consumers.silence import Silence
 from schemas.topics import BY_NAME
 
 START_S_MAX: Final = 5.0
@@ -31,6 +32,13 @@ class ReplyReader:
         self._arguments = arguments
         self._take = take
         self._consumer: AIOKafkaConsumer = None  # while it is open
+        self._polled: int | None = None  # when the broker was last heard
+        self._silence = Silence([topic])
+
+    @property
+    def problem(self) -> str:
+        """Why replies may not be heard; empty when they are."""
+        return next(iter(self._silence.reasons()), "")
 
     async def start(self) -> None:
         """Stand at the end of the partition: every later record will be handed over. Raises KafkaError or TimeoutError."""
@@ -63,12 +71,22 @@ class ReplyReader:
                 await self._again_from_the_end()
                 continue
             except KafkaError as error:
-                log.warning("replies cannot be read", error=repr(error))
+                self._silence.goes_on(self._where.topic, repr(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
+            self._listen(heard=bool(batches))
             for record in batches.get(self._where, ()):
                 self._take(record.key or b"", record.value or b"")
             await asyncio.sleep(0)
+
+    def _listen(self, *, heard: bool) -> None:
+        """Whether a broker answered: a poll that gives nothing looks the same when none does."""
+        polled = self._consumer.last_poll_timestamp(self._where)
+        if heard or polled != self._polled:
+            self._silence.broken(self._where.topic)
+        else:
+            self._silence.goes_on(self._where.topic, "no broker answers for it")
+        self._polled = polled
 
     async def close(self) -> None:
         """Close the consumer."""

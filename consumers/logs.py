@@ -15,6 +15,9 @@ from consumers.settings import MASK
 TELLING: Final = ("password", "secret", "token", "api_key", "authorization")
 _CLIENT_LOGGERS: Final = ("aiokafka", "kafka")
 _WIRE_LOGGER: Final = "aiokafka.conn"  # at debug it writes out each request, that with the password included
+CLIENT_LINE_S: Final = 10.0
+CLIENT_LINE_CHARS: Final = 40  # by which lines are alike: what follows is often an address or an error
+CLIENT_LINES_KEPT: Final = 200
 _HTTP_LOGGER: Final = "aiohttp.server"
 
 
@@ -24,6 +27,30 @@ def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
         if any(telling in key.lower() for telling in TELLING):
             event[key] = MASK
     return event
+
+
+class Seldom(logging.Filter):
+    """Of a client's lines that are alike, one in CLIENT_LINE_S: it reports hundreds a second while a broker is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}  # when a line was let through, and how many not since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is let through; it then tells how many were not."""
+        if not record.name.startswith(_CLIENT_LOGGERS) or record.levelno < logging.WARNING:
+            return True
+        alike = record.name, str(record.msg)[:CLIENT_LINE_CHARS]
+        at, held_back = self._last.get(alike, (-CLIENT_LINE_S, 0))
+        if record.created - at < CLIENT_LINE_S:
+            self._last[alike] = at, held_back + 1
+            return False
+        if len(self._last) >= CLIENT_LINES_KEPT:
+            self._last.clear()
+        self._last[alike] = record.created, 0
+        if held_back:
+            record.msg = f"{record.msg} (and {held_back} more like it since)"
+        return True
 
 
 def is_an_error_of_ours(record: logging.LogRecord) -> bool:
@@ -53,6 +80,7 @@ def configure_logging(*, log_format: str, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

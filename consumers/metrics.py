@@ -10,10 +10,20 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from schemas.codes import Nbr
+
 STALL_PROBE_S: Final = 0.01
 _BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 _COMMIT_BUCKETS_MS: Final = (1, 2, 3, 5, 8, 13, 20, 35, 60, 100, 200, 500, 1_000)
 _DECIDE_BUCKETS_US: Final = (20, 50, 100, 200, 350, 500, 750, 1_000, 2_000, 5_000, 20_000, 100_000)
+RESTORE_CAUSES: Final = (
+    "fenced",
+    "DoubtfulError",
+    "TransactionError",
+    "ShardFailedError",
+    "TooLargeError",
+    "LookupError",
+)
 
 
 class Metrics:
@@ -41,6 +51,10 @@ class Metrics:
         self.restores = Counter(
             "adjudge_restores", "shards restored from their journal", ["cause"], registry=self.registry
         )
+        # Alerts go by increases, and a series that begins above 0 has had none.
+        for cause in RESTORE_CAUSES:
+            self.restores.labels(cause)
+        self.counts.labels(f"nbr_{Nbr.INTERNAL_ERROR.label}")
         self.ready = Gauge("adjudge_ready", "1 while /readyz answers 200", registry=self.registry)
         self.shards = Gauge(
             "adjudge_shards", "partitions of requests, decided here or elsewhere", registry=self.registry

@@ -26,6 +26,7 @@ CHUNK_RECORDS = 500
 CHUNK_S = 0.05
 LINGER_MS = 5
 Check = Callable[[Item], Checked]
+RATE_MAX = 1_000_000
 
 
 @click.command(
@@ -40,7 +41,7 @@ Examples:
 @click.argument("topic", type=click.Choice(list(TOPICS)))
 @click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), help="Records a second; as fast as possible if absent."
+    "--rate", type=click.FloatRange(0, RATE_MAX, min_open=True), help="Records a second; as fast as possible if absent."
 )
 @click.option(
     "--remove", is_flag=True, help="Remove the file's entities or controls: kind and id (or name) are enough."

@@ -4,7 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 import uvloop
@@ -21,6 +21,8 @@ from scripts.gateway_calls import UNANSWERED, Calls
 from scripts.kafka_access import admin_client
 from scripts.sample_traffic import endless, every_while, load_sample, send
 from scripts.stop_signals import stop_on_signals
+
+PROPER: Final = ("200", "204", "400", "409", "413")  # of a gateway, to a sample whose requests are not all good
 
 
 @click.command(
@@ -99,7 +101,11 @@ async def _call(shown: Console, gateway: str, sample: Iterator[Sent], rate: int)
         return True
 
     good = await _until(stop_on_signals(), paced())
-    return {"ok": good and not calls.answers[UNANSWERED], "answers": dict(sorted(calls.answers.items()))}
+    wrong = {status: count for status, count in calls.answers.items() if status not in PROPER}
+    for status, count in sorted(wrong.items()):
+        fix = "does a gateway listen there?" if status == UNANSWERED else f"only {', '.join(PROPER)} are a gateway's"
+        shown.print(f"[yellow]{count:,} calls got {status}: {fix}[/yellow]")
+    return {"ok": good and not wrong, "answers": dict(sorted(calls.answers.items()))}
 
 
 async def _until(stop: asyncio.Event, sending: Coroutine[Any, Any, bool]) -> bool:

@@ -1,6 +1,7 @@
 """``adjudge up``: a whole system on this machine, on fixed ports, for as long as wanted."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
 from typing import Any, Final
@@ -21,6 +22,7 @@ from scripts.demo_feed import Feed, open_feed
 from scripts.demo_results import Results
 from scripts.demo_setup import make_topics
 from scripts.local_kafka import LocalKafka
+from scripts.local_kafka_error import LocalKafkaError
 from scripts.sample_traffic import endless, load_sample, send
 from scripts.shard_count import SHARDS_DEFAULT
 from scripts.stop_signals import stop_on_signals
@@ -31,6 +33,7 @@ KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
 GATEWAY_PORT: Final = 8_180
 READY_POLL_S: Final = 0.1
+KAFKA_POLL_S: Final = 0.5
 
 
 async def run(
@@ -82,10 +85,22 @@ async def run(
                     )
                 )
                 working = tasks.create_task(_work(shown, settings, feed, started, shown_page, seed=seed, rate=rate))
-                await stop.wait()
+                await _until_the_end(kafka, stop)
+                ended = not kafka.running
+                stop.set()
                 working.cancel()
                 await engine
+            if ended:
+                raise LocalKafkaError(f"Kafka has ended by itself: {kafka.log_path} says why")
             return feed.results
+
+
+async def _until_the_end(kafka: LocalKafka, stop: asyncio.Event) -> None:
+    """Wait until told to stop, or until Kafka is gone."""
+    while not stop.is_set() and kafka.running:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KAFKA_POLL_S):
+                await stop.wait()
 
 
 async def _until_asked_to_stop(shown: Console, **options: Any) -> Results:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from consumers.connection import close_in_time
 from engine.partitioning import partition_of
 from schemas.topics import topic_name
 from scripts.demo_results import Results
@@ -83,6 +84,7 @@ class Feed:
                     self._acknowledged if sent.counted else _ignored
                 )
                 counted += sent.counted
+                self._sent[partition_of(sent.key, len(self._sent))] += sent.counted
             await self._answered(counted)
             reading.cancel()
 
@@ -177,7 +179,7 @@ async def open_feed(arguments: Mapping[str, Any], prefix: str, *, partitions: in
     )
     async with contextlib.AsyncExitStack() as closing:
         for client in (producer, consumer):
-            closing.push_async_callback(client.stop)
+            closing.push_async_callback(close_in_time, client)
         for client in (producer, consumer):
             await client.start()
         consumer.assign(places)

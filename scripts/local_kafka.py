@@ -8,6 +8,7 @@
 import asyncio
 import base64
 import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
@@ -19,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import IO, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -30,6 +31,7 @@ from scripts.kafka_start_cache import recording, start_caches, using
 from scripts.local_kafka_error import LocalKafkaError
 
 HOST = "127.0.0.1"
+LOCK_FILE = "adjudge.lock"
 HEAP_MIB_DEFAULT = 512
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 10.0  # for a data folder that is kept; a temporary one needs no orderly end
@@ -108,6 +110,7 @@ class LocalKafka:
         self._supervisor: subprocess.Popen[str] | None = None
         self._temporary: pathlib.Path | None = None
         self._log_from = 0
+        self._locked: IO[str] | None = None  # the folder's lock, which ends with this process
         self.port = port or 0
         self.log_path = pathlib.Path()
         self.java_pid = 0
@@ -141,6 +144,23 @@ class LocalKafka:
                 break
         return self
 
+    def _lock(self, folder: pathlib.Path) -> None:
+        """Nobody else writes into the folder while we run: a second broker's settings would be the end of the first."""
+        if self._locked is None:
+            self._locked = (folder / LOCK_FILE).open("w")
+            try:
+                fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._unlock()
+                raise LocalKafkaError(
+                    f"{folder} is in use by another process: end that one, or choose another folder"
+                ) from None
+
+    def _unlock(self) -> None:
+        if self._locked is not None:
+            self._locked.close()
+            self._locked = None
+
     def _lost_a_free_port(self, problem: str) -> bool:
         """Whether another took a port that we had chosen: worth another try, unlike one that was told."""
         told = [str(port) for port in (self._told_port, self._told_controller_port) if port]
@@ -151,12 +171,14 @@ class LocalKafka:
         """End the broker; what it kept in a temporary folder is gone."""
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is None:
+            self._unlock()
             return
         if supervisor.stdin:
             supervisor.stdin.close()
         supervisor.wait()
         if supervisor.stdout:
             supervisor.stdout.close()
+        self._unlock()
         if self._temporary:  # the supervisor removed it, unless it was killed
             shutil.rmtree(self._temporary, ignore_errors=True)
 
@@ -194,6 +216,7 @@ class LocalKafka:
         """Write the broker's settings and, on first use of the folder, format it."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock(folder)
             self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
             self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         except OSError as error:

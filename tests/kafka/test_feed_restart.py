@@ -55,6 +55,9 @@ async def test_a_feed_and_a_gateway_outlive_a_restart_of_the_broker(tmp_path: pa
             await until(lambda: not feed.problem and not served.unready())
             assert (await feed.decide(ad_request("r5"), timeout=20)).filled
             assert await _status(http, "r6", tmax=3_000) == 200
+            await asyncio.to_thread(kafka.stop)  # while nobody asks anything; and then all of them end
+            await until(lambda: "no broker answers" in "".join(served.unready()), 20)
+        await asyncio.to_thread(kafka.start)
         async with Cluster(bootstrap=kafka.bootstrap, prefix="restart.", folder=tmp_path) as cluster:
             written = [orjson.loads(value)["id"] for value in await cluster.values("requests")]
         # What had to be given up is not written when the broker is back, to be decided and charged for nobody.

@@ -90,6 +90,9 @@ async def test_data_that_is_kept_is_there_after_a_restart(tmp_path: pathlib.Path
     broker = LocalKafka(data=tmp_path / "kafka")
     async with broker:
         await echo(broker.bootstrap, "kept", b"still here")
+        with pytest.raises(LocalKafkaError, match="in use by another process"):
+            LocalKafka(data=tmp_path / "kafka").start()
+        await echo(broker.bootstrap, "later", b"unharmed")
     assert not broker.running
     async with broker:
         assert await first_value(broker.bootstrap, "kept") == b"still here"

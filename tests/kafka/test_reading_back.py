@@ -63,6 +63,8 @@ async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> 
     assert why.state.verdict.startswith("can serve with 1 of 1 ads")
     assert why.outcomes["ad1"]["won"] >= 10
     assert why.served == {"ad1": 10}
+    last = await find_out(cluster.settings(), "l1", 1, SILENT)
+    assert (last.requests, last.served) == (1, {"ad1": 1})
     paused = {"kind": "ad", "id": "ad1", "version": 2, "line_item_id": "l1", "creative_id": "cr1", "status": "paused"}
     await cluster.write("campaign-updates", [(b"ad/ad1", orjson.dumps(paused))])
     why = await find_out(cluster.settings(), "l1", 100, SILENT)

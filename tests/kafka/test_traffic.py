@@ -6,8 +6,12 @@ import signal
 import sys
 
 import pytest
+from aiohttp import web
+from rich.console import Console
 
-from scripts import cli
+from consumers.probes import serve_http
+from scripts import cli, command_traffic
+from scripts.feed_simulation import traffic as sample_traffic
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.feeding import engine_settings
 from tests.kafka.gateways import gateway
@@ -52,6 +56,12 @@ def test_a_gateway_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str])
     assert cli.run(["traffic", *options]) == 1
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told == {"ok": False, "answers": {"none": 3}}
+
+
+async def test_what_no_gateway_answers_is_no_success() -> None:
+    async with serve_http(web.Application(), "127.0.0.1:0") as address:
+        told = await command_traffic._call(Console(quiet=True), f"http://{address}", sample_traffic(1, 3), 100)
+    assert told == {"ok": False, "answers": {"404": sum(told["answers"].values())}}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8180", "ftp://x", "http://a/openrtb2/auction", ""])

@@ -21,7 +21,7 @@ from tests.oracle import auction as oracle
 from tests.oracle.decision_checks import find_refusal, shown_format, slots_open
 from tests.oracle.decision_deals import way_in
 from tests.oracle.decision_dsa import said_dsa
-from tests.oracle.decision_held import Held, Joined, condition_holds, join, labels_of
+from tests.oracle.decision_held import Held, Joined, condition_holds, join_all, labels_of
 from tests.oracle.decision_reading import Asked, Slot, attributes_of, page_of, paths_of, personal
 from tests.oracle.decision_values import Models, Worth, bound, user_value_bound, worth
 
@@ -190,7 +190,7 @@ def rate_of(policy: Json, currency: str) -> int | None:
 def contest_of(held: Held, asked: Asked) -> Contest:
     """The ads that nothing refuses, as the auction's offers."""
     models = Models(held)
-    joined = {ad["id"]: join(held, ad) for ad in held.entities_of("ad")}
+    joined = join_all(held)
     values = {ad: worth(one, asked, models, rate_of) for ad, one in joined.items()}
     offers = tuple(
         offer(one, values[ad], asked, held)

@@ -38,6 +38,14 @@ class Held:
     def entities_of(self, kind: str) -> list[Json]:
         return [one for key, one in self._entities.items() if key.startswith(f"{kind}/") and one is not INVALID]
 
+    def invalid_of(self, kind: str) -> list[str]:
+        """Ids of those whose last update was not valid."""
+        return [
+            key.partition("/")[2]
+            for key, one in self._entities.items()
+            if key.startswith(f"{kind}/") and one is INVALID
+        ]
+
     def controls_of(self, kind: str) -> list[Json]:
         return [one for one in self._controls.values() if one["kind"] == kind]
 
@@ -150,6 +158,15 @@ def join(held: Held, ad: Json) -> Joined:
         references=references,
         broken=any(one is INVALID for one in met),
     )
+
+
+def join_all(held: Held) -> dict[str, Joined]:
+    """Every ad by its id; one whose last update was not valid names no parents."""
+    joined = {ad["id"]: join(held, ad) for ad in held.entities_of("ad")}
+    for identity in held.invalid_of("ad"):
+        nameless = {"id": identity, "line_item_id": None, "creative_id": None, "status": "active"}
+        joined[identity] = dataclasses.replace(join(held, nameless), broken=True)
+    return joined
 
 
 def labels_of(one: Joined) -> set[str]:

@@ -1,10 +1,11 @@
 """Files of certificates and keys that cannot be used are named; made with openssl, for nothing but this test."""
 
+import asyncio
 import pathlib
 
 import pytest
 
-from consumers.connection import client_arguments
+from consumers.connection import client_arguments, close_in_time
 from consumers.settings import Settings, SettingsError, load_settings
 
 CERTIFICATE = """\
@@ -103,3 +104,23 @@ def test_the_file_that_cannot_be_used_is_named(tmp_path: pathlib.Path, told: dic
     with pytest.raises(SettingsError) as raised:
         client_arguments(settings(tmp_path, **told))
     assert str(raised.value) == said.replace("FOLDER", str(tmp_path))
+
+
+class Stopping:
+    """A client whose brokers are away: it awaits a task that it has cancelled."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def stop(self) -> None:
+        await asyncio.sleep(self._seconds)
+        raise asyncio.CancelledError
+
+
+async def test_a_client_that_cancels_itself_cancels_nobody_else() -> None:
+    await close_in_time(Stopping(0))
+    closing = asyncio.create_task(close_in_time(Stopping(60)))
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing

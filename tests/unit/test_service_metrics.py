@@ -20,4 +20,6 @@ async def test_updates_whose_version_does_not_grow_are_counted_where_operators_l
             written = Written(offset=offset, key=b"advertiser/a1", value=orjson.dumps(advertiser(version=version)))
             await service.broadcast._apply(CAMPAIGN_UPDATES, [written])
         service.refresh_gauges()
+        for first in ('restores_total{cause="DoubtfulError"}', 'outcomes_total{what="nbr_internal_error"}'):
+            assert f"\nadjudge_{first} 0.0\n".encode() in service.metrics.exposition(), "alerts go by increases"
         assert b"\nadjudge_stale_versions 2.0\n" in service.metrics.exposition()

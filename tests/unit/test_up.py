@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import pathlib
 import signal
 from collections.abc import AsyncIterator
 from typing import Any, Self
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from scripts import command_up
 from scripts.demo_results import Results
+from scripts.local_kafka_error import LocalKafkaError
 from scripts.stop_signals import stop_on_signals
 from scripts.topic_ends import TopicEnds
 
@@ -21,9 +23,11 @@ class Rehearsal:
     """Every step of ``adjudge up`` in words alone; ``stop`` is set during one of them."""
 
     bootstrap = "127.0.0.1:1"
+    log_path = pathlib.Path("kafka.log")
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, stopped_at: str) -> None:
         self.stop = asyncio.Event()
+        self.running = True
         self.steps: list[str] = []
         self.results = Results()
         self._stopped_at = stopped_at
@@ -73,6 +77,17 @@ async def test_whoever_asks_to_stop_gets_no_further_step(stopped_at: str, monkey
         kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
     )  # fmt: skip
     assert rehearsal.steps == [*STEPS[: STEPS.index(stopped_at) + 1], "kafka ended"]
+
+
+async def test_it_ends_when_its_kafka_does_and_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = Rehearsal(monkeypatch, "never")
+    rehearsal.running = False
+    with pytest.raises(LocalKafkaError, match=r"kafka\.log says why"):
+        await command_up.run(
+            Console(quiet=True), rehearsal.stop,
+            kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
+        )  # fmt: skip
+    assert rehearsal.steps == [*STEPS, "kafka ended"]
 
 
 async def test_a_first_signal_asks_to_stop_and_a_second_is_not_waited_for() -> None:
