@@ -1,6 +1,7 @@
 """/livez, /readyz and /metrics: plain HTTP for probes and Prometheus; nothing can be changed through it."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
@@ -50,7 +51,11 @@ async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, int(port))
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+            raise OSError(error.errno, f"cannot listen at {address}: {why.lower()}; choose another address") from error
         bound_host, bound_port = runner.addresses[0][:2]
         yield f"{bound_host}:{bound_port}"
     finally:

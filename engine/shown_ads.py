@@ -17,6 +17,7 @@ from schemas.events import FormatType, Tier
 from schemas.openrtb_response import Mtype
 from schemas.shapes import PricingEvent
 
+ALPHA_2: Final = 2  # letters of a language by ISO 639-1
 MTYPES: Final = {"banner": 1, "video": 2, "native": 4}  # OpenRTB 2.6, List: Creative Markup Types
 
 
@@ -53,6 +54,7 @@ class BidFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cattax: int | None
     attr: tuple[int, ...]
     language: str | None
+    langb: str | None
     w: int | None
     h: int | None
     dur: int | None
@@ -120,6 +122,8 @@ def _bid_facts(
 ) -> BidFacts:
     video = prepared.video
     sized = form if isinstance(form, BannerFormat) else video and video.sized
+    tag = creative.language
+    alone = tag is not None and len(tag) == ALPHA_2
     return BidFacts(
         adid=prepared.ad.id,
         crid=creative.id,
@@ -129,7 +133,8 @@ def _bid_facts(
         cat=creative.cat or advertiser.cat,
         cattax=advertiser.cattax,
         attr=_attributes(creative, video),
-        language=creative.language,
+        language=tag.lower() if tag and alone else None,
+        langb=None if alone else tag,
         w=sized.w if sized else None,
         h=sized.h if sized else None,
         dur=video.form.duration_s if video else None,

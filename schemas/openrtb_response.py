@@ -59,7 +59,7 @@ class BidExt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """4.2.3: all that a feed needs to render. ``mtype``: 1 banner, 2 video, 3 audio, 4 native.
 
-    Of a video: ``dur`` in seconds, ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
+    ``language`` by ISO 639-1, or ``langb``, a tag of BCP 47 that says more; never both. Of a video: ``dur`` in seconds, ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     cattax: int | None = None
     attr: tuple[int, ...] = ()
     language: str | None = None
+    langb: str | None = None
     w: int | None = None
     h: int | None = None
     dur: int | None = None

@@ -70,13 +70,14 @@ def _roles(text: str) -> tuple[str, ...]:
 
 
 def _check_ports(settings: Settings, processes: int) -> None:
-    first = int(settings.http.rpartition(":")[2])
-    if first and first + processes - 1 > PORT_MAX:
-        raise click.BadParameter(
-            f"they listen on consecutive ports from {first} (http, from {settings.source('http')}) on, of which"
-            f" {PORT_MAX} is the last; with port 0 each takes a free one",
-            param_hint="--processes",
-        )
+    for name, address in (("http", settings.http), ("gateway_http", settings.gateway_http)):
+        first = int(address.rpartition(":")[2])
+        if first and first + processes - 1 > PORT_MAX:
+            raise click.BadParameter(
+                f"they listen on consecutive ports from {first} ({name}, from {settings.source(name)}) on, of which"
+                f" {PORT_MAX} is the last; with port 0 each takes a free one",
+                param_hint="--processes",
+            )
 
 
 async def _serve(settings: Settings, roles: tuple[str, ...], processes: int, *, with_parent: bool) -> int:

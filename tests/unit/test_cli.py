@@ -233,6 +233,8 @@ def test_a_role_that_is_not_there_is_refused(role: str, said: str, capsys: pytes
 def test_processes_whose_ports_would_go_beyond_the_last_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "3"]) == 2
     assert "consecutive ports from 65534" in capsys.readouterr().err
+    assert cli.run(["serve", "--gateway-http", "127.0.0.1:65535", "--processes", "2"]) == 2
+    assert "consecutive ports from 65535 (gateway_http" in " ".join(capsys.readouterr().err.split())
     assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "2", "--kafka", "127.0.0.1:1"]) == 1
     capsys.readouterr()
 

@@ -433,3 +433,14 @@ def test_native_ads_answer_with_the_assets_asked_for() -> None:
     assert seat.bid[0].mtype == 4
     assert '"id":7' in seat.bid[0].adm
     assert "Roses" in seat.bid[0].adm
+
+
+@pytest.mark.parametrize(
+    ("tag", "language", "langb"),
+    [(None, None, None), ("en", "en", None), ("EN", "en", None), ("en-GB", None, "en-GB"), ("deu", None, "deu")],
+)
+def test_a_bid_tells_its_language_by_iso_639_or_else_by_its_tag(
+    tag: str | None, language: str | None, langb: str | None
+) -> None:
+    (seat,) = decided(Stage(*one_ad(), creative(language=tag))).result.seatbid
+    assert (seat.bid[0].language, seat.bid[0].langb) == (language, langb)

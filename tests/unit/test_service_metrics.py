@@ -4,7 +4,10 @@ import asyncio
 import pathlib
 
 import orjson
+import pytest
+from aiohttp import web
 
+from consumers.probes import serve_http
 from consumers.service import Service
 from consumers.settings import load_settings
 from engine.effects import CAMPAIGN_UPDATES
@@ -23,3 +26,10 @@ async def test_updates_whose_version_does_not_grow_are_counted_where_operators_l
         for first in ('restores_total{cause="DoubtfulError"}', 'outcomes_total{what="nbr_internal_error"}'):
             assert f"\nadjudge_{first} 0.0\n".encode() in service.metrics.exposition(), "alerts go by increases"
         assert b"\nadjudge_stale_versions 2.0\n" in service.metrics.exposition()
+
+
+async def test_an_address_that_cannot_be_taken_is_named() -> None:
+    async with serve_http(web.Application(), "127.0.0.1:0") as taken:
+        with pytest.raises(OSError, match=f"cannot listen at {taken}: address already in use; choose another"):
+            async with serve_http(web.Application(), taken):
+                pass
