@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import msgspec
+import orjson
 
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
@@ -16,6 +17,7 @@ from engine.effects import COSTS, IMPRESSIONS, REPLIES, RESULTS, Headers, Input,
 from engine.limits import PROBLEM_CHARS_MAX
 from engine.outcome import refuse
 from engine.partitioning import partition_of
+from engine.reading import integer
 from engine.replies import reply_address
 from engine.window import Window, id_hash
 from engine.world import World
@@ -23,6 +25,7 @@ from schemas.codes import Nbr
 from schemas.dead_letters import Reason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
+from schemas.nesting import too_deep
 from schemas.openrtb import read_request
 from schemas.request_id import readable_id
 from schemas.wire import encode, schema_header
@@ -230,9 +233,21 @@ def _refused(
     if request_id is None:
         return Answer(records=letters, outcome=packed((nbr,)), counts={**counted, "unanswered": 1}, nbr=nbr)
     reason, place = (problem or nbr.label)[:PROBLEM_CHARS_MAX], field[:PROBLEM_CHARS_MAX]
-    decision = refuse(request_id, nbr, asked.world, asked.place, reason, field=place)
+    test = _is_test(asked.given.value or b"")
+    decision = refuse(request_id, nbr, asked.world, asked.place, reason, field=place, test=test)
     answered = _answered(asked.given, decision, counts=counted)
     return msgspec.structs.replace(answered, records=answered.records + letters)
+
+
+def _is_test(value: bytes) -> bool:
+    """Whether a request that is refused says ``test`` 1, where it is JSON of a size that is read."""
+    if len(value) > REQUEST_BYTES_MAX or too_deep(value):
+        return False
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(fields, dict) and integer(fields.get("test")) == 1
 
 
 def _defect(asked: Asked, error: Exception | None) -> Answer:

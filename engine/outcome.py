@@ -86,10 +86,12 @@ def unfilled(
     return Decision(key=_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
 
 
-def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *, field: str = "") -> Decision:
+def refuse(
+    request_id: str, nbr: int, world: World, place: Place, reason: str, *, field: str = "", test: bool = False
+) -> Decision:
     """A result without bids for a request that is not decided: unreadable, refused or failed.
 
-    ``reason``: for people; ``field``: the path of what is wrong, empty for the whole request.
+    ``reason``: for people; ``field``: the path of what is wrong, empty for the whole request. ``test``: as the request says.
     """
     facts = ResultAdjudge(
         decision_id=_decision_id(place),
@@ -101,6 +103,7 @@ def refuse(request_id: str, nbr: int, world: World, place: Place, reason: str, *
         catalog_offset=world.catalog.offset,
         controls_offset=world.controls.offset,
         privacy_basis="unknown",
+        test=test,
         problem=Problem(field=field, problem=reason),
     )
     response = BidResponse(id=request_id, bidid=facts.decision_id, nbr=nbr, ext=ResultExt(adjudge=facts))

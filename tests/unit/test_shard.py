@@ -164,6 +164,18 @@ class TestFaults:
         assert shard.position == 1
 
     @pytest.mark.parametrize(
+        ("said", "test"), [(1, True), ("1", True), (0, False), (2, False), (None, False), ([], False)]
+    )
+    def test_a_refused_request_that_is_a_test_is_marked(self, shard: Shard, said: object, *, test: bool) -> None:
+        refused = request("r", test=said, imp=[{"id": "1", "qty": {"multiplier": 3}}])
+        cut = refused[:-1]
+        results = results_of(shard.handle([asks(0, value=refused), asks(1, value=cut)], world()))
+        assert [(result.nbr, result.ext.adjudge.test) for result in results] == [
+            (Nbr.UNREADABLE if said == [] else Nbr.UNSUPPORTED_FIELD, test),
+            (Nbr.UNREADABLE, False),
+        ]
+
+    @pytest.mark.parametrize(
         ("fields", "found"),
         [
             (b'"id":"a","id":"b"', "b"),
