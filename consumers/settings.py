@@ -109,10 +109,12 @@ class Settings:
     kafka: str = _setting("127.0.0.1:9092", _SERVERS, "Kafka's bootstrap servers")
     topic_prefix: str = _setting(
         "ads.",
-        _text(r"[A-Za-z0-9._-]{0,100}", "at most 100 letters, digits, dots, dashes"),
+        _text(r"[A-Za-z0-9._-]{0,100}", "at most 100 letters, digits, dots, dashes and underscores"),
         "stands before every topic's name",
     )
-    group: str = _setting("adjudge", _NAME, "consumer group that spreads the shards over processes")
+    group: str = _setting(
+        "adjudge", _NAME, "consumer group that spreads the shards over processes; one of its own for each topic_prefix"
+    )
     instance: str = _setting(
         lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100],
         _NAME,

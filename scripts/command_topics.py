@@ -51,7 +51,7 @@ def create_command(*, settings: Settings, partitions: int | None, replay_days: i
     """Create the topics that are missing; those that exist stay as they are, and are checked.
 
     The number of partitions is fixed for the life of the log: it is the number of shards. Asking for another one than
-    the topics have is an error.
+    the topics have is an error, and so is asking for a longer replay than they keep.
     """
     created, findings = uvloop.run(_create(settings, partitions, replay_days * DAY_MS))
     _report(findings, created=created, settings=settings, as_json=as_json)
@@ -65,14 +65,16 @@ async def _check(settings: Settings) -> list[Finding]:
 async def _create(settings: Settings, partitions: int | None, replay_window_ms: int) -> tuple[list[str], list[Finding]]:
     async with admin_client(settings) as admin:
         created, _ = await create_shards(admin, settings.topic_prefix, partitions, replay_window_ms=replay_window_ms)
-        return created, await _check_when_seen(admin, settings.topic_prefix, created)
+        return created, await _check_when_seen(admin, settings.topic_prefix, created, replay_window_ms)
 
 
-async def _check_when_seen(admin: AIOKafkaAdminClient, prefix: str, created: Sequence[str]) -> list[Finding]:
+async def _check_when_seen(
+    admin: AIOKafkaAdminClient, prefix: str, created: Sequence[str], replay_window_ms: int
+) -> list[Finding]:
     """Check once the created topics are in the metadata, which takes the brokers a moment."""
     async with asyncio.timeout(SEEN_S_MAX):
         while True:
-            findings = await check_topics(admin, prefix)
+            findings = await check_topics(admin, prefix, replay_window_ms=replay_window_ms)
             if not any(finding.setting == "exists" and finding.topic in created for finding in findings):
                 return findings
             await asyncio.sleep(SEEN_POLL_S)

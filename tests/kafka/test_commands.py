@@ -59,6 +59,9 @@ async def test_topics_are_created_once_and_then_as_the_engine_needs_them(cluster
         again = await adjudge(cluster, "topics", "create", *same)
         assert (again.status, again.json["created"]) == (0, [])
     assert (await adjudge(cluster, "topics", "check")).json == {"ok": True, "findings": []}
+    longer = await adjudge(cluster, "topics", "create", "--replay-days", "30")
+    assert longer.status == 1, "they keep 7 days"
+    assert {"retention.ms"} <= {finding["setting"] for finding in longer.json["findings"]}
 
 
 async def test_asking_for_another_number_of_shards_than_the_log_has_is_an_error(cluster: Cluster) -> None:
