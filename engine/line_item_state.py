@@ -45,7 +45,7 @@ class LineItemState:
     def verdict(self) -> str:
         """One sentence."""
         if not self.ads:
-            return "cannot serve: it has no ad"
+            return "cannot serve: it has no ad whose last update was valid"
         able = sum(ad.state == CAN_SERVE for ad in self.ads)
         if able:
             return f"can serve with {able} of {len(self.ads)} ads, where requests, policies and competition allow"

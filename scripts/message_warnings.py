@@ -1,6 +1,7 @@
 """What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from engine.controls import compile_policy
 from engine.targeting.condition import Condition, parse_condition
@@ -10,6 +11,8 @@ from schemas.controls import Control, Policy
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
 from schemas.openrtb import Imp
+
+VAST: Final = "<VAST"
 
 
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
@@ -60,6 +63,10 @@ def _videos(message: Entity | Control) -> Iterator[SchemaError]:
     for number, form in enumerate(message.formats if isinstance(message, Creative) else ()):
         for field, video in _videos_of(form, f"formats[{number}]"):
             clip = clip_of_format(video) if video else None
+            if video and video.markup is not None and VAST not in video.markup:
+                yield SchemaError(
+                    f"{field}.markup", "is no VAST document: no player shows it", f"begin with {VAST} version=...>"
+                )
             if clip is None or not clip.files:
                 fix = "give mime, w and h beside url" if clip else "give duration_s, and mime, w and h beside url"
                 yield SchemaError(field, "does not tell what VAST must say of a video: it is never shown", fix)

@@ -70,4 +70,8 @@ def test_that_deals_are_the_only_way_in_is_said(catalog: Catalog) -> None:
 
 def test_a_line_item_that_nobody_wrote_is_not_known(catalog: Catalog) -> None:
     state = line_item_state(catalog, "nothing", now_ms=NOON_MS)
-    assert (state.known, state.ads, state.verdict) == (False, (), "cannot serve: it has no ad")
+    assert (state.known, state.ads, state.verdict) == (
+        False,
+        (),
+        "cannot serve: it has no ad whose last update was valid",
+    )

@@ -207,6 +207,13 @@ def test_a_video_that_no_player_can_be_given_is_a_warning(form: dict[str, Any], 
     assert (warning.field, "never shown" in warning.problem) == (field, True)
 
 
+def test_a_markup_that_is_no_vast_is_a_warning() -> None:
+    video = {"type": "video", "duration_s": 5, "mime": "video/mp4", "w": 1, "h": 1}
+    (warning,) = report_on(CREATIVE | {"formats": [{**video, "markup": "hello, not xml"}]}).warnings
+    assert (warning.field, warning.problem) == ("formats[0].markup", "is no VAST document: no player shows it")
+    assert not report_on(CREATIVE | {"formats": [{**video, "markup": '<VAST version="4.2"></VAST>'}]}).warnings
+
+
 def test_a_video_that_can_be_shown_is_none() -> None:
     forms = [
         {"type": "video", "duration_s": 5, "files": [FILE]},
