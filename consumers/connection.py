@@ -44,6 +44,11 @@ async def close_in_time(client: Any) -> None:
     except asyncio.CancelledError:
         if task is None or task.cancelling() > cancelled:
             raise
+        inner = getattr(client, "_client", None)  # the connections, which it did not come to
+        if inner is not None:
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await inner.close()
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:

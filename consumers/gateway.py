@@ -17,6 +17,7 @@ from consumers.gateway_body import RefusedError, read_body
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
+from engine.attributes import check_lists
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.openrtb import read_request
@@ -113,7 +114,9 @@ class Gateway:
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
-        tmax = read_request(body).typed.tmax
+        request = read_request(body)
+        check_lists(request.fields, body)
+        tmax = request.typed.tmax
     except UnsupportedError:
         tmax = None  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:

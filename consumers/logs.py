@@ -5,6 +5,7 @@ Secrets never reach a line: a value under a telling name is masked, and settings
 
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
@@ -40,14 +41,14 @@ class Seldom(logging.Filter):
         """Whether the line is let through; it then tells how many were not."""
         if not record.name.startswith(_CLIENT_LOGGERS) or record.levelno < logging.WARNING:
             return True
-        alike = record.name, str(record.msg)[:CLIENT_LINE_CHARS]
-        at, held_back = self._last.get(alike, (-CLIENT_LINE_S, 0))
-        if record.created - at < CLIENT_LINE_S:
+        alike, now = (record.name, record.getMessage()[:CLIENT_LINE_CHARS]), time.monotonic()
+        at, held_back = self._last.get(alike, (now - CLIENT_LINE_S, 0))
+        if now - at < CLIENT_LINE_S:
             self._last[alike] = at, held_back + 1
             return False
         if len(self._last) >= CLIENT_LINES_KEPT:
             self._last.clear()
-        self._last[alike] = record.created, 0
+        self._last[alike] = now, 0
         if held_back:
             record.msg = f"{record.msg} (and {held_back} more like it since)"
         return True

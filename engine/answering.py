@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 import orjson
 
+from engine.attributes import check_lists
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
@@ -132,7 +133,9 @@ class Answering:
             self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
             return
         try:
-            request = read_request(_value(given))
+            value = _value(given)
+            request = read_request(value)
+            check_lists(request.fields, value)
         except SchemaError as error:
             self._early = _unread(asked, error, self._counts)
             return

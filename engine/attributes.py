@@ -7,13 +7,21 @@ Derived names stand under ``adjudge`` (data-model.md, Derived attributes); each 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
 from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
+from schemas.errors import SchemaError
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
 _OFFSET_MINUTES_MIN: Final = -12 * 60
 _OFFSET_MINUTES_MAX: Final = 14 * 60
+ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
+_LISTS_MAX: Final[Mapping[str, int]] = {
+    "segments": SEGMENTS_MAX,
+    "interests": SEGMENTS_MAX,
+    "keywords": KEYWORDS_MAX,
+}
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
@@ -23,6 +31,17 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
     """The attributes of one request; without anything personal unless ``personalised``. ``fields`` is not changed."""
     seen = fields if personalised else strip(fields)
     return {**seen, "adjudge": _derived(seen, event_time_ms)}
+
+
+def check_lists(fields: Mapping[str, object], value: bytes) -> None:
+    """Raise SchemaError for more segments, interests or keywords than conditions are asked about. ``value``: the request's bytes."""
+    if value.count(b",") < KEYWORDS_MAX and ESCAPED not in value:  # then there cannot be as many
+        return
+    derived = _derived(fields, 0)
+    for name, most in _LISTS_MAX.items():
+        count = len(items(derived.get(name)))
+        if count > most:
+            raise SchemaError(f"adjudge.{name}", f"there are {count} different ones", f"at most {most} are read")
 
 
 def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
@@ -90,8 +109,5 @@ def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, 
 
 
 def _distinct(words: Sequence[str]) -> list[str]:
-    """In order of first appearance, without repetition. All of them: a condition that shuns the last one must see it.
-
-    REQUEST_BYTES_MAX bounds how many they are.
-    """
+    """In order of first appearance, without repetition. All of them: a condition that shuns the last one must see it."""
     return list(dict.fromkeys(words)) if words else []

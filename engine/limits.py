@@ -18,6 +18,8 @@ USER_VALUE_PPM_MIN = -PPM
 
 # Requests.
 SLOTS_MAX = 8  # imps that take part in an auction
+SEGMENTS_MAX = 5_000  # segment ids, and interests, of a request: some conditions look at each of them
+KEYWORDS_MAX = 1_000
 PRIVACY_STRING_CHARS_MAX = 16_384  # of a consent or GPP string; a longer one is unreadable
 PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the same with every page
 DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long

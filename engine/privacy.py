@@ -119,7 +119,8 @@ def _consented(user: object, regs: object, tcf_vendor_id: int) -> bool:
     """Every consent string given must allow all purposes needed; none given is no consent, nor one out of sight."""
     if _hides(user):
         return False
-    applying = _sections_listed(regs) or ()
+    listed = _sections_listed(regs) or ()
+    applying = listed if {*listed} <= _NO_SECTION else _applying(listed)
     inside = (consent_string(gpp, applying) for gpp in _given(regs, "gpp"))
     given = [*_given(user, "consent"), *(one for one in inside if one is not None)]
     return bool(given) and all(consents(one, tcf_vendor_id) for one in given)
@@ -136,11 +137,15 @@ def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
     listed = _sections_listed(regs)
     if listed is None:
         return False
-    applying = tuple(section for section in listed if section > 0 and section not in NOT_SECTIONS)
     strings = _given(regs, "gpp")
     if (listed and {*listed} <= _NO_SECTION) or not (listed or strings):
         return True
-    return bool(strings) and all(permits(gpp, applying, tcf_vendor_id) for gpp in strings)
+    return bool(strings) and all(permits(gpp, _applying(listed), tcf_vendor_id) for gpp in strings)
+
+
+def _applying(listed: tuple[int, ...]) -> tuple[int, ...]:
+    """Those that are ids of sections; none: all that a string has."""
+    return tuple(section for section in listed if section > 0 and section not in NOT_SECTIONS)
 
 
 def _sections_listed(regs: object) -> tuple[int, ...] | None:

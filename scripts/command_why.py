@@ -14,6 +14,7 @@ from rich.console import Console
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
+from engine.attributes import check_lists
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Place
@@ -96,6 +97,7 @@ def _explained(record: ConsumerRecord, world: World, line_item_id: str) -> Expla
     """What became of the line item's ads; None for what is no request. Where there is none to tell of, "(any)"."""
     try:
         request = read_request(record.value or b"")
+        check_lists(request.fields, record.value or b"")
     except SchemaError:
         return None
     place = Place(epoch="why", shard=record.partition, offset=record.offset, event_time_ms=record.timestamp)

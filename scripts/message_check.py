@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from engine.attributes import check_lists
 from engine.controls import check_room, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
@@ -162,6 +163,7 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 def _request(item: Item) -> Checked:
     request = read_request(item.raw)
+    check_lists(request.fields, item.raw)
     warnings = (*(_repeated(field) for field in item.repeated), *warnings_of_imps(request.typed.imp))
     key = request_key(request.typed)
     return Checked(topic="requests", key=key, value=item.raw, message=request, warnings=warnings)

@@ -128,7 +128,13 @@ def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
 
 
 def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
-    return isinstance(value, list) and all(any(holds(one, item, groups) for item in value) for one in node.elements)
+    return isinstance(value, list) and all(_contains(one, value, groups) for one in node.elements)
+
+
+def _contains(one: Node, value: list[object], groups: Groups) -> bool:
+    if isinstance(one, Equal) and isinstance(one.literal, str) and not one.fold:
+        return one.literal in value  # nothing but the same text equals a text
+    return any(holds(one, item, groups) for item in value)
 
 
 # Most of the nodes of a tree are of these four: they dispatch by themselves, a call less for each node below.

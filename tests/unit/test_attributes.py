@@ -2,9 +2,12 @@
 
 import copy
 
+import orjson
 import pytest
 
-from engine.attributes import attributes
+from engine.attributes import attributes, check_lists
+from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
+from schemas.errors import SchemaError
 
 MONDAY = 1_780_309_800_000  # 2026-06-01T10:30:00Z
 
@@ -93,8 +96,27 @@ def test_placement_of_the_first_imp() -> None:
 
 def test_of_a_long_list_nothing_is_left_out() -> None:
     many = [{"id": f"s{number}"} for number in range(5_000)]
-    words = ",".join(f"k{number}" for number in range(2_000))
+    words = ",".join(f"k{number}" for number in range(1_000))
     found = derived({"user": {"data": [{"segment": many}]}, "site": {"keywords": words}})
     assert isinstance(found, dict)
     assert found["segments"] == [f"s{number}" for number in range(5_000)]
-    assert found["keywords"] == [f"k{number}" for number in range(2_000)]
+    assert found["keywords"] == [f"k{number}" for number in range(1_000)]
+
+
+def lists_of(segments: int = 0, keywords: int = 0, *, comma: str = ",") -> bytes:
+    ids = ",".join(f'{{"id":"s{number}"}}' for number in range(segments))
+    words = comma.join(f"k{number}" for number in range(keywords))
+    return f'{{"user":{{"data":[{{"segment":[{ids}]}}]}},"site":{{"keywords":"{words}"}}}}'.encode()
+
+
+@pytest.mark.parametrize("comma", [",", "\\u002c", "\\u002C"])
+def test_a_list_that_is_too_long_is_refused_by_its_name(comma: str) -> None:
+    for value in (lists_of(segments=SEGMENTS_MAX), lists_of(keywords=KEYWORDS_MAX, comma=comma), b"{}"):
+        check_lists(orjson.loads(value), value)
+    for value, field in (
+        (lists_of(segments=SEGMENTS_MAX + 1), "adjudge.segments"),
+        (lists_of(keywords=KEYWORDS_MAX + 1, comma=comma), "adjudge.keywords"),
+    ):
+        with pytest.raises(SchemaError, match="different ones") as refused:
+            check_lists(orjson.loads(value), value)
+        assert refused.value.field == field

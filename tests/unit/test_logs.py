@@ -69,14 +69,14 @@ def test_of_a_client_s_lines_that_are_alike_few_are_let_through_and_the_others_c
     configure_logging(log_format="console", level="info")
     client, ours = logging.getLogger("aiokafka.client"), logging.getLogger("ours")
     for number in range(50):
-        client.error("Unable connect to node with id %s: %s", 1, number)
+        client.error("Unable connect to node with id %s: %s", 1, f"[Errno 111] at {number}")
         ours.warning("a line of ours")
     client.error("Unable to update metadata from %s", [1])
     shown = capsys.readouterr().err
     assert (shown.count("Unable connect"), shown.count("update metadata"), shown.count("of ours")) == (1, 1, 50)
     monkeypatch.setattr("consumers.logs.CLIENT_LINE_S", 0.0)
-    client.error("Unable connect to node with id %s: %s", 1, 51)
-    assert "1: 51 (and 49 more like it since)" in capsys.readouterr().err
+    client.error("Unable connect to node with id %s: %s", 1, "[Errno 111] at 51")
+    assert "1: [Errno 111] at 51 (and 49 more like it since)" in capsys.readouterr().err
 
 
 async def test_http_that_cannot_be_read_leaves_no_line_but_an_error_of_ours_does(

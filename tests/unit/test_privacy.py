@@ -24,6 +24,7 @@ JUNE_2026 = 1_780_300_800_000
         {"regs": {"gdpr": 1}, "user": {"consent": CONSENT, "ext": {"consent": ""}}},
         {"device": {"lmt": 0, "dnt": "0", "ext": {"dnt": False}}},
         {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": [2]}},
+        {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": [3], "gdpr": 1}},
         {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": ["2"], "gdpr": 1}},
         {"regs": {"gpp": "", "gpp_sid": [], "ext": {"gpp": None, "gpp_sid": None}}},
         {"regs": {"gpp": "DBABTA~1YYN", "gpp_sid": [-1]}},

@@ -11,7 +11,7 @@ import engine.shard
 from engine.audit_facts import request_fact
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, RESULTS, Effects, Input, Record
-from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, DEAD_LETTER_BYTES_MAX
+from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, DEAD_LETTER_BYTES_MAX, KEYWORDS_MAX
 from engine.partitioning import partition_of
 from engine.shard import Shard
 from engine.state import State
@@ -126,6 +126,9 @@ class TestAnswers:
         assert shard.counts["repeated"] == 2
 
 
+LONG = ",".join(f"k{number}" for number in range(KEYWORDS_MAX + 1))
+
+
 class TestFaults:
     @pytest.mark.parametrize(
         ("value", "reason", "nbr", "field"),
@@ -139,6 +142,7 @@ class TestFaults:
                 "imp[0].qty",
             ),
             (request("r", site={"name": "x" * REQUEST_BYTES_MAX}), "too_large", Nbr.TOO_LARGE, None),
+            (request("r", site={"keywords": LONG}), "unreadable", Nbr.UNREADABLE, "adjudge.keywords"),
         ],
     )
     def test_an_unreadable_request_is_answered_and_written_off(
