@@ -123,7 +123,8 @@ def test_who_shows_it(publisher: int | None, adrender: int | None, *, renders: b
 
 @pytest.mark.parametrize("required", [{}, {"dsarequired": 0}, {"dsarequired": 1}])
 def test_a_bid_says_nothing_that_nobody_would_show(required: Json) -> None:
-    assert dsa_of({**required, "pubrender": 0}) is None
+    assert dsa_of({**required, "pubrender": 0}, dsa=PAID) is None
+    assert dsa_of({**required, "pubrender": 1}, dsa=PAID) is not None
     said = dsa_of({**required, "pubrender": 0}, dsa={**PAID, "renders": True})
     assert said is not None
     assert said["adrender"] == 1
