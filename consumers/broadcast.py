@@ -56,7 +56,6 @@ class Broadcast:
         self._published_s = 0.0  # of the last snapshot
         self._ends: dict[str, int] = {}
         self._positions = dict.fromkeys(self._places, 0)
-        self._polled: dict[str, int | None] = dict.fromkeys(self._places)  # when the broker was last heard
         self._highwater: dict[str, int | None] = dict.fromkeys(self._places)  # where the topic ended then
         self._rejections = Rejections()
         self._changed = asyncio.Condition()
@@ -147,7 +146,8 @@ class Broadcast:
                 self.silence.goes_on(name, repr(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
-            self._listen(consumer, name, batches)
+            self.silence.listen(name, records=bool(batches), polled=consumer.last_poll_timestamp(place))
+            self._highwater[name] = consumer.highwater(place)
             await self._apply(name, batches.get(place, ()))
             # A trailing marker may not be reported as passed (trap 8): an empty poll one before the end is the end.
             position = await consumer.position(place)
@@ -160,16 +160,6 @@ class Broadcast:
             ):
                 await self._take_snapshot()
             await self._publish()
-
-    def _listen(self, consumer: AIOKafkaConsumer, name: str, batches: Any) -> None:
-        """Whether a broker answered for the topic: a poll that gives nothing looks the same when none does."""
-        polled = consumer.last_poll_timestamp(self._places[name])
-        if batches or polled != self._polled[name]:
-            self.silence.broken(name)
-        else:
-            self.silence.goes_on(name, "no broker answers for it")
-        self._polled[name] = polled
-        self._highwater[name] = consumer.highwater(self._places[name])
 
     async def _apply(self, name: str, records: Any) -> None:
         machine = self._catalog if name == CAMPAIGN_UPDATES else self._controls

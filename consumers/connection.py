@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError
@@ -38,17 +39,19 @@ async def close_in_time(client: Any) -> None:
     task = asyncio.current_task()
     cancelled = task.cancelling() if task else 0
     try:
-        with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(CLOSE_S_MAX):
-                await client.stop()
+        await _in_time(client.stop())
     except asyncio.CancelledError:
         if task is None or task.cancelling() > cancelled:
             raise
         inner = getattr(client, "_client", None)  # the connections, which it did not come to
         if inner is not None:
-            with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(CLOSE_S_MAX):
-                    await inner.close()
+            await _in_time(inner.close())
+
+
+async def _in_time(closing: Awaitable[Any]) -> None:
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(CLOSE_S_MAX):
+            await closing
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:

@@ -32,7 +32,6 @@ class ReplyReader:
         self._arguments = arguments
         self._take = take
         self._consumer: AIOKafkaConsumer = None  # while it is open
-        self._polled: int | None = None  # when the broker was last heard
         self._silence = Silence([topic])
 
     @property
@@ -74,19 +73,11 @@ class ReplyReader:
                 self._silence.goes_on(self._where.topic, repr(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
-            self._listen(heard=bool(batches))
+            polled = self._consumer.last_poll_timestamp(self._where)
+            self._silence.listen(self._where.topic, records=bool(batches), polled=polled)
             for record in batches.get(self._where, ()):
                 self._take(record.key or b"", record.value or b"")
             await asyncio.sleep(0)
-
-    def _listen(self, *, heard: bool) -> None:
-        """Whether a broker answered: a poll that gives nothing looks the same when none does."""
-        polled = self._consumer.last_poll_timestamp(self._where)
-        if heard or polled != self._polled:
-            self._silence.broken(self._where.topic)
-        else:
-            self._silence.goes_on(self._where.topic, "no broker answers for it")
-        self._polled = polled
 
     async def close(self) -> None:
         """Close the consumer."""

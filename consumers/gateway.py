@@ -17,10 +17,9 @@ from consumers.gateway_body import RefusedError, read_body
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
-from engine.attributes import check_lists
+from engine.attributes import take_request
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.openrtb import read_request
 
 PATH: Final = "/openrtb2/auction"
 OPENRTB_VERSION: Final = "2.6"
@@ -114,9 +113,7 @@ class Gateway:
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
-        request = read_request(body)
-        check_lists(request.fields, body)
-        tmax = request.typed.tmax
+        tmax = take_request(body).typed.tmax
     except UnsupportedError:
         tmax = None  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:

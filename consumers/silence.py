@@ -16,7 +16,19 @@ class Silence:
 
     def __init__(self, topics: Iterable[str]) -> None:
         self._since: dict[str, float | None] = dict.fromkeys(topics)
+        self._polled: dict[str, int | None] = dict.fromkeys(self._since)  # when the broker was last heard
         self._problems: dict[str, str] = {}
+
+    def listen(self, topic: str, *, records: bool, polled: int | None) -> None:
+        """After a poll: whether a broker answered for the topic, as one that gives nothing looks the same when none does.
+
+        ``polled``: when the client was last answered.
+        """
+        if records or polled != self._polled[topic]:
+            self.broken(topic)
+        else:
+            self.goes_on(topic, "no broker answers for it")
+        self._polled[topic] = polled
 
     def broken(self, topic: str) -> None:
         """The topic was read."""

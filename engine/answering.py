@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 import orjson
 
-from engine.attributes import check_lists
+from engine.attributes import take_request
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
@@ -27,7 +27,6 @@ from schemas.dead_letters import Reason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.nesting import too_deep
-from schemas.openrtb import read_request
 from schemas.request_id import readable_id
 from schemas.wire import encode, schema_header
 
@@ -133,9 +132,7 @@ class Answering:
             self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
             return
         try:
-            value = _value(given)
-            request = read_request(value)
-            check_lists(request.fields, value)
+            request = take_request(_value(given))
         except SchemaError as error:
             self._early = _unread(asked, error, self._counts)
             return

@@ -12,11 +12,12 @@ from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
 from schemas.errors import SchemaError
+from schemas.openrtb import AdRequest, read_request
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
 _OFFSET_MINUTES_MIN: Final = -12 * 60
 _OFFSET_MINUTES_MAX: Final = 14 * 60
-ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
+_ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
 _LISTS_MAX: Final[Mapping[str, int]] = {
     "segments": SEGMENTS_MAX,
     "interests": SEGMENTS_MAX,
@@ -33,9 +34,16 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
     return {**seen, "adjudge": _derived(seen, event_time_ms)}
 
 
+def take_request(value: bytes) -> AdRequest:
+    """``read_request``, and lists that are not too long. Raises SchemaError."""
+    request = read_request(value)
+    check_lists(request.fields, value)
+    return request
+
+
 def check_lists(fields: Mapping[str, object], value: bytes) -> None:
     """Raise SchemaError for more segments, interests or keywords than conditions are asked about. ``value``: the request's bytes."""
-    if value.count(b",") < KEYWORDS_MAX and ESCAPED not in value:  # then there cannot be as many
+    if value.count(b",") < KEYWORDS_MAX and _ESCAPED not in value:  # then there cannot be as many
         return
     derived = _derived(fields, 0)
     for name, most in _LISTS_MAX.items():

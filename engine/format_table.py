@@ -4,6 +4,7 @@ Creatives combine a few formats in many ways, so a shape that comes for the firs
 once, and that answers for every combination.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -31,7 +32,6 @@ class FormatTable(VerdictTable[tuple[Signature, ...]]):
     def __init__(self, values: Sequence[tuple[Signature, ...]]) -> None:
         super().__init__(values)
         self._shapes: Final[dict[int, Shape]] = {}
-        self._signatures: tuple[Signature, ...] | None = None  # distinct; gathered when the first shape comes
         self._places: tuple[Ints, Ints] | None = None
 
     def shown(self, shape: Shape) -> int:
@@ -44,25 +44,28 @@ class FormatTable(VerdictTable[tuple[Signature, ...]]):
         """Judge all values, if nobody has."""
         if self.table[row, code] != UNKNOWN:
             return
-        if len(self._values) <= FORMATS_AT_ONCE_MAX and self._signatures is None:
-            self._signatures = tuple(dict.fromkeys(itertools.chain.from_iterable(self._values)))
-        if self._signatures is None or len(self._signatures) > SIGNATURES_AT_ONCE_MAX:
+        if len(self._values) > FORMATS_AT_ONCE_MAX or len(self._signatures) > SIGNATURES_AT_ONCE_MAX:
             super().settle(row, code)
         else:
-            self.table[row] = self._all(self._shapes[row], self._signatures)
+            self.table[row] = self._all(self._shapes[row])
 
-    def _all(self, shape: Shape, signatures: Sequence[Signature]) -> Verdicts:
+    @functools.cached_property
+    def _signatures(self) -> tuple[Signature, ...]:
+        """Each once; gathered when the first shape comes, and never where there are too many values."""
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(self._values)))
+
+    def _all(self, shape: Shape) -> Verdicts:
         """Each value is as near as its nearest signature; one without any is like one of another kind."""
-        near = np.array([*(_NEARNESS[fit(shape, one)] for one in signatures), 0], np.int8)
+        near = np.array([*(_NEARNESS[fit(shape, one)] for one in self._signatures), 0], np.int8)
         if self._places is None:
-            self._places = self._numbered(signatures)
+            self._places = self._numbered()
         numbers, starts = self._places
         found: Verdicts = _BY_NEARNESS[np.maximum.reduceat(near[numbers], starts)]
         return found
 
-    def _numbered(self, signatures: Sequence[Signature]) -> tuple[Ints, Ints]:
+    def _numbered(self) -> tuple[Ints, Ints]:
         """The numbers of all values' signatures, and where those of each value begin; the last of each is that of none."""
-        number = {signature: place for place, signature in enumerate(signatures)}
+        number = {signature: place for place, signature in enumerate(self._signatures)}
         numbers = [[*map(number.__getitem__, own), len(number)] for own in self._values]
         counts = [0, *map(len, numbers)]
         return np.array(list(itertools.chain.from_iterable(numbers)), np.int64), np.cumsum(counts)[:-1]

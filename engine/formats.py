@@ -5,7 +5,6 @@ computed once for each pair and kept. Sources: OpenRTB 2.6, 3.2.6 Banner, 3.2.9 
 Native Ads 1.2, 4.2 to 4.6.
 """
 
-import dataclasses
 import functools
 import math
 import operator
@@ -254,9 +253,7 @@ def format_signature(form: Format, api: Iterable[int] = (), *, skippable: bool =
             parts = sorted(map(_ordered_part, form.assets), key=operator.itemgetter(0))
             return Signature(kind="native", parts=tuple([part for _, part in parts]), api=frameworks)
         case _:
-            clip = clip_of_format(form)
-            clip = dataclasses.replace(clip, skippable=True) if skippable else clip
-            return Signature(kind="video", api=frameworks, clip=clip)
+            return Signature(kind="video", api=frameworks, clip=clip_of_format(form, skippable=skippable))
 
 
 @functools.lru_cache(maxsize=PARTS_KEPT)

@@ -119,8 +119,7 @@ def _consented(user: object, regs: object, tcf_vendor_id: int) -> bool:
     """Every consent string given must allow all purposes needed; none given is no consent, nor one out of sight."""
     if _hides(user):
         return False
-    listed = _sections_listed(regs) or ()
-    applying = listed if {*listed} <= _NO_SECTION else _applying(listed)
+    applying = _applying(_sections_listed(regs) or ())
     inside = (consent_string(gpp, applying) for gpp in _given(regs, "gpp"))
     given = [*_given(user, "consent"), *(one for one in inside if one is not None)]
     return bool(given) and all(consents(one, tcf_vendor_id) for one in given)
@@ -144,7 +143,9 @@ def _gpp_permits(regs: object, tcf_vendor_id: int) -> bool:
 
 
 def _applying(listed: tuple[int, ...]) -> tuple[int, ...]:
-    """Those that are ids of sections; none: all that a string has."""
+    """Those that are ids of sections; none: all that a string has. Where none applies, the ids that say so."""
+    if {*listed} <= _NO_SECTION:
+        return listed
     return tuple(section for section in listed if section > 0 and section not in NOT_SECTIONS)
 
 

@@ -103,8 +103,8 @@ def need_of_asset(video: NativeVideo) -> VideoNeed:
     )
 
 
-def clip_of_format(form: VideoFormat) -> Clip:
-    """What fitting looks at in a video format."""
+def clip_of_format(form: VideoFormat, *, skippable: bool = False) -> Clip:
+    """What fitting looks at in a video format. ``skippable``: as its creative says."""
     told = File(
         mime=_plain(form.mime or ""),
         w=form.w or 0,
@@ -118,7 +118,7 @@ def clip_of_format(form: VideoFormat) -> Clip:
         files=(told,) if markup else tuple(_file(one) for one in files_of(form)),
         protocols=_versions(form.protocols, markup=markup),
         markup=markup,
-        skippable=form.skip_after_s is not None,
+        skippable=skippable or form.skip_after_s is not None,
         plcmt=_numbers(form.plcmt),
     )
 

@@ -59,7 +59,8 @@ class BidExt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """4.2.3: all that a feed needs to render. ``mtype``: 1 banner, 2 video, 3 audio, 4 native.
 
-    ``language`` by ISO 639-1, or ``langb``, a tag of BCP 47 that says more; never both. Of a video: ``dur`` in seconds, ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
+    ``language`` by ISO 639-1, or ``langb``, a tag of BCP 47 that says more; never both. Of a video: ``dur`` in seconds,
+    ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
     """
 
     id: str

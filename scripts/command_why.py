@@ -14,7 +14,7 @@ from rich.console import Console
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
-from engine.attributes import check_lists
+from engine.attributes import take_request
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Place
@@ -23,7 +23,6 @@ from engine.line_item_state import LineItemState, line_item_state
 from engine.targeting.near_miss import NearMisses
 from engine.world import World
 from schemas.errors import SchemaError
-from schemas.openrtb import read_request
 from schemas.wire import decode_message
 from scripts.console import bar, console, json_option, print_json, settings_options, table
 from scripts.topic_reading import TopicReading
@@ -96,8 +95,7 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
 def _explained(record: ConsumerRecord, world: World, line_item_id: str) -> Explanation | None:
     """What became of the line item's ads; None for what is no request. Where there is none to tell of, "(any)"."""
     try:
-        request = read_request(record.value or b"")
-        check_lists(request.fields, record.value or b"")
+        request = take_request(record.value or b"")
     except SchemaError:
         return None
     place = Place(epoch="why", shard=record.partition, offset=record.offset, event_time_ms=record.timestamp)
@@ -129,7 +127,7 @@ async def _latest(arguments: Mapping[str, Any], prefix: str, topic: str, count: 
         async for _, partition, records in reading.batches():
             found.setdefault(partition, collections.deque(maxlen=share)).extend(records)
     latest = sorted(itertools.chain.from_iterable(found.values()), key=lambda record: int(record.timestamp))
-    return latest[len(latest) - count :] if count < len(latest) else latest
+    return latest[max(0, len(latest) - count) :]
 
 
 def show(shown: Console, why: Why) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.attributes import check_lists
+from engine.attributes import take_request
 from engine.controls import check_room, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
@@ -39,7 +39,7 @@ from schemas.entities import (
     parse_entity_key,
 )
 from schemas.errors import SchemaError
-from schemas.openrtb import AdRequest, read_request
+from schemas.openrtb import AdRequest
 from schemas.request_key import request_key
 from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
@@ -162,8 +162,7 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 
 def _request(item: Item) -> Checked:
-    request = read_request(item.raw)
-    check_lists(request.fields, item.raw)
+    request = take_request(item.raw)
     warnings = (*(_repeated(field) for field in item.repeated), *warnings_of_imps(request.typed.imp))
     key = request_key(request.typed)
     return Checked(topic="requests", key=key, value=item.raw, message=request, warnings=warnings)

@@ -256,7 +256,7 @@ class TestFaults:
             raise MemoryError
 
         shard = new_shard()
-        monkeypatch.setattr(engine.answering, "read_request", starve)
+        monkeypatch.setattr(engine.answering, "take_request", starve)
         with pytest.raises(MemoryError):
             shard.handle([asks(0, "a")], world())
         monkeypatch.undo()
