@@ -24,7 +24,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 docs: $(STAMP)  ## The site, in build/docs/index.html; a broken link or a wrong example fails it
 	$(BIN)/python -m sphinx -W --keep-going -q -b doctest -c docs . build/doctest

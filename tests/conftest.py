@@ -5,28 +5,12 @@ import pathlib
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.register_profile("chaos", deadline=None, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("ADJUDGE_TEST_PROFILE", "default"))
-
-
-def together(nodeid: str) -> str:
-    """What a test belongs to where tests run in several processes: its module, or all that share the one real Kafka."""
-    module = nodeid.split("::", 1)[0]
-    return "kafka" if module.startswith("tests/kafka/") else module
-
-
-@pytest.hookimpl
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
-    """By ``together``: the marks of ``--dist loadgroup`` are lost with pytest 9, which keeps node ids elsewhere."""
-    scheduler = LoadScopeScheduling(config, log)
-    scheduler._split_scope = together
-    return scheduler
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One real Kafka for all tests of this folder, and the small things that they say about it."""
+"""One real Kafka for all tests of this folder that run in one process, and the small things that they say about it."""
 
 import asyncio
 import pathlib
