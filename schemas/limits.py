@@ -21,6 +21,7 @@ DECIMAL_EXPONENT_MAX = 999_999  # of its size as a power of ten, either sign
 
 # Messages.
 REQUEST_BYTES_MAX = 262_144
+REQUEST_LIST_MAX = 5_000  # of any one list of a request: conditions may look at each of its values
 ENTITY_BYTES_MAX = 1_048_576
 CONTROL_BYTES_MAX = 1_048_576
 JSON_DEPTH_MAX = 128  # levels of objects and lists in a message

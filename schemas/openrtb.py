@@ -26,6 +26,7 @@ from schemas.limits import (
     PPM,
     REQUEST_BYTES_MAX,
     REQUEST_ID_CHARS_MAX,
+    REQUEST_LIST_MAX,
 )
 from schemas.native import NativeRequest, read_native
 from schemas.nesting import check_depth
@@ -247,6 +248,8 @@ def read_request(value: bytes) -> AdRequest:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise SchemaError("", f"the message is not readable JSON: {error}") from error
+    if value.count(b",") >= REQUEST_LIST_MAX:
+        _check_lists(fields)
     check_decimals(fields, BidRequest)
     typed = _typed(value)
     _check_imps(typed.imp)
@@ -263,6 +266,20 @@ def position(imp: Imp, index: int) -> int:
     """The feed position of the imp at ``index``."""
     given = imp.ext.adjudge.position
     return index if given is None else given
+
+
+def _check_lists(fields: object) -> None:
+    left = [("", fields)]
+    while left:
+        path, one = left.pop()
+        if isinstance(one, list):
+            if len(one) > REQUEST_LIST_MAX:
+                raise SchemaError(path, f"is a list of {len(one)} values", f"at most {REQUEST_LIST_MAX} are read")
+            left += [
+                (f"{path}[{index}]", inside) for index, inside in enumerate(one) if isinstance(inside, dict | list)
+            ]
+        elif isinstance(one, dict):
+            left += [(f"{path}.{name}" if path else name, inside) for name, inside in one.items()]
 
 
 def _typed(value: bytes) -> BidRequest:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.limits import IMPS_MAX, JSON_DEPTH_MAX, REQUEST_BYTES_MAX
+from schemas.limits import IMPS_MAX, JSON_DEPTH_MAX, REQUEST_BYTES_MAX, REQUEST_LIST_MAX
 from schemas.openrtb import BidRequest, Imp, position, read_request
 from schemas.request_id import readable_id
 
@@ -29,6 +29,18 @@ def refusal(value: bytes) -> SchemaError:
     with pytest.raises(SchemaError) as caught:
         read_request(value)
     return caught.value
+
+
+def test_a_list_longer_than_conditions_look_at_is_refused_by_its_path() -> None:
+    longest = list(range(REQUEST_LIST_MAX))
+    for ext in (
+        {"x": longest},
+        {"x": [{"y": longest}, {"y": longest}]},
+        {"x": {str(one): 1 for one in [*longest, "z"]}},
+    ):
+        assert read_request(request(ext=ext)).fields["ext"] == ext
+    found = refusal(request(user={"ext": {"x": [1, {"y": [*longest, 0]}]}}))
+    assert (found.field, found.fix) == ("user.ext.x[1].y", f"at most {REQUEST_LIST_MAX} are read")
 
 
 def test_numbers_stand_for_texts_and_texts_for_numbers() -> None:
