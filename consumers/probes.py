@@ -7,6 +7,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from consumers.addresses import format_address, parse_address
+
 Routes = Iterable[web.RouteDef]
 
 
@@ -46,17 +48,17 @@ def make_app(
 @contextlib.asynccontextmanager
 async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
     """Listen at ``host:port`` (port 0: a free one); gives the address that was taken. Raises OSError when it is in use."""
-    host, _, port = address.rpartition(":")
+    host, port = parse_address(address)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, auto_decompress=False)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, int(port))
+        site = web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
             raise OSError(error.errno, f"cannot listen at {address}: {why.lower()}; choose another address") from error
         bound_host, bound_port = runner.addresses[0][:2]
-        yield f"{bound_host}:{bound_port}"
+        yield format_address(bound_host, bound_port)
     finally:
         await runner.cleanup()

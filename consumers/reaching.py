@@ -17,6 +17,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from consumers.addresses import parse_address
+
 PROBE_TIMEOUT_MS: Final = 5_000
 
 _PROTOCOL: Final = (
@@ -64,10 +66,10 @@ async def _unreachable(arguments: Mapping[str, Any]) -> UnreachableError:
 
 async def _problem(server: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
     """What a server does with a connection of ours and a first request; and whether there is one."""
-    host, _, port = server.rpartition(":")
+    host, port = parse_address(server)
     told = {name: value for name, value in arguments.items() if name != "bootstrap_servers"}
     try:
-        connection = await create_conn(host, int(port), request_timeout_ms=PROBE_TIMEOUT_MS, **told)
+        connection = await create_conn(host, port, request_timeout_ms=PROBE_TIMEOUT_MS, **told)
         try:
             await connection.send(MetadataRequest([]))
         finally:

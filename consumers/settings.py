@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import platformdirs
 
+from consumers.addresses import parse_address
+
 PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
 NOT_SETTINGS: Final = frozenset((CONFIG, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
-PORT_MAX: Final = 65_535
 
 
 class SettingsError(ValueError):
@@ -76,11 +77,10 @@ def _topics(text: str) -> tuple[str, ...]:
 def _addresses(hint: str, *, port_min: int, several: bool) -> Callable[[str], str]:
     def parse(text: str) -> str:
         for one in text.split(",") if several else [text]:
-            matched = re.fullmatch(r"[^\s,:]+:([0-9]{1,5})", one)
-            if matched is None:
-                raise ValueError(hint)
-            if not port_min <= int(matched[1]) <= PORT_MAX:
-                raise ValueError(f"{hint}; a port is from {port_min} to {PORT_MAX}")
+            try:
+                parse_address(one, port_min=port_min)
+            except ValueError as error:
+                raise ValueError(f"{hint}; {error}") from error
         return text
 
     return parse
@@ -95,8 +95,8 @@ def _setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_SERVERS = _addresses("host:port, with commas between several", port_min=1, several=True)
-_ADDRESS = _addresses("host:port; port 0 takes a free one", port_min=0, several=False)
+_SERVERS = _addresses("host:port, an IPv6 host in brackets, with commas between several", port_min=1, several=True)
+_ADDRESS = _addresses("host:port, an IPv6 host in brackets; port 0 takes a free one", port_min=0, several=False)
 _NAME = _text(r"[A-Za-z0-9._-]{1,100}", "1 to 100 letters, digits, dots, dashes and underscores")
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
 _ANY = _text(r"[^\x00]{1,4096}", "text")

@@ -6,11 +6,12 @@ import sys
 import click
 import uvloop
 
+from consumers.addresses import PORT_MAX, parse_address
 from consumers.logs import configure_logging
 from consumers.reaching import UnreachableError
 from consumers.roles import ROLES, run_roles
 from consumers.service import tune_garbage_collection
-from consumers.settings import PORT_MAX, Settings
+from consumers.settings import Settings
 from scripts.console import json_option, print_json, settings_options
 from scripts.kafka_access import unreachable
 from scripts.serve_processes import supervise
@@ -71,7 +72,7 @@ def _roles(text: str) -> tuple[str, ...]:
 
 def _check_ports(settings: Settings, processes: int) -> None:
     for name, address in (("http", settings.http), ("gateway_http", settings.gateway_http)):
-        first = int(address.rpartition(":")[2])
+        first = parse_address(address)[1]
         if first and first + processes - 1 > PORT_MAX:
             raise click.BadParameter(
                 f"they listen on consecutive ports from {first} ({name}, from {settings.source(name)}) on, of which"

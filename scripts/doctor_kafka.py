@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedSaslMec
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
+from consumers.addresses import format_address, parse_address
 from consumers.connection import client_arguments
 from consumers.settings import Settings
 from schemas.topics import TOPICS, topic_name
@@ -108,10 +109,10 @@ def _weaker(finding: Finding) -> Finding:
 async def _look(server: str, arguments: Mapping[str, Any], settings: Settings) -> tuple[Finding, Any, Any]:
     """One server: its name, TCP, TLS, ApiVersions, SASL and metadata; what the last two said, when they came."""
     check = f"kafka {server}"
-    host, _, port = server.rpartition(":")
+    host, port = parse_address(server)
     try:
-        address = await _knock(host, int(port))
-        versions, metadata = await _talk(host, int(port), arguments, settings)
+        address = await _knock(host, port)
+        versions, metadata = await _talk(host, port, arguments, settings)
     except StepError as error:
         return problem(check, error.text, error.fix), None, None
     security = settings.kafka_security_protocol
@@ -211,15 +212,16 @@ def version(versions: Mapping[int, tuple[int, int]]) -> Finding:
 
 async def _advertised(brokers: Brokers, servers: Sequence[str]) -> list[Finding]:
     """Whether the addresses that brokers give to clients lead anywhere from here."""
-    others = {node: f"{host}:{port}" for node, (host, port) in brokers.nodes.items() if f"{host}:{port}" not in servers}
+    told = {node: format_address(host, port) for node, (host, port) in brokers.nodes.items()}
+    others = {node: address for node, address in told.items() if address not in servers}
     return list(await asyncio.gather(*(_advertised_one(node, address) for node, address in others.items())))
 
 
 async def _advertised_one(node: int, address: str) -> Finding:
     check = f"broker {node}"
-    host, _, port = address.rpartition(":")
+    host, port = parse_address(address)
     try:
-        await _knock(host, int(port))
+        await _knock(host, port)
     except StepError as error:
         fix = "correct advertised.listeners of that broker, or make the address reachable from here"
         return problem(check, f"it tells clients to come to {address}, but {error.text}", fix)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from consumers.addresses import format_address, parse_address
 from consumers.settings import CONFIG, PREFIX, Settings
 from consumers.token_key import KEY_BYTES_MAX, KEY_BYTES_MIN, state_folder
 from scripts.doctor_finding import Finding, ok, problem, warning
@@ -89,14 +90,14 @@ def _absent(path: pathlib.Path, *, told: bool) -> Finding:
 
 async def http_port(settings: Settings) -> list[Finding]:
     """Whether the port is free, or who answers there."""
-    host, _, port = settings.http.rpartition(":")
-    if port == "0":
+    host, port = parse_address(settings.http)
+    if not port:
         return [ok("http", "takes a free port")]
     try:
-        _bind(host, int(port))
+        _bind(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return [await _who_answers(settings.http, f"http://{_reachable(host)}:{port}/readyz")]
+            return [await _who_answers(settings.http, f"http://{format_address(_reachable(host), port)}/readyz")]
         fix = "set ADJUDGE_HTTP to an address of this machine, and a port that it may take"
         return [problem("http", f"{settings.http} cannot be listened at: {error.strerror}", fix)]
     return [ok("http", f"{settings.http} is free")]

@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from consumers.addresses import format_address, parse_address
 from consumers.settings import CONFIG, PREFIX, Settings
 
 GRACE_S = 15.0  # each drains within 10
@@ -34,8 +35,8 @@ def child_environment(settings: Settings, number: int) -> dict[str, str]:
 
 
 def _counted_on(address: str, number: int) -> str:
-    host, _, port = address.rpartition(":")
-    return address if port == "0" else f"{host}:{int(port) + number}"
+    host, port = parse_address(address)
+    return format_address(host, port and port + number)
 
 
 def _text(value: object) -> str:

@@ -38,6 +38,8 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
         ("ADJUDGE_KAFKA", "a:9092,b:65536", "a port is from 1 to 65535"),
         ("ADJUDGE_HTTP", "127.0.0.1:99999", "a port is from 0 to 65535"),
         ("ADJUDGE_HTTP", "127.0.0.1:80,127.0.0.1:81", "host:port"),
+        ("ADJUDGE_HTTP", "::1:80", "an IPv6 host in brackets"),
+        ("ADJUDGE_HTTP", "[::g]:80", "'::g' is no IPv6 address"),
         ("ADJUDGE_TOKEN_KEY", "", "a path"),
         ("ADJUDGE_TOKEN_KEY", "a\0b", "a path"),
         ("ADJUDGE_BATCH_RECORDS", "0", "whole number from 1 to 2000"),
