@@ -1,12 +1,10 @@
 """Addresses as settings write them."""
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.addresses import PORT_MAX, format_address, parse_address
-from consumers.probes import serve_http
 
 hosts = st.one_of(st.ip_addresses().map(str), st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True))
 
@@ -22,12 +20,3 @@ def test_what_is_written_is_read(host: str, port: int) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="address"):
         parse_address(text)
-
-
-async def test_an_address_of_ipv6_is_listened_at_where_the_machine_has_it() -> None:
-    try:
-        async with serve_http(web.Application(), "[::1]:0") as address:
-            host, port = parse_address(address)
-            assert (host, address) == ("::1", f"[::1]:{port}")
-    except OSError as error:
-        assert "cannot listen at [::1]:0: " in str(error)
