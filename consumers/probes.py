@@ -3,13 +3,15 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 
 from consumers.addresses import format_address, parse_address
 
 Routes = Iterable[web.RouteDef]
+
+IDLE_S_MAX: Final = 75.0  # of a connection without a whole head: longer than clients keep theirs, usually 60 s or less
 
 
 class Exposed(Protocol):
@@ -49,7 +51,10 @@ def make_app(
 async def serve_http(app: web.Application, address: str) -> AsyncIterator[str]:
     """Listen at ``host:port`` (port 0: a free one); gives the address that was taken. Raises OSError when it is in use."""
     host, port = parse_address(address)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, auto_decompress=False)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=1.0, auto_decompress=False,
+        keepalive_timeout=IDLE_S_MAX,
+    )  # fmt: skip
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

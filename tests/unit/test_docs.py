@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from prometheus_client import Metric
 
-from consumers import gateway, gateway_body
+from consumers import gateway, gateway_body, probes
 from consumers.feed_client import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, OUTCOMES
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_writer import ACKNOWLEDGE_S_MAX
@@ -246,6 +246,7 @@ def test_the_gateway_s_statuses_are_all_there_and_its_limits_are_as_told() -> No
     assert f"less {gateway.MARGIN_MS} ms" in text
     assert f"it is {gateway.TMAX_DEFAULT_MS:,} ms; above\n{gateway.TMAX_MAX_MS:,} ms" in text
     assert f"`Retry-After: {gateway.RETRY_AFTER_S}`" in text
+    assert f"no whole head for {probes.IDLE_S_MAX:g} s" in text
     for header in (gateway.NBR_HEADER, gateway.DECISION_HEADER):
         assert f"`{header}`" in text
 
