@@ -14,8 +14,18 @@ from engine.attributes import take_request
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
-from engine.effects import COSTS, IMPRESSIONS, REPLIES, RESULTS, Headers, Input, Record, Reply
-from engine.limits import PROBLEM_CHARS_MAX
+from engine.effects import (
+    COSTS,
+    IMPRESSIONS,
+    REPLIES,
+    RESULTS,
+    Headers,
+    Input,
+    OutputTooLargeError,
+    Record,
+    Reply,
+)
+from engine.limits import OUTPUT_BYTES_MAX, PROBLEM_CHARS_MAX
 from engine.outcome import refuse
 from engine.partitioning import partition_of
 from engine.reading import integer
@@ -121,6 +131,8 @@ class Answering:
         if self._attempt.error is None:
             with self._attempt:
                 return self._conclude(seen)
+        if isinstance(self._attempt.error, OutputTooLargeError):
+            return _unwritten(self._asked, self._attempt.error, self._counts)
         return _defect(self._asked, self._attempt.error)
 
     def _read(self) -> None:
@@ -157,6 +169,12 @@ def _unread(asked: Asked, error: SchemaError, counts: Mapping[str, int]) -> Answ
     return _refused(asked, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
 
 
+def _unwritten(asked: Asked, error: OutputTooLargeError, counts: Mapping[str, int]) -> Answer:
+    """A request whose result no topic would take: nothing of it is charged."""
+    letter = dead_letter(asked.given, partition=asked.place.shard, reason="too_large", field="", problem=str(error))
+    return _refused(asked, Nbr.TOO_LARGE, counts=counts, problem=str(error), letters=(letter,))
+
+
 def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     """Whether the key's hash says another partition. What is too long for a request anyway is not hashed: 57 ms for 900 KB."""
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
@@ -180,7 +198,7 @@ def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
 
 
 def _answered(given: Input, decision: Decision, *, counts: Mapping[str, int], remembered: bytes = b"") -> Answer:
-    """The answer that a decision is: all its records, the result first."""
+    """The answer that a decision is: all its records, the result first. Raises OutputTooLargeError."""
     key, result = decision.key, encode(decision.result)
     records = [Record(topic=RESULTS, key=key, value=result, headers=_RESULT)]
     records.extend(
@@ -188,6 +206,9 @@ def _answered(given: Input, decision: Decision, *, counts: Mapping[str, int], re
         for impression in decision.impressions
     )
     records.extend(Record(topic=COSTS, key=key, value=encode(cost), headers=_COST) for cost in decision.costs)
+    for record in records:
+        if len(record.value or b"") + len(key) > OUTPUT_BYTES_MAX:
+            raise OutputTooLargeError(f"a record of {record.topic} would have more than {OUTPUT_BYTES_MAX} bytes")
     return Answer(
         records=tuple(records),
         outcome=packed(decision.outcome),

@@ -19,6 +19,10 @@ JOURNAL: Final = "journal"
 REPLIES: Final = "replies"
 
 
+class OutputTooLargeError(ValueError):
+    """What a decision would write is more than its topics take: the request is then refused."""
+
+
 class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record of a log; ``topic`` is its logical name.
 

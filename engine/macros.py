@@ -21,7 +21,8 @@ from typing import Final
 
 import msgspec
 
-from engine.limits import TEMPLATE_KEPT_CHARS_MAX, TEMPLATES_KEPT
+from engine.effects import OutputTooLargeError
+from engine.limits import MACROS_CHARS_MAX, TEMPLATE_KEPT_CHARS_MAX, TEMPLATES_KEPT
 from engine.money import nanos_to_cpm_text
 
 _SAFE: Final = ":"  # beside letters, digits and -._~: what ids are made of
@@ -113,11 +114,19 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A text taken apart at its macros: ``form`` has %s for each; ``pick`` takes their values, None where there is none."""
 
     form: str
-    pick: Callable[[Mapping[str, str]], object] | None
+    pick: Callable[[Mapping[str, str]], str | tuple[str, ...]] | None
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """The text with every macro replaced. ``values``: MacroValues, or UNREPLACED."""
-        return self.form if self.pick is None else self.form % self.pick(values)
+        """The text with every macro replaced. ``values``: MacroValues, or UNREPLACED.
+
+        Raises OutputTooLargeError where they would add more than MACROS_CHARS_MAX.
+        """
+        if self.pick is None:
+            return self.form
+        picked = self.pick(values)
+        if (len(picked) if isinstance(picked, str) else sum(map(len, picked))) > MACROS_CHARS_MAX:
+            raise OutputTooLargeError(f"the macros of an ad would make more than {MACROS_CHARS_MAX} characters")
+        return self.form % picked
 
 
 def template(text: str) -> Template:
