@@ -202,6 +202,8 @@ class Owner:
         except (ShardFailedError, TooLargeError, LookupError) as error:
             of_request = error.of_request if isinstance(error, ShardFailedError) else shard.position > self._committed
             self._restores.failed(self._committed, of_request=of_request)
+            # Inputs go one by one past the two batches in question: one that fails takes no other with it.
+            self._careful_below = self._committed + 2 * self._edges.settings.batch_records
             self._note_failure(error, attempt=self._restores.count)
         except TransactionError as error:  # the brokers', and no restore helps with that: they are waited for
             self._note_failure(error)
@@ -210,8 +212,6 @@ class Owner:
 
     def _note_failure(self, error: Exception, **more: int) -> None:
         self.phase = "about to be restored"
-        # After a failure inputs go one by one past the two batches in question: one that fails takes no other with it.
-        self._careful_below = self._committed + 2 * self._edges.settings.batch_records
         self._edges.metrics.restores.labels(type(error).__name__).inc()
         self._log.error(
             "the shard is restored from its journal",

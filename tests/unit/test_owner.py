@@ -8,9 +8,10 @@ import pytest
 
 from consumers.buffers import Buffer
 from consumers.metrics import Metrics
-from consumers.owner import Edges, Owner
+from consumers.owner import Edges, Owner, ShardFailedError
 from consumers.pace import BATCH_S
 from consumers.settings import load_settings
+from consumers.transactions import DoubtfulError, TooLargeError
 from engine.effects import Effects, Input, Record
 
 
@@ -159,3 +160,39 @@ async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait
     await settle()
     said = scene.said[scene.said.index("decide 0: 2") :]
     assert said.index("committed 0") < said.index("go on 0") < said.index("decide 1: 1")
+
+
+@pytest.mark.parametrize(
+    ("error", "one_by_one"),
+    [
+        (DoubtfulError("no answer"), False),
+        (TooLargeError("a result"), True),
+        (ShardFailedError("x", of_request=True), True),
+    ],
+)
+async def test_inputs_go_one_by_one_after_a_failure_that_one_of_them_may_cause_and_not_after_one_of_brokers(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, *, one_by_one: bool
+) -> None:
+    owner = Owner(0, scene.edges)
+    for _ in range(100):
+        owner._pace.learn(1, 0.0)
+
+    async def taken_over() -> Any:
+        producer = PlayedProducer(2, scene)
+        owner._producer = producer  # type: ignore[assignment]  # plays two of its methods
+        return PlayedShard(2, scene)
+
+    async def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(owner, "_take_over", taken_over)
+    failing_commits = pytest.MonkeyPatch()
+    failing_commits.setattr(PlayedProducer, "commit", lambda _: failing())
+    owning = asyncio.create_task(owner._own())
+    await settle()
+    put(scene, 0, 3)
+    await settle()
+    failing_commits.undo()
+    owner.stop()
+    await owning
+    assert (owner._careful_below > 0) is one_by_one
