@@ -36,6 +36,7 @@ from schemas.errors import SchemaError
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
+TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
 
 log = structlog.get_logger(__name__)
 
@@ -143,6 +144,7 @@ class Owner:
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
+        self._doubted = False  # this machine's clock
         self._pace = Pace()
         self._log = log.bind(shard=partition)
 
@@ -340,8 +342,20 @@ class Owner:
                 async with asyncio.timeout(settings.tick_ms / 1000):
                     await buffer.wake.wait()
             except TimeoutError:
-                return [Input(topic=TICK, offset=-1, timestamp_ms=_now_ms())]
+                if (tick := self._tick(shard.clock_ms, _now_ms())) is not None:
+                    return [tick]
         return None
+
+    def _tick(self, clock_ms: int, now_ms: int) -> Input | None:
+        """The time for an idle shard; none that a wrong clock may have made, as a shard's time never goes back.
+
+        After a longer pause the next request tells the time: brokers write it.
+        """
+        doubted = 0 < clock_ms < now_ms - TICK_AHEAD_MS_MAX
+        if doubted and not self._doubted:
+            self._log.warning("no ticks until a request tells the time", ahead_s=(now_ms - clock_ms) // 1_000)
+        self._doubted = doubted
+        return None if doubted else Input(topic=TICK, offset=-1, timestamp_ms=now_ms)
 
     async def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
         """Decide a batch in stretches, between which everybody else goes on but the other shards."""

@@ -221,7 +221,7 @@ def skewed(check: str, skew_ms: float, doubt_ms: float) -> Finding:
     away = abs(skew_ms) - doubt_ms
     side = "ahead of" if skew_ms < 0 else "behind"
     text = f"this machine is {abs(skew_ms) / 1_000:.3f} s {side} Kafka's controller (to {doubt_ms / 1_000:.3f} s)"
-    fix = "synchronise both by NTP (timedatectl, chronyc tracking): flights and caps go by the brokers' clocks"
+    fix = "synchronise both by NTP (timedatectl, chronyc tracking): flights and caps go by the brokers' clocks, and while a shard is idle by ours"
     if away >= SKEW_MS_MAX:
         return problem(check, text, fix)
     return warning(check, text, fix) if away >= SKEW_MS_LOW else ok(check, text)

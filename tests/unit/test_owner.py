@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.buffers import Buffer
 from consumers.metrics import Metrics
-from consumers.owner import Edges, Owner, ShardFailedError
+from consumers.owner import TICK_AHEAD_MS_MAX, Edges, Owner, ShardFailedError
 from consumers.pace import BATCH_S
 from consumers.settings import load_settings
 from consumers.transactions import DoubtfulError, TooLargeError
@@ -49,6 +50,7 @@ class PlayedShard:
     """Decides nothing, and says that it did."""
 
     rejections_below: Mapping[str, int] = {}
+    clock_ms = 0
 
     def __init__(self, name: int, scene: Scene) -> None:
         self.name = name
@@ -196,3 +198,14 @@ async def test_inputs_go_one_by_one_after_a_failure_that_one_of_them_may_cause_a
     owner.stop()
     await owning
     assert (owner._careful_below > 0) is one_by_one
+
+
+def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_says_so_once(scene: Scene) -> None:
+    owner, clock_ms = scene.owners[0], 1_000_000
+    with capture_logs() as told:
+        for ahead_ms, ticked in ((0, True), (TICK_AHEAD_MS_MAX, True), (TICK_AHEAD_MS_MAX + 1, False), (10**12, False)):
+            tick = owner._tick(clock_ms, clock_ms + ahead_ms)
+            assert (tick is not None) is ticked
+            assert tick is None or tick.timestamp_ms == clock_ms + ahead_ms
+    assert [line["ahead_s"] for line in told] == [TICK_AHEAD_MS_MAX // 1_000]
+    assert owner._tick(0, 10**12) is not None, "a shard that no request has told the time"
