@@ -28,36 +28,55 @@ class Replies:
     """Sends to the topics that the settings allow, and to none other."""
 
     def __init__(self, allowed: Iterable[str], arguments: Mapping[str, Any], metrics: Metrics) -> None:
-        self._allowed = frozenset(allowed)
         self._arguments = arguments
         self._metrics = metrics
-        self._queue: asyncio.Queue[Reply] = asyncio.Queue(QUEUE_MAX)
-        self._in_flight: set[asyncio.Future[Any]] = set()
+        self._lanes: Mapping[str, _Lane] = {topic: _Lane(metrics) for topic in allowed}
 
     def offer(self, replies: Iterable[Reply]) -> None:
         """Queue the replies of a committed batch; never waits."""
         for reply in replies:
-            if reply.topic not in self._allowed:
+            lane = self._lanes.get(reply.topic)
+            if lane is None:
                 self._metrics.replies.labels("not_allowed").inc()
-                continue
-            try:
-                self._queue.put_nowait(reply)
-            except asyncio.QueueFull:
-                self._metrics.replies.labels("queue_full").inc()
+            else:
+                lane.offer(reply)
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then gets a moment."""
-        if not self._allowed:
+        if not self._lanes:
             return
         producer = AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
         try:
             await producer.start()
+            async with asyncio.TaskGroup() as tasks:
+                for lane in self._lanes.values():
+                    tasks.create_task(lane.run(producer))
+        finally:
+            await close_in_time(producer)
+
+
+class _Lane:
+    """The replies of one topic, in order: the client waits for a topic that is not there, and the others do not."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Reply] = asyncio.Queue(QUEUE_MAX)
+        self._in_flight: set[asyncio.Future[Any]] = set()
+
+    def offer(self, reply: Reply) -> None:
+        try:
+            self._queue.put_nowait(reply)
+        except asyncio.QueueFull:
+            self._metrics.replies.labels("queue_full").inc()
+
+    async def run(self, producer: AIOKafkaProducer) -> None:
+        try:
             while True:
                 await self._send(producer, await self._queue.get())
         finally:
+            self._metrics.replies.labels("failed").inc(self._queue.qsize())
             if self._in_flight:
                 await asyncio.wait(self._in_flight, timeout=DRAIN_S_MAX)
-            await close_in_time(producer)
 
     async def _send(self, producer: AIOKafkaProducer, reply: Reply) -> None:
         if len(self._in_flight) >= IN_FLIGHT_MAX:
@@ -67,6 +86,9 @@ class Replies:
             delivery = await producer.send(
                 reply.topic, record.value, key=record.key, partition=reply.partition, headers=list(record.headers)
             )
+        except asyncio.CancelledError:
+            self._metrics.replies.labels("failed").inc()
+            raise
         except (KafkaError, AssertionError) as error:  # it asserts that the partition exists
             self._metrics.replies.labels("failed").inc()
             log.debug("a reply could not be sent", topic=reply.topic, error=repr(error))

@@ -1,0 +1,63 @@
+"""Replies on their way to feeds; the Kafka client is played."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from consumers import replies
+from consumers.metrics import Metrics
+from consumers.replies import Replies
+from engine.effects import Record, Reply
+
+
+class PlayedProducer:
+    """Sends at once, but to a topic that is not there, for which it waits."""
+
+    sent: list[str]
+
+    def __init__(self, **_: Any) -> None:
+        self.sent = []
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def stop(self) -> None:
+        """Nothing to stop."""
+
+    async def send(self, topic: str, *_: Any, **__: Any) -> asyncio.Future[Any]:
+        if topic == "gone":
+            await asyncio.Event().wait()
+        self.sent.append(topic)
+        delivery = asyncio.get_running_loop().create_future()
+        delivery.set_result(None)
+        return delivery
+
+
+@pytest.fixture
+async def playing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Replies, PlayedProducer, Metrics]]:
+    """Replies to two topics, of which one is not there, until the test ends."""
+    producer, metrics = PlayedProducer(), Metrics()
+    monkeypatch.setattr(replies, "AIOKafkaProducer", lambda **_: producer)
+    sending = Replies(("here", "gone"), {}, metrics)
+    running = asyncio.create_task(sending.run())
+    yield sending, producer, metrics
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert metrics.replies.labels("failed")._value.get() == 2, "one was being sent, and one waited"
+
+
+def reply(topic: str) -> Reply:
+    return Reply(topic=topic, partition=0, record=Record(topic="replies", key=b"r", value=b"{}", headers=()))
+
+
+async def test_a_topic_that_is_not_there_holds_up_no_other_and_what_waits_for_it_is_counted_at_the_end(
+    playing: tuple[Replies, PlayedProducer, Metrics],
+) -> None:
+    sending, producer, metrics = playing
+    sending.offer([reply("gone"), reply("gone"), reply("here"), reply("elsewhere")])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert producer.sent == ["here"]
+    assert metrics.replies.labels("not_allowed")._value.get() == 1
