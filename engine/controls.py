@@ -164,8 +164,8 @@ def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
 def check_room(kind: str, name: str, held: Collection[str]) -> None:
     """Raise SchemaError when a control of this name is one more than there may be; policy ``default`` finds room."""
     most = _MOST.get(kind)
-    always = name in held or (kind, name) == ("policy", "default")
-    if most is not None and not always and len(held) >= most:
+    beside = {"default"} if kind == "policy" else set()
+    if most is not None and name not in {*held, *beside} and len(set(held) - beside) >= most:
         raise SchemaError("name", f"is that of one {kind} more than {most}", "remove one first, or replace it")
 
 

@@ -29,8 +29,9 @@ from engine.slices import at_once, every
 from engine.targeting.condition import Condition
 from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
+from schemas.limits import POLICIES_MAX
 
-CACHED_MAX: Final = 64  # policies' and models' views that a segment keeps
+CACHED_MAX: Final = POLICIES_MAX + 2  # what a segment keeps: its view under each policy and default, and the models'
 VERSIONS_MAX: Final = 2  # of each of them, the newest first
 BUILD_SLICE_ROWS: Final = 100
 PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms

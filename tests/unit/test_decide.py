@@ -135,6 +135,7 @@ def test_an_invalid_policy_leaves_the_emergency_stop_in_force() -> None:
 
 def test_policies_have_an_end_and_the_emergency_stop_finds_room_behind_it() -> None:
     stage = Stage(*one_ad())
+    assert stage.control(POLICY) == ()
     for number in range(POLICIES_MAX):
         assert stage.control({"kind": "policy", "name": f"p{number}", "when": {"site.domain": "other.example"}}) == ()
     (rejection,) = stage.control({"kind": "policy", "name": "late", "when": {}})

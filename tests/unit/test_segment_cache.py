@@ -5,7 +5,17 @@ import pytest
 from engine.decide import decide
 from engine.pricing import unprepared
 from engine.segment import build
+from engine.world import World
+from schemas.limits import POLICIES_MAX
 from tests.builders import Stage, one_ad, place, request
+
+
+def prepare(world: World) -> None:
+    """Make what the world's decisions would stall on, as the process does before it takes the world."""
+    for _ in range(3):
+        for one in unprepared(world.catalog, world.controls):
+            one.segment.keep(one.key, one.version, one.make())
+    assert unprepared(world.catalog, world.controls) == []
 
 
 def test_a_segment_keeps_the_newest_two_versions() -> None:
@@ -26,9 +36,19 @@ def test_a_decision_in_the_former_world_makes_nothing_again(monkeypatch: pytest.
     first = decide(request(), former, place(), duplicate=False)
     assert stage.control({**policy, "version": 2, "ads_max": 1}) == ()
     coming = stage.world()
-    while waiting := unprepared(coming.catalog, coming.controls):
-        for one in waiting:
-            one.segment.keep(one.key, one.version, one.make())
+    prepare(coming)
     monkeypatch.setattr("engine.pricing._price", None)  # whoever has to make it now fails
     assert decide(request(), former, place(), duplicate=False) == first
     assert decide(request(), coming, place(), duplicate=False).impressions
+
+
+def test_all_policies_that_there_may_be_are_kept_at_once() -> None:
+    """With room for fewer, what was made for one would make the world wait for another without end."""
+    stage = Stage(*one_ad())
+    for number in range(POLICIES_MAX):
+        assert (
+            stage.control({"kind": "policy", "name": f"p{number}", "when": {"site.domain": f"{number}.example"}}) == ()
+        )
+    prepare(stage.world())
+    assert stage.control({"kind": "policy", "name": "default", "blocked": {"everything": True}}) == ()
+    prepare(stage.world())
