@@ -17,6 +17,7 @@ import msgspec
 import orjson
 
 from engine.limits import (
+    CONDITION_INSTRUCTIONS_MAX,
     CONDITION_PART_KEPT_BYTES_MAX,
     CONDITION_PARTS_KEPT,
     CONDITION_TERMS_MAX,
@@ -90,6 +91,7 @@ class _Reader:
         self.warnings: list[str] = []
         self._terms = 0
         self._values = 0
+        self._instructions = 0
         self._shared: dict[int, _Part] = {}  # by identity
 
     def part(self, path: str, operand: object, depth: int) -> "_Part | None":
@@ -97,7 +99,10 @@ class _Reader:
         node = self._where(path, operand, Place(step="", above=None, within="", path="", depth=depth).at("", path=path))
         if self.warnings:
             return None
-        return _Part(node=node, terms=self._terms, values=self._values, paths=self.paths, groups=self.groups)
+        return _Part(
+            node=node, terms=self._terms, values=self._values, instructions=self._instructions,
+            paths=self.paths, groups=self.groups,
+        )  # fmt: skip
 
     def condition(self, obj: object, place: Place) -> Node:
         """Paths and their tests, and ``$and``, ``$or``, ``$nor``, ``$not``: all of them hold."""
@@ -125,9 +130,12 @@ class _Reader:
             return None
         if self._values + part.values > CONDITION_VALUES_MAX:
             return None
+        if self._instructions + part.instructions > CONDITION_INSTRUCTIONS_MAX:
+            return None
         self._shared[id(part)] = part
         self._terms += part.terms
         self._values += part.values
+        self._instructions += part.instructions
         self.paths |= part.paths
         self.groups |= part.groups
         return part.node
@@ -200,6 +208,13 @@ class _Reader:
             fix = f"at most {CONDITION_VALUES_MAX} are read (CONDITION_VALUES_MAX): split the line item"
             place.refuse("the condition lists too many values", fix)
 
+    def count_instructions(self, count: int, place: Place) -> None:
+        """A pattern whose automaton has so many more."""
+        self._instructions += count
+        if self._instructions > CONDITION_INSTRUCTIONS_MAX:
+            fix = f"their automata may have {CONDITION_INSTRUCTIONS_MAX} steps together (CONDITION_INSTRUCTIONS_MAX)"
+            place.refuse("the condition's patterns are too large together", fix)
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What conditions ask of one path, and what it counts for in each of them; see ``_Reader``."""
@@ -207,6 +222,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     node: Node
     terms: int
     values: int
+    instructions: int
     paths: dict[str, None]
     groups: dict[str, None]
 
@@ -336,10 +352,12 @@ def _number_or_string(reader: _Reader, operand: object, place: Place) -> str | i
 
 
 def _pattern(*, fold: bool) -> Callable[[_Reader, object, Place], Node]:
-    def read(_: _Reader, operand: object, place: Place) -> Node:
+    def read(reader: _Reader, operand: object, place: Place) -> Node:
         if not isinstance(operand, str):
             place.refuse(f"{_shown(operand)} is no pattern", "write the regular expression as a string")
-        return Pattern(source=operand, fold=fold, found=compile_pattern(operand, place.field, fold=fold))
+        found = compile_pattern(operand, place.field, fold=fold)
+        reader.count_instructions(found.instructions, place)
+        return Pattern(source=operand, fold=fold, found=found)
 
     return read
 

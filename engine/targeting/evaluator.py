@@ -128,13 +128,21 @@ def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
 
 
 def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
-    return isinstance(value, list) and all(_contains(one, value, groups) for one in node.elements)
-
-
-def _contains(one: Node, value: list[object], groups: Groups) -> bool:
-    if isinstance(one, Equal) and isinstance(one.literal, str) and not one.fold:
-        return one.literal in value  # nothing but the same text equals a text
-    return any(holds(one, item, groups) for item in value)
+    if not isinstance(value, list):
+        return False
+    texts = {item for item in value if isinstance(item, str)}  # nothing but the same text equals a text
+    folded: set[str] = set()
+    for one in node.elements:
+        if not isinstance(one, Equal) or not isinstance(one.literal, str):
+            found = any(holds(one, item, groups) for item in value)
+        elif one.fold:
+            folded = folded or {text.lower() for text in texts}
+            found = one.literal.lower() in folded
+        else:
+            found = one.literal in texts
+        if not found:
+            return False
+    return True
 
 
 # Most of the nodes of a tree are of these four: they dispatch by themselves, a call less for each node below.

@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from engine.limits import VALUE_KEPT_CHARS_MAX
+from engine.limits import VALUE_KEPT_CHARS_MAX, VERSION_TEXT_CHARS_MAX
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -136,10 +136,10 @@ def padded_version(value: object) -> str:
     """A version as a string whose order (UTF-16) is the order of versions.
 
     A number is read as it is written; whatever is neither string nor number is version 0. A leading "v" and build
-    information ("+...") are dropped; three parts rank above the same three with a pre-release after them.
+    information ("+...") are dropped, and what lies beyond VERSION_TEXT_CHARS_MAX; three parts rank above the same three with a pre-release after them.
     """
     text = value if isinstance(value, str) else _number_text(value)
-    core = (text or "0").removeprefix("v").partition("+")[0]
+    core = (text[:VERSION_TEXT_CHARS_MAX] or "0").removeprefix("v").partition("+")[0]
     parts = core.replace("-", ".").split(".")
     if len(parts) == 3:
         parts.append("~")  # the greatest ASCII character

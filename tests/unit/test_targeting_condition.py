@@ -77,6 +77,11 @@ AT_LIMITS: list[tuple[str, Json, Json]] = [
         {"$and": [{"x": 1}] * limits.CONDITION_TERMS_MAX},
     ),
     (
+        "CONDITION_INSTRUCTIONS_MAX",
+        {"$or": [{"x": {"$regex": f"{number:03}(a|bc){{50}}"}} for number in range(52)]},
+        {"$or": [{"x": {"$regex": f"{number:03}(a|bc){{50}}"}} for number in range(53)]},
+    ),
+    (
         "CONDITION_VALUES_MAX",
         {"x": {"$in": list(range(limits.CONDITION_VALUES_MAX))}},
         {"x": {"$in": list(range(limits.CONDITION_VALUES_MAX))}, "y": 1},
