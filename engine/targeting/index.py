@@ -274,20 +274,24 @@ class _Sorter:
         clauses = clauses_of(condition.root)
         self.holds_ever[i] = bool(clauses)
         values = 0
+        numbers: dict[tuple[str, int], int] = {}
         for first, clause in enumerate(clauses):
-            if first == 0:
-                values += self._sort(i, clause)
-                continue
-            self.owners.append(i)
-            values += self._sort(self._conditions + len(self.owners) - 1, clause)
+            if first:
+                self.owners.append(i)
+            values += self._sort(self._conditions + len(self.owners) - 1 if first else i, clause, numbers)
         return 1 + values // _VALUES_PER_CONDITION
 
-    def _sort(self, place: int, clause: Clause) -> int:
+    def _sort(self, place: int, clause: Clause, numbers: dict[tuple[str, int], int]) -> int:
+        """``numbers``: of the condition's tests so far, by path and the very node, which most of its clauses share."""
         values = 0
         repeated: dict[tuple[str, Asks], int] = {}
         for literal in clause:
             if isinstance(literal, Test):
-                self._number(place, literal)
+                same = literal.path, id(literal.node)
+                if same not in numbers:
+                    numbers[same] = self._number(literal)
+                self._testing.append((place, 2 * numbers[same] + literal.negated))
+                values += 1
                 continue
             kind = (literal.path, literal.asks)
             repetition = repeated.get(kind, 0)
@@ -308,11 +312,11 @@ class _Sorter:
                 draft = self._drafts[key] = MembershipDraft(constraint.asks, vocabulary)
             draft.add(place, constraint)
 
-    def _number(self, place: int, test: Test) -> None:
+    def _number(self, test: Test) -> int:
         number = self._numbers.setdefault((test.path, identity_of(test.node)), len(self.tests))
         if number == len(self.tests):
             self.tests.append(test)
-        self._testing.append((place, 2 * number + test.negated))
+        return number
 
     def chosen(self) -> list[tuple[str, Draft]]:
         """The fullest INDEX_LANES_MAX drafts, by path; what lies in others is tested."""
@@ -321,7 +325,8 @@ class _Sorter:
             draft = self._drafts[key]
             constraints: Sequence[Constraint] = draft.constraints
             for place, constraint in zip(draft.clauses, constraints, strict=True):
-                self._number(place, as_test(constraint))
+                test = as_test(constraint)
+                self._testing.append((place, 2 * self._number(test) + test.negated))
         return [(key[0], self._drafts[key]) for key in sorted(fullest[:INDEX_LANES_MAX])]
 
     def tests_by_clause(self, clauses: int) -> tuple[Ints, Ints]:
