@@ -18,6 +18,7 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.buffers import Buffer, fitting
+from consumers.causes import leaves
 from consumers.journal_reader import JournalReader
 from consumers.metrics import Metrics
 from consumers.pace import Pace
@@ -436,14 +437,8 @@ class Owner:
 
 def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The failure that explains the rest: of a batch in flight, deciding the next one may have failed too."""
-    leaves = list(_leaves(group))
-    return next((leaf for leaf in leaves if isinstance(leaf, FencedError)), leaves[0])
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    return [
-        leaf for one in group.exceptions for leaf in (_leaves(one) if isinstance(one, BaseExceptionGroup) else [one])
-    ]
+    failed = leaves(group)
+    return next((leaf for leaf in failed if isinstance(leaf, FencedError)), failed[0])
 
 
 def _now_ms() -> int:

@@ -5,9 +5,10 @@ import dataclasses
 from collections.abc import Callable, Collection
 from typing import Final
 
+from consumers.causes import first_cause
 from consumers.gateway import Gateway, run_gateway
 from consumers.probes import Routes
-from consumers.service import Service, first_cause, run_service
+from consumers.service import Service, run_service
 from consumers.settings import Settings
 from schemas.topics import topic_name
 

@@ -11,6 +11,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.broadcast import Broadcast
+from consumers.causes import first_cause
 from consumers.connection import client_arguments
 from consumers.garbage import spare_catalog
 from consumers.metrics import Metrics
@@ -150,9 +151,3 @@ async def _serve(
             await service.shards.close()
             for task in edges:
                 task.cancel()
-
-
-def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What failed first: the rest was cancelled for it."""
-    cause = group.exceptions[0]
-    return first_cause(cause) if isinstance(cause, BaseExceptionGroup) else cause
