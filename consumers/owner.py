@@ -11,32 +11,31 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.buffers import Buffer, fitting
 from consumers.causes import leaves
+from consumers.edges import Edges
 from consumers.journal_reader import JournalReader
-from consumers.metrics import Metrics
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
-from consumers.settings import Settings
 from consumers.stretches import in_stretches, let_others_on
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
-from engine.effects import REQUESTS, TICK, Effects, Input, Record, Reply
+from engine.effects import REQUESTS, TICK, Effects, Input, Record
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
-from engine.world import World
 from engine.zones import tzdata_version
 from schemas.errors import SchemaError
 
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
+MISPLACED_TOLD_S: Final = 60.0  # between two lines about it
 TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
 
 log = structlog.get_logger(__name__)
@@ -51,75 +50,6 @@ class ShardFailedError(Exception):
     def __init__(self, problem: str, *, of_request: bool) -> None:
         super().__init__(problem)
         self.of_request = of_request
-
-
-class Requests(Protocol):
-    """Where a shard's input comes from: consumers/requests_consumer.py."""
-
-    def open(self, partition: int, offset: int) -> Buffer:
-        """Let input come, from an offset on."""
-
-    def close(self, partition: int) -> None:
-        """No more input."""
-
-    def decided(self, partition: int, offset: int) -> None:
-        """For lag tools."""
-
-    async def first_offset(self, partition: int) -> int:
-        """First request that is kept."""
-
-    async def confirmed(self, partition: int) -> bool:
-        """Whether the group holds this process to be the owner."""
-
-
-class Worlds(Protocol):
-    """The catalog and the controls: consumers/broadcast.py."""
-
-    world: World | None
-    listener: asyncio.Event | None  # set when there is something refused
-
-    async def reached(self, *, catalog_offset: int, controls_offset: int) -> World:
-        """The world, once it is no older than these offsets."""
-
-    def shortfall(self, *, catalog_offset: int, controls_offset: int) -> str:
-        """Which topic ends before its offset; empty when none does."""
-
-    def rejections(self, below: Mapping[str, int]) -> list[Input]:
-        """Refused broadcast records."""
-
-    def written_off(self, below: Mapping[str, int]) -> None:
-        """Those below these marks stand in the journal."""
-
-
-class ReplyQueue(Protocol):
-    """consumers/replies.py."""
-
-    def offer(self, replies: Sequence[Reply]) -> None:
-        """Never waits."""
-
-
-class Journals(Protocol):
-    """Opens a shard's journal partition and makes producers: consumers/shards.py."""
-
-    def reader(self, partition: int) -> contextlib.AbstractAsyncContextManager[JournalReader]:
-        """A reader, closed at the end."""
-
-    def producer(self, partition: int) -> TransactionalProducer:
-        """A producer with the shard's id, not started."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
-    """All that an owner works with. ``partitions``: shards of the system. ``turn``: to decide, one shard at a time."""
-
-    settings: Settings
-    requests: Requests
-    worlds: Worlds
-    journals: Journals
-    replies: ReplyQueue
-    metrics: Metrics
-    partitions: int
-    turn: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +75,7 @@ class Owner:
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
+        self._misplaced_told_s = -MISPLACED_TOLD_S
         self._doubted = False  # this machine's clock
         self._pace = Pace()
         self._log = log.bind(shard=partition)
@@ -371,11 +302,17 @@ class Owner:
         metrics = self._edges.metrics
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
+        self._tell_of_misplaced(effects.stats.get("misplaced", 0), time.monotonic())
         for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
             self._log.error(
                 "a request failed and was written off", offset=offset, exc_info=problem, failed=len(effects.errors)
             )
         return effects
+
+    def _tell_of_misplaced(self, count: int, now_s: float) -> None:
+        if count and now_s - self._misplaced_told_s >= MISPLACED_TOLD_S:
+            self._misplaced_told_s = now_s
+            self._log.warning("requests lie on another partition than their key says", misplaced=count)
 
     async def _commit(self, shard: Shard, effects: Effects, after: After, former: asyncio.Task[None] | None) -> None:
         """Send and commit one batch once the former one is acknowledged (D3), then tell who waits for it."""

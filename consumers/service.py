@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from consumers.broadcast import Broadcast
 from consumers.causes import first_cause
 from consumers.connection import client_arguments
+from consumers.edges import Edges
 from consumers.garbage import spare_catalog
 from consumers.metrics import Metrics
-from consumers.owner import Edges
 from consumers.probes import Routes, make_app, serve_http
 from consumers.reaching import start
 from consumers.replies import Replies

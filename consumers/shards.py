@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import structlog
 
+from consumers.edges import Edges
 from consumers.journal_reader import JournalReader, open_journal
-from consumers.owner import Edges, Owner
+from consumers.owner import Owner
 from consumers.transactions import TransactionalProducer
 from schemas.topics import TOPICS, topic_name
 

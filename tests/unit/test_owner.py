@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumers.buffers import Buffer
+from consumers.edges import Edges
 from consumers.metrics import Metrics
-from consumers.owner import TICK_AHEAD_MS_MAX, Edges, Owner, ShardFailedError
+from consumers.owner import MISPLACED_TOLD_S, TICK_AHEAD_MS_MAX, Owner, ShardFailedError
 from consumers.pace import BATCH_S
 from consumers.settings import load_settings
 from consumers.transactions import DoubtfulError, TooLargeError
@@ -209,3 +210,10 @@ def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_says_s
             assert tick is None or tick.timestamp_ms == clock_ms + ahead_ms
     assert [line["ahead_s"] for line in told] == [TICK_AHEAD_MS_MAX // 1_000]
     assert owner._tick(0, 10**12) is not None, "a shard that no request has told the time"
+
+
+def test_misplaced_requests_are_warned_of_once_a_minute(scene: Scene) -> None:
+    with capture_logs() as told:
+        for now_s, count in ((0.0, 0), (1.0, 3), (2.0, 1), (MISPLACED_TOLD_S, 1), (MISPLACED_TOLD_S + 1.0, 2)):
+            scene.owners[0]._tell_of_misplaced(count, now_s)
+    assert [line["misplaced"] for line in told] == [3, 2]
