@@ -19,7 +19,7 @@ from consumers.rejections import Rejections
 from consumers.silence import Silence
 from consumers.topic_check import TopicLostError
 from engine.catalog import Catalog
-from engine.controls import Controls
+from engine.controls import Controls, read_control
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, Input
 from engine.pricing import Preparation, unprepared, unprepared_in
 from engine.rejection import Rejection
@@ -27,6 +27,7 @@ from engine.snapshot import Snapshot
 from engine.world import World
 from schemas.topics import BY_NAME
 
+READ_AT_ONCE_BYTES: Final = 32_768  # a control of more is read in a thread: 1 MB of one took a quarter of a second
 SLICE_S: Final = 0.01  # of applying records between two turns of the event loop
 POLL_MS: Final = 100
 POLL_RECORDS_MAX: Final = 200  # unpacked in one stretch of the event loop: 5 ms where the machine is crowded
@@ -162,18 +163,25 @@ class Broadcast:
             await self._publish()
 
     async def _apply(self, name: str, records: Any) -> None:
-        machine = self._catalog if name == CAMPAIGN_UPDATES else self._controls
         started = time.monotonic()
         if records and name == CAMPAIGN_UPDATES:
             self._updated_s = started
         for record in records:
-            for rejection in machine.apply(offset=record.offset, key=record.key, value=record.value):
+            for rejection in await self._take(name, record):
                 self._hold(name, record, rejection)
             if time.monotonic() - started > SLICE_S:
                 await self._rest(started)
                 started = time.monotonic()
         if records:  # the next poll may find more in memory and then waits for nothing
             await self._rest(started)
+
+    async def _take(self, name: str, record: ConsumerRecord) -> Sequence[Rejection]:
+        fields = {"offset": record.offset, "key": record.key, "value": record.value}
+        if name == CAMPAIGN_UPDATES:
+            return self._catalog.apply(**fields)
+        if len(record.value or b"") <= READ_AT_ONCE_BYTES:
+            return self._controls.apply(**fields)
+        return self._controls.take(await asyncio.to_thread(read_control, **fields))
 
     async def _rest(self, started: float) -> None:
         """Leave the loop to decisions for as long as the work since ``started`` took; before the first there are none."""

@@ -75,8 +75,47 @@ _MOST: Final = {"policy": POLICIES_MAX, "group": GROUPS_MAX}  # controls of a ki
 BUILT_IN: Final = Policy(name="default", version=0)
 
 
+Made = PolicyInForce | Model | Seed | Limits | frozenset[object]  # the last: the values of a group
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRead:
+    """A record of the controls as far as it does not depend on the others: ``made`` is None where it removes.
+
+    ``error``: why it is no control; it has no kind then.
+    """
+
+    offset: int
+    kind: str = ""
+    name: str = ""
+    made: Made | None = None
+    error: SchemaError | None = None
+
+
+def read_control(*, offset: int, key: bytes | None, value: bytes | None) -> ControlRead:
+    """Read and compile a record: up to a quarter of a second for the longest, and it changes nothing."""
+    try:
+        kind, name = parse_control_key(key or b"")
+        made = None if value is None else _made(decode_control(key or b"", value), offset)
+    except SchemaError as error:
+        return ControlRead(offset=offset, error=error)
+    return ControlRead(offset=offset, kind=kind, name=name, made=made)
+
+
+def _made(control: Control, offset: int) -> Made:
+    match control:
+        case Policy():
+            return compile_policy(control, offset)
+        case ModelControl():
+            return build(control)
+        case Group():
+            return values_of(control)
+        case _:
+            return control
+
+
 class Controls:
-    """Every control in force. ``apply`` is the only door through which they change."""
+    """Every control in force. ``apply`` and ``take`` are the only doors through which they change."""
 
     def __init__(self) -> None:
         self.offset = 0
@@ -90,18 +129,23 @@ class Controls:
 
     def apply(self, *, offset: int, key: bytes | None, value: bytes | None) -> tuple[Rejection, ...]:
         """Take in the record at ``offset``; a null value removes. What is wrong with it is returned, never raised."""
-        if offset < self.offset:
-            raise ValueError(f"record {offset} of the controls comes after {self.offset}")
-        self.offset = offset + 1
+        return self.take(read_control(offset=offset, key=key, value=value))
+
+    def take(self, read: ControlRead) -> tuple[Rejection, ...]:
+        """The same for a record that was read before."""
+        if read.offset < self.offset:
+            raise ValueError(f"record {read.offset} of the controls comes after {self.offset}")
+        self.offset = read.offset + 1
         self._view = None
         try:
-            kind, name = parse_control_key(key or b"")
-            if value is None:
-                self._remove(kind, name, offset)
+            if read.error is not None:
+                raise read.error
+            if read.made is None:
+                self._remove(read.kind, read.name, read.offset)
             else:
-                self._put(decode_control(key or b"", value), offset)
+                self._put(read.name, read.made, read.offset)
         except SchemaError as error:
-            return (Rejection(offset=offset, field=error.field, problem=str(error)),)
+            return (Rejection(offset=read.offset, field=error.field, problem=str(error)),)
         return ()
 
     def view(self) -> ControlsView:
@@ -140,20 +184,20 @@ class Controls:
             case _:
                 self._limits.pop(name, None)
 
-    def _put(self, control: Control, offset: int) -> None:
-        match control:
-            case Policy():
-                check_room("policy", control.name, self._policies)
-                self._policies[control.name] = compile_policy(control, offset)
-            case ModelControl():
-                self._models[control.name] = build(control)
-                self._models_offset = offset
+    def _put(self, name: str, made: Made, offset: int) -> None:
+        match made:
+            case PolicyInForce():
+                check_room("policy", name, self._policies)
+                self._policies[name] = made
             case Seed():
-                self._seeds[control.name] = control
+                self._seeds[name] = made
             case Limits():
-                self._limits[control.name] = control
-            case Group():
-                self._groups = with_group(self._groups, control)
+                self._limits[name] = made
+            case frozenset():
+                self._groups = with_group(self._groups, name, made)
+            case _:
+                self._models[name] = made
+                self._models_offset = offset
 
 
 def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
@@ -169,10 +213,15 @@ def check_room(kind: str, name: str, held: Collection[str]) -> None:
         raise SchemaError("name", f"is that of one {kind} more than {most}", "remove one first, or replace it")
 
 
-def with_group(held: Groups, group: Group) -> Groups:
+def values_of(group: Group) -> frozenset[object]:
+    """What a group lists, as conditions look it up."""
+    return frozenset(map(key_of, group.values))
+
+
+def with_group(held: Groups, name: str, values: frozenset[object]) -> Groups:
     """The groups with one put in its place. Raises SchemaError when they would be too many, or list too much together."""
-    check_room("group", group.name, held)
-    found = {**held, group.name: frozenset(map(key_of, group.values))}
+    check_room("group", name, held)
+    found = {**held, name: values}
     total = sum(map(len, found.values()))
     if total > GROUPS_VALUES_MAX:
         fix = f"at most {GROUPS_VALUES_MAX} are kept (GROUPS_VALUES_MAX): remove a group first"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.attributes import take_request
-from engine.controls import check_room, with_group
+from engine.controls import check_room, values_of, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
 from engine.targeting.values import NO_GROUPS, Groups
@@ -221,7 +221,7 @@ class Report:
                 check_room("policy", checked.message.name, self._policies)
                 self._policies[checked.message.name] = item.line
             elif isinstance(checked.message, Group):
-                self._groups = with_group(self._groups, checked.message)
+                self._groups = with_group(self._groups, checked.message.name, values_of(checked.message))
         except SchemaError as error:
             self._error(_note(item.line, name_of(item), error))
             return None

@@ -3,12 +3,13 @@
 import asyncio
 import dataclasses
 import gc
+from typing import Any
 
 import orjson
 import pytest
 
 from consumers import garbage
-from consumers.broadcast import Broadcast
+from consumers.broadcast import READ_AT_ONCE_BYTES, Broadcast
 from consumers.buffers import OVERHEAD_BYTES
 from consumers.rejections import REJECTIONS_BYTES_MAX
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
@@ -208,3 +209,27 @@ async def test_what_was_read_of_a_catalog_is_left_out_of_collections_and_what_wa
     await fed.read(CAMPAIGN_UPDATES, Written(offset=1, key=b"ad/none", value=None), position=2)
     await sparing
     assert spared[-1] == 2
+
+
+async def test_a_long_control_is_read_beside_the_loop_and_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed = Fed(campaign_updates=0, controls=0)
+    read, seen = asyncio.to_thread, list[int]()
+
+    async def beside(*args: Any, **fields: Any) -> Any:
+        made = await read(*args, **fields)
+        seen.append(fed._controls.view().offset)  # as another task would ask meanwhile
+        return made
+
+    monkeypatch.setattr(asyncio, "to_thread", beside)
+    ads = [f"a{number}" for number in range(READ_AT_ONCE_BYTES // 5)]
+    long = orjson.dumps({"kind": "policy", "name": "default", "version": 2, "blocked": {"ads": ads}})
+    await fed.read(
+        CONTROLS,
+        Written(offset=0, key=b"policy/default", value=policy(1)),
+        Written(offset=1, key=b"policy/default", value=long),
+        Written(offset=2, key=b"policy/other", value=long),
+        position=3,
+    )
+    assert seen == [1, 2], "the short one was read at once"
+    assert [held.policy.version for held in fed._controls.view().policies] == [2]
+    assert [refused.offset for refused in fed.rejections({})] == [2], "a long one under another's key"
