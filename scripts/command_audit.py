@@ -158,11 +158,11 @@ def show(shown: Console, audited: Audited) -> None:
     table.add_row("cut at entry, by shard", cuts)
     shown.print(table)
     for violation in audited.violations[:VIOLATIONS_SHOWN]:
-        shown.print(f"[red]{violation}[/red]", highlight=False)
+        shown.print(str(violation), style="red")
     if audited.clean:
-        shown.print("[green]Clean: every result, impression and cost is accounted for.[/green]")
+        shown.print("Clean: every result, impression and cost is accounted for.", style="green")
     else:
-        shown.print(f"[red]{audited.violations_found} violations; --json lists them.[/red]")
+        shown.print(f"{audited.violations_found} violations; --json lists them.", style="red")
 
 
 @click.command(

@@ -190,6 +190,6 @@ def demo(*, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(outcome.as_json())
     for problem in outcome.problems:
-        shown.print(f"[red]{problem}[/red]")
+        shown.print(problem, style="red")
     if outcome.problems:
         sys.exit(1)

@@ -104,7 +104,7 @@ async def _call(shown: Console, gateway: str, sample: Iterator[Sent], rate: int)
     wrong = {status: count for status, count in calls.answers.items() if status not in PROPER}
     for status, count in sorted(wrong.items()):
         fix = "does a gateway listen there?" if status == UNANSWERED else f"only {', '.join(PROPER)} are a gateway's"
-        shown.print(f"[yellow]{count:,} calls got {status}: {fix}[/yellow]")
+        shown.print(f"{count:,} calls got {status}: {fix}", style="yellow")
     return {"ok": good and not wrong, "answers": dict(sorted(calls.answers.items()))}
 
 

@@ -11,6 +11,7 @@ import click
 import uvloop
 from aiokafka import ConsumerRecord
 from rich.console import Console
+from rich.text import Text
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
@@ -133,7 +134,7 @@ async def _latest(arguments: Mapping[str, Any], prefix: str, topic: str, count: 
 def show(shown: Console, why: Why) -> None:
     """For people: state first, then what became of it."""
     state = why.state
-    shown.print(f"[bold]{state.line_item_id}[/bold]: {state.verdict}")
+    shown.print(Text.assemble((state.line_item_id, "bold"), f": {state.verdict}"))
     facts = [(name, value) for name, value in state.facts.items() if value not in (None, "", [], {})]
     shown.print(table("Line item", ("", ""), facts))
     shown.print(
@@ -144,7 +145,7 @@ def show(shown: Console, why: Why) -> None:
         )
     )
     for warning in state.warnings:
-        shown.print(f"[yellow]{warning}[/yellow]")
+        shown.print(warning, style="yellow")
     rows: Sequence[Sequence[object]] = [
         (ad, outcome, f"{count:,}")
         for ad, counts in sorted(why.outcomes.items())

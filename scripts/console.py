@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from consumers.settings import load_settings
 
@@ -44,8 +45,8 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def console(*, as_json: bool) -> Console:
-    """Where people read."""
-    return Console(stderr=as_json, highlight=False)
+    """Where people read: every text as it is, since most come from outside; what has a colour is given a ``style``."""
+    return Console(stderr=as_json, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -54,20 +55,16 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table of texts; cells are shown as they are, without markup."""
+    """A table of texts; cells are shown as they are, whatever the console."""
     made = Table(title=title, title_justify="left")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(_cell(value) for value in row))
+        made.add_row(*(Text(str(value)) for value in row))
     return made
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("[", r"\[")
 
 
 def bar(shown: Console) -> Progress:
     """A progress bar of counted things."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=shown, transient=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engine.reasons import Reason
 from schemas.codes import Nbr
@@ -48,7 +49,7 @@ def show_reasons(console: Console, results: Results) -> None:
     table.add_column("contenders", justify="right")
     for reason in Reason:
         count = results.why[reason.label]
-        table.add_row(reason.label, f"{count:,}" if count else "[yellow]none[/yellow]")
+        table.add_row(reason.label, f"{count:,}" if count else Text("none", style="yellow"))
     console.print(table)
     codes = Table(title="Results without an ad")
     codes.add_column("nbr")

@@ -40,7 +40,7 @@ async def send(shown: Console, feed: Feed, sample: Iterator[Sent], rate: int) ->
         await feed.paced(sample, rate=rate, progress=every_while(report))
         good = True
     except* FeedError as group:
-        shown.print(f"[yellow]The sample traffic has ended: {group.exceptions[0]}[/yellow]")
+        shown.print(f"The sample traffic has ended: {group.exceptions[0]}", style="yellow")
     return good
 
 

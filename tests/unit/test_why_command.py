@@ -1,0 +1,41 @@
+"""What ``adjudge why`` shows people: every text of a campaign as it was written."""
+
+import pytest
+
+from engine.line_item_state import line_item_state
+from engine.targeting.near_miss import NearMisses
+from scripts.command_why import Why, show
+from scripts.console import console, table
+from tests.builders import NOW_MS, Json, Stage, creative, line_item, one_ad
+
+
+def shown_of(capsys: pytest.CaptureFixture[str], *changes: Json) -> str:
+    """What is printed of the line item l1 after some changes, with each run of white space as one space."""
+    stage = Stage(*one_ad())
+    stage.put(*changes)
+    state = line_item_state(stage.catalog, "l1", now_ms=NOW_MS)
+    show(console(as_json=False), Why(state=state, requests=0, outcomes={}, near_misses=NearMisses(), served={}))
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.mark.parametrize("reason", ["logo [/too small]", "[red] is missing", ":smile: is no text", r"\[/b]"])
+def test_reasons_of_a_review_are_shown_as_they_were_written(capsys: pytest.CaptureFixture[str], reason: str) -> None:
+    assert f"creative cr1 is rejected: {reason}" in shown_of(
+        capsys, creative(review="rejected", review_reasons=[reason])
+    )
+
+
+@pytest.mark.parametrize("path", ["site.kategory[/x]", r"site.\[/b]"])
+def test_a_path_of_targeting_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str], path: str) -> None:
+    assert f"{path}:" in shown_of(capsys, line_item(targeting={path: "[/i]"}))
+
+
+@pytest.mark.parametrize("text", ["[/b]", r"\[/b]", "[red]x", ":smile:"])
+def test_cells_of_tables_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    console(as_json=False).print(table("Title", ("column",), [(text,)]))
+    assert text in capsys.readouterr().out
