@@ -34,6 +34,8 @@ from schemas.entities import (
     parse_entity_key,
 )
 from schemas.errors import SchemaError
+from schemas.limits import ENTITY_BYTES_MAX
+from schemas.nesting import too_deep
 
 Key = tuple[str, str]  # kind, id
 _Times = tuple[str, tuple[Flight, ...], tuple[Daypart, ...]]  # time zone, flights, dayparts
@@ -45,9 +47,10 @@ EVERYONE: Final = parse_condition({})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Invalid:
-    """Stands for an entity whose last update was not valid."""
+    """Stands for an entity whose last update was not valid. ``line_item_id``: of an ad, where that could be read."""
 
     problem: str
+    line_item_id: str | None = None
 
 
 class Catalog:
@@ -78,6 +81,13 @@ class Catalog:
             sorted(identity for kind, identity in self._children.get(("line_item", line_item_id), {}) if kind == "ad")
         )
 
+    def invalid_ads_of(self, line_item_id: str) -> tuple[str, ...]:
+        """Ids of the ads whose last update was not valid, and named this line item; sorted. Looks at all entities."""
+        held = self._entities.items()
+        return tuple(
+            sorted(one[1] for one, each in held if isinstance(each, Invalid) and each.line_item_id == line_item_id)
+        )
+
     def apply(self, *, offset: int, key: bytes | None, value: bytes | None) -> tuple[Rejection, ...]:
         """Take in the record at ``offset``; a null value removes. What is wrong with it is returned, never raised."""
         if offset < self.offset:
@@ -96,7 +106,7 @@ class Catalog:
             self._check(entity)
             condition = self._condition(entity.targeting) if isinstance(entity, LineItem) else EVERYONE
         except SchemaError as error:
-            self._replace(address, Invalid(str(error)))
+            self._replace(address, Invalid(str(error), _line_item_named(address, value)))
             return (Rejection(offset=offset, field=error.field, problem=str(error)),)
         held = self._replace(address, entity)
         if held is not None and not isinstance(held, Invalid) and entity.version <= held.version:
@@ -305,6 +315,18 @@ def _invalid_row(ad_id: str) -> Row:
     ad = Ad(id=ad_id, version=0, line_item_id="", creative_id="", status="active")
     join = Join(ad=ad, line_item=None, campaign=None, advertiser=None, creative=None, broken=True, references_held=True)
     return build_row(join, schedule=ALWAYS, condition=EVERYONE, owner=NO_OWNER, shown=NOT_SHOWN)
+
+
+def _line_item_named(address: Key, value: bytes) -> str | None:
+    """What an ad that is not valid says of its line item; None for what cannot be read, and for other kinds."""
+    if address[0] != "ad" or len(value) > ENTITY_BYTES_MAX or too_deep(value):
+        return None
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    named = fields.get("line_item_id") if isinstance(fields, dict) else None
+    return named if isinstance(named, str) else None
 
 
 def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:

@@ -13,7 +13,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE, Row
 from engine.schedule import IN_SCHEDULE, OUT_OF_FLIGHT, Schedules
-from schemas.entities import Advertiser, Campaign, Creative, LineItem
+from schemas.entities import Ad, Advertiser, Campaign, Creative, LineItem
 
 CAN_SERVE: Final = "can_serve"  # where requests, policies and competition allow
 
@@ -56,7 +56,8 @@ def line_item_state(catalog: Catalog, line_item_id: str, *, now_ms: int) -> Line
     """The state of a line item at an instant, out of the catalog as it is."""
     held = catalog.entity("line_item", line_item_id)
     snapshot = catalog.snapshot()
-    rows = [row for row in map(snapshot.row_of, catalog.ads_of(line_item_id)) if row is not None]
+    ads = sorted((*catalog.ads_of(line_item_id), *catalog.invalid_ads_of(line_item_id)))
+    rows = [row for row in map(snapshot.row_of, ads) if row is not None]
     return LineItemState(
         line_item_id=line_item_id,
         known=held is not None,
@@ -70,7 +71,7 @@ def line_item_state(catalog: Catalog, line_item_id: str, *, now_ms: int) -> Line
             )
             for row in rows
         ),
-        warnings=tuple(_warnings(held, rows)),
+        warnings=tuple(_warnings(catalog, held, rows)),
     )
 
 
@@ -86,7 +87,7 @@ def _state(row: Row, now_ms: int) -> str:
 def _facts(catalog: Catalog, held: object) -> dict[str, object]:
     """The chain from the line item up, as far as it is there."""
     if isinstance(held, Invalid):
-        return {"line_item": f"its last update is not valid: {held.problem}"}
+        return {"line_item": _not_valid(held)}
     if not isinstance(held, LineItem):
         return {}
     campaign = catalog.entity("campaign", held.campaign_id)
@@ -105,20 +106,21 @@ def _facts(catalog: Catalog, held: object) -> dict[str, object]:
             f"{' '.join(part.days) or 'every day'} {part.from_} to {part.to}" for part in campaign.dayparts
         ]
         facts["advertiser"] = _owner(campaign.advertiser_id, advertiser)
+        facts["timezone"] = campaign.timezone  # where it has none, its advertiser's
     if isinstance(advertiser, Advertiser):
         facts["currency"] = advertiser.currency
-        facts["timezone"] = advertiser.timezone
+        facts["timezone"] = facts["timezone"] or advertiser.timezone
     return facts
 
 
 def _owner(identity: str, held: object) -> str:
     if isinstance(held, Campaign | Advertiser):
         return f"{identity}, {held.status}"
-    return (
-        f"{identity}: its last update is not valid: {held.problem}"
-        if isinstance(held, Invalid)
-        else f"{identity}, not there"
-    )
+    return f"{identity}: {_not_valid(held)}" if isinstance(held, Invalid) else f"{identity}, not there"
+
+
+def _not_valid(held: Invalid) -> str:
+    return f"its last update is not valid: {held.problem}"
 
 
 def _formats(creative: Creative | None) -> Iterator[str]:
@@ -127,21 +129,49 @@ def _formats(creative: Creative | None) -> Iterator[str]:
         yield f"{form.type}{size}"
 
 
-def _warnings(held: object, rows: list[Row]) -> Iterator[str]:
-    if not rows:
-        return
-    condition = rows[0].condition
+def _warnings(catalog: Catalog, held: object, rows: list[Row]) -> Iterator[str]:
+    valid = [row for row in rows if isinstance(catalog.entity("ad", row.join.ad.id), Ad)]
     if isinstance(held, LineItem):
         if held.deal_ids:
             yield f"serves only in imps that offer one of its deals: {', '.join(held.deal_ids)}"
+        yield from _of_references(catalog, held)
+    if isinstance(held, LineItem) and valid:
+        condition = valid[0].condition
         yield from condition.warnings
         if reads_personal(condition.paths):
             yield "targeting reads personal data: nothing serves to people who have not agreed to its use"
     for row in rows:
-        creative = row.join.creative
-        if creative is None:
-            yield f"ad {row.join.ad.id}: creative {row.join.ad.creative_id} is not there, or is another advertiser's"
-        elif creative.review != "approved":
-            yield f"ad {row.join.ad.id}: creative {creative.id} is {creative.review}: {', '.join(creative.review_reasons)}"
-        elif not creative.secure:
-            yield f"ad {row.join.ad.id}: creative {creative.id} is not secure, and most slots ask for that"
+        ad = catalog.entity("ad", row.join.ad.id)
+        if isinstance(ad, Invalid):
+            yield f"ad {row.join.ad.id}: {_not_valid(ad)}"
+        else:
+            yield from _of_creative(catalog, row)
+
+
+def _of_references(catalog: Catalog, line_item: LineItem) -> Iterator[str]:
+    """What the line item names beside its campaign, and nothing of it serves without."""
+    conversion = line_item.pricing.conversion_id
+    named = [("deal", deal) for deal in line_item.deal_ids] + ([("conversion", conversion)] if conversion else [])
+    for kind, identity in dict.fromkeys(named):
+        held = catalog.entity(kind, identity)
+        if held is None:
+            yield f"{kind} {identity} is not there"
+        elif isinstance(held, Invalid):
+            yield f"{kind} {identity}: {_not_valid(held)}"
+
+
+def _of_creative(catalog: Catalog, row: Row) -> Iterator[str]:
+    """What is wrong with the creative of an ad, as it is held: whether or not the rest of the chain is there."""
+    ad, campaign = row.join.ad, row.join.campaign
+    creative = catalog.entity("creative", ad.creative_id)
+    named = f"ad {ad.id}: creative {ad.creative_id}"
+    if isinstance(creative, Invalid):
+        yield f"{named}: {_not_valid(creative)}"
+    elif not isinstance(creative, Creative):
+        yield f"{named} is not there"
+    elif campaign is not None and creative.advertiser_id != campaign.advertiser_id:
+        yield f"{named} is another advertiser's: {creative.advertiser_id}"
+    elif creative.review != "approved":
+        yield ": ".join(filter(None, (f"{named} is {creative.review}", ", ".join(creative.review_reasons))))
+    elif not creative.secure:
+        yield f"{named} is not secure, and most slots ask for that"

@@ -3,8 +3,9 @@
 import pytest
 
 from engine.catalog import Catalog
-from engine.line_item_state import CAN_SERVE, line_item_state
+from engine.line_item_state import CAN_SERVE, LineItemState, line_item_state
 from scripts.sample_catalog import entities, records
+from tests.builders import NOW_MS, Json, Stage, ad, advertiser, campaign, creative, line_item, one_ad
 
 NOON_MS = 1_780_056_000_000
 
@@ -75,3 +76,72 @@ def test_a_line_item_that_nobody_wrote_is_not_known(catalog: Catalog) -> None:
         (),
         "cannot serve: it has no ad whose last update was valid",
     )
+
+
+def state_after(*changes: Json) -> LineItemState:
+    """Of the line item l1, which could serve before."""
+    stage = Stage(*one_ad())
+    stage.put(*changes)
+    return line_item_state(stage.catalog, "l1", now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        line_item(targeting={"site.domain": {"$bad": 1}}),
+        campaign(timezone="Nowhere/City"),
+        advertiser(currency="dollars"),
+        line_item(campaign_id="c2"),
+    ],
+)
+def test_a_creative_that_is_there_is_not_called_missing_for_what_is_wrong_above(change: Json) -> None:
+    assert state_after(change).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        (creative(secure="x"), "ad ad1: creative cr1: its last update is not valid: secure: must be true or false"),
+        (creative(advertiser_id="a2"), "ad ad1: creative cr1 is another advertiser's: a2"),
+        (creative(review="pending"), "ad ad1: creative cr1 is pending"),
+        (ad(creative_id="cr2"), "ad ad1: creative cr2 is not there"),
+        (line_item(deal_ids=["d1"]), "deal d1 is not there"),
+        (
+            line_item(pricing={"event": "conversion", "amount_micros": 1, "conversion_id": "sale"}),
+            "conversion sale is not there",
+        ),
+    ],
+)
+def test_what_is_missing_or_not_valid_is_named(change: Json, warning: str) -> None:
+    assert state_after(change).warnings[-1].startswith(warning)
+
+
+def test_a_deal_that_is_not_valid_is_told_with_its_problem() -> None:
+    deal = {"kind": "deal", "id": "d1", "version": 1, "floor_cpm_micros": -1}
+    assert (
+        state_after(deal, line_item(deal_ids=["d1"]))
+        .warnings[-1]
+        .startswith("deal d1: its last update is not valid: floor_cpm_micros")
+    )
+
+
+def test_an_ad_whose_last_update_is_not_valid_stays_in_the_list_with_its_problem() -> None:
+    state = state_after(ad("ad2"), ad("ad2", weight=-1))
+    assert [(each.ad_id, each.state) for each in state.ads] == [("ad1", CAN_SERVE), ("ad2", "invalid_update")]
+    assert state.warnings == ("ad ad2: its last update is not valid: weight: expected int >= 0",)
+    assert state.verdict.startswith("can serve with 1 of 2 ads")
+    assert state_after(ad("ad1", weight=-1)).verdict == "cannot serve: invalid_update"
+
+
+@pytest.mark.parametrize("value", [b"{", b"[1]", b'{"line_item_id":7}', b"[" * 100_000, b"{}"])
+def test_an_ad_of_which_nothing_can_be_read_belongs_to_no_line_item(value: bytes) -> None:
+    stage = Stage(*one_ad())
+    stage.catalog.apply(offset=stage.catalog.offset, key=b"ad/ad2", value=value)
+    assert [each.ad_id for each in line_item_state(stage.catalog, "l1", now_ms=NOW_MS).ads] == ["ad1"]
+    assert stage.catalog.invalid_ads_of("") == ()
+
+
+def test_the_zone_of_a_campaign_comes_before_its_advertisers() -> None:
+    assert state_after(advertiser(timezone="America/New_York")).facts["timezone"] == "America/New_York"
+    own = state_after(advertiser(timezone="America/New_York"), campaign(timezone="Asia/Tokyo"))
+    assert own.facts["timezone"] == "Asia/Tokyo"
