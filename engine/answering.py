@@ -138,13 +138,13 @@ class Answering:
     def _read(self) -> None:
         asked = self._asked
         given, shard = asked.given, asked.place.shard
-        misplaced = _misplaced(given.key, asked.partitions, shard)
-        self._counts = {"misplaced": 1} if misplaced else {}
-        if misplaced and asked.world.controls.limits.misplaced == "refuse":
+        elsewhere = misplaced(given.key, asked.partitions, shard)
+        self._counts = {"misplaced": 1} if elsewhere else {}
+        if elsewhere and asked.world.controls.limits.misplaced == "refuse":
             self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
             return
         try:
-            request = take_request(_value(given))
+            request = take_request(readable(given.key, given.value))
         except SchemaError as error:
             self._early = _unread(asked, error, self._counts)
             return
@@ -162,7 +162,7 @@ class Answering:
 
 
 def _unread(asked: Asked, error: SchemaError, counts: Mapping[str, int]) -> Answer:
-    nbr, reason = _kind(error)
+    nbr, reason = refused_as(error)
     letter = dead_letter(
         asked.given, partition=asked.place.shard, reason=reason, field=error.field, problem=error.problem
     )
@@ -175,21 +175,22 @@ def _unwritten(asked: Asked, error: OutputTooLargeError, counts: Mapping[str, in
     return _refused(asked, Nbr.TOO_LARGE, counts=counts, problem=str(error), letters=(letter,))
 
 
-def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
+def misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     """Whether the key's hash says another partition. What is too long for a request anyway is not hashed: 57 ms for 900 KB."""
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
 
 
-def _value(given: Input) -> bytes:
-    """The bytes to read. Raises SchemaError when there are none, or too many with the key."""
-    if given.value is None:
+def readable(key: bytes | None, value: bytes | None) -> bytes:
+    """The bytes of a record of requests to read. Raises SchemaError when there are none, or too many with the key."""
+    if value is None:
         raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
-    if len(given.value) + len(given.key or b"") > REQUEST_BYTES_MAX:
+    if len(value) + len(key or b"") > REQUEST_BYTES_MAX:
         raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
-    return given.value
+    return value
 
 
-def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
+def refused_as(error: SchemaError) -> tuple[Nbr, Reason]:
+    """The code of the result, and the reason of the dead letter, of a request that cannot be read."""
     if isinstance(error, TooLargeError):
         return Nbr.TOO_LARGE, "too_large"
     if isinstance(error, UnsupportedError):

@@ -3,13 +3,18 @@
 import dataclasses
 from collections.abc import Sequence
 
+from engine.answering import misplaced, readable, refused_as
 from engine.asked import Asked
+from engine.attributes import take_request
 from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
+from engine.effects import Input
 from engine.reasons import Reason
 from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of
 from engine.world import World
+from schemas.codes import Nbr
+from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest
 
 WON = "won"
@@ -31,6 +36,17 @@ class Explanation:
     def refused_by_targeting(self) -> bool:
         """Whether the request did not satisfy the line item's condition."""
         return Reason.TARGETING.label in self.ads.values()
+
+
+def explain_record(given: Input, world: World, place: Place, line_item_id: str, *, partitions: int) -> Explanation:
+    """``explain_line_item`` of a request as it lies on its topic: one that the engine would refuse is not decided."""
+    if world.controls.limits.misplaced == "refuse" and misplaced(given.key, partitions, place.shard):
+        return Explanation(ads={}, not_decided=Nbr.MISPLACED.label)
+    try:
+        request = take_request(readable(given.key, given.value))
+    except SchemaError as error:
+        return Explanation(ads={}, not_decided=refused_as(error)[0].label)
+    return explain_line_item(request, world, place, line_item_id)
 
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:

@@ -15,15 +15,14 @@ from rich.text import Text
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
-from engine.attributes import take_request
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Place
-from engine.explain import Explanation, explain_line_item
+from engine.effects import REQUESTS, Input
+from engine.explain import Explanation, explain_record
 from engine.line_item_state import LineItemState, line_item_state
 from engine.targeting.near_miss import NearMisses
 from engine.world import World
-from schemas.errors import SchemaError
 from schemas.wire import decode_message
 from scripts.console import bar, console, json_option, print_json, settings_options, table
 from scripts.topic_reading import TopicReading
@@ -65,17 +64,17 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
         task = progress.add_task("Reading campaigns and controls", total=None)
         catalog, controls = await _world(arguments, prefix)
         progress.update(task, description="Reading recent requests and impressions")
-        requests = await _latest(arguments, prefix, "requests", recent)
-        impressions = await _latest(arguments, prefix, "impressions", recent)
+        requests, partitions = await _latest(arguments, prefix, "requests", recent)
+        impressions, _ = await _latest(arguments, prefix, "impressions", recent)
         progress.update(task, description="Deciding them again", total=len(requests), completed=0)
         world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=TOKEN_KEY_UNUSED)
         outcomes: dict[str, collections.Counter[str]] = {}
         near_misses = NearMisses()
         for record in requests:
-            explained = _explained(record, world, line_item_id)
-            for ad_id, outcome in (explained.ads if explained else {}).items():
+            explained = _explained(record, world, line_item_id, partitions)
+            for ad_id, outcome in explained.ads.items():
                 outcomes.setdefault(ad_id, collections.Counter())[outcome] += 1
-            if explained and explained.refused_by_targeting:
+            if explained.refused_by_targeting:
                 near_misses.add(explained.misses)
             progress.update(task, advance=1)
     served = collections.Counter(
@@ -93,15 +92,14 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
     )
 
 
-def _explained(record: ConsumerRecord, world: World, line_item_id: str) -> Explanation | None:
-    """What became of the line item's ads; None for what is no request. Where there is none to tell of, "(any)"."""
-    try:
-        request = take_request(record.value or b"")
-    except SchemaError:
-        return None
+def _explained(record: ConsumerRecord, world: World, line_item_id: str, partitions: int) -> Explanation:
+    """What became of the line item's ads. Where there is none to tell of, "(any)"."""
+    given = Input(
+        topic=REQUESTS, offset=record.offset, timestamp_ms=record.timestamp, key=record.key, value=record.value
+    )
     place = Place(epoch="why", shard=record.partition, offset=record.offset, event_time_ms=record.timestamp)
-    explained = explain_line_item(request, world, place, line_item_id)
-    return explained if explained.ads else Explanation(ads={"(any)": explained.not_decided or "no ads"})
+    explained = explain_record(given, world, place, line_item_id, partitions=partitions)
+    return explained if explained.ads else Explanation(ads={"(any)": explained.not_decided or "no valid ads"})
 
 
 async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Controls]:
@@ -114,21 +112,24 @@ async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Co
     return catalog, controls
 
 
-async def _latest(arguments: Mapping[str, Any], prefix: str, topic: str, count: int) -> list[ConsumerRecord]:
-    """The last ``count`` records of a topic, the same share of each partition, by time.
+async def _latest(
+    arguments: Mapping[str, Any], prefix: str, topic: str, count: int
+) -> tuple[list[ConsumerRecord], int]:
+    """The last ``count`` records of a topic, the same share of each partition, by time; and how many partitions it has.
 
     A transaction has at least one record in a partition, and its marker takes an offset there: so it goes back twice as far.
     """
     async with TopicReading(arguments, prefix, (topic,)) as reading:
-        share = -(-count // len(reading.partitions[topic]))
-        for partition in reading.partitions[topic]:
+        partitions = reading.partitions[topic]
+        share = -(-count // len(partitions))
+        for partition in partitions:
             where = reading.place(topic, partition)
             reading.seek(topic, partition, max(reading.begins[where], reading.ends[where] - 2 * share))
         found: dict[int, collections.deque[ConsumerRecord]] = {}
         async for _, partition, records in reading.batches():
             found.setdefault(partition, collections.deque(maxlen=share)).extend(records)
     latest = sorted(itertools.chain.from_iterable(found.values()), key=lambda record: int(record.timestamp))
-    return latest[max(0, len(latest) - count) :]
+    return latest[max(0, len(latest) - count) :], len(partitions)
 
 
 def show(shown: Console, why: Why) -> None:

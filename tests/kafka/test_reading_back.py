@@ -62,6 +62,7 @@ async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> 
     why = await find_out(cluster.settings(), "l1", 100, SILENT)
     assert why.state.verdict.startswith("can serve with 1 of 1 ads")
     assert why.outcomes["ad1"]["won"] >= 10
+    assert why.outcomes["(any)"] == {"unreadable": 1}
     assert why.served == {"ad1": 10}
     last = await find_out(cluster.settings(), "l1", 1, SILENT)
     assert (last.requests, last.served) == (1, {"ad1": 1})

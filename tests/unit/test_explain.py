@@ -1,7 +1,21 @@
 """What an explanation says where the decision itself ran no auction."""
 
-from engine.explain import Explanation, explain_line_item
-from tests.builders import Stage, one_ad, place, request
+import orjson
+import pytest
+
+from engine import decide
+from engine.answering import Answering, Asked
+from engine.effects import REQUESTS, Input
+from engine.explain import Explanation, explain_line_item, explain_record
+from engine.partitioning import partition_of
+from engine.window import Window
+from schemas.codes import Nbr
+from schemas.limits import REQUEST_BYTES_MAX
+from tests.builders import NOW_MS, Stage, banner_imp, one_ad, place, request
+
+HERE = next(b"u%d" % number for number in range(99) if partition_of(b"u%d" % number, 2) == 0)
+ELSEWHERE = next(b"u%d" % number for number in range(99) if partition_of(b"u%d" % number, 2) == 1)
+GOOD = orjson.dumps({"id": "r1", "imp": [banner_imp()]})
 
 
 def test_a_request_that_takes_other_currencies_only_is_explained_as_not_decided() -> None:
@@ -12,3 +26,33 @@ def test_a_request_that_takes_other_currencies_only_is_explained_as_not_decided(
 def test_an_ad_that_wins_is_explained_as_won() -> None:
     explained = explain_line_item(request(cur=["USD"]), Stage(*one_ad()).world(), place(), "l1")
     assert explained == Explanation(ads={"ad1": "won"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "refusal"),
+    [
+        (HERE, GOOD, None),
+        (ELSEWHERE, GOOD, "misplaced"),
+        (HERE, GOOD.ljust(REQUEST_BYTES_MAX - len(HERE)), None),
+        (HERE, GOOD.ljust(REQUEST_BYTES_MAX - len(HERE) + 1), "too_large"),
+        (HERE, b'{"id":"r1"', "unreadable"),
+        (HERE, None, "unreadable"),
+    ],
+)
+def test_a_record_is_explained_as_the_engine_answers_it(key: bytes, value: bytes | None, refusal: str | None) -> None:
+    """One that is refused must not be told as one that was won."""
+    stage = Stage(*one_ad())
+    stage.control({"kind": "limits", "name": "default", "misplaced": "refuse"})
+    given = Input(topic=REQUESTS, offset=0, timestamp_ms=NOW_MS, key=key, value=value)
+    explained = explain_record(given, stage.world(), place(), "l1", partitions=2)
+    assert explained == Explanation(ads={} if refusal else {"ad1": "won"}, not_decided=refusal)
+    answering = Answering(Asked(given=given, place=place(), world=stage.world(), partitions=2, decider=decide))
+    answering.read()
+    answering.auction()
+    nbr = answering.answer(Window()).nbr
+    assert refusal == (None if nbr is None else Nbr(nbr).label)
+
+
+def test_a_record_elsewhere_is_explained_as_decided_where_that_is_accepted() -> None:
+    given = Input(topic=REQUESTS, offset=0, timestamp_ms=NOW_MS, key=ELSEWHERE, value=GOOD)
+    assert explain_record(given, Stage(*one_ad()).world(), place(), "l1", partitions=2).ads == {"ad1": "won"}
