@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from engine.answering import readable
 from engine.attributes import take_request
 from engine.controls import check_room, values_of, with_group
 from engine.models.default import build
@@ -163,8 +164,9 @@ def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
 
 def _request(item: Item) -> Checked:
     request = take_request(item.raw)
-    warnings = (*(_repeated(field) for field in item.repeated), *warnings_of_imps(request.typed.imp))
     key = request_key(request.typed)
+    readable(key, item.raw)
+    warnings = (*(_repeated(field) for field in item.repeated), *warnings_of_imps(request.typed.imp))
     return Checked(topic="requests", key=key, value=item.raw, message=request, warnings=warnings)
 
 

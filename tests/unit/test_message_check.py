@@ -11,7 +11,7 @@ import pytest
 from engine.catalog import Catalog
 from engine.controls import Controls
 from schemas.errors import SchemaError
-from schemas.limits import POLICIES_MAX
+from schemas.limits import POLICIES_MAX, REQUEST_BYTES_MAX
 from schemas.topics import BY_NAME
 from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item
@@ -256,6 +256,19 @@ def test_a_key_given_twice_is_a_warning_of_requests_which_the_engine_answers() -
     raw = b'{"id":"r","imp":[{"id":"1"}],"at":1,"at":2}'
     checked = check_item(Item(line=1, raw=raw, fields=orjson.loads(raw), repeated=("at",)))
     assert [(odd.field, odd.problem) for odd in checked.warnings] == [("at", "is given more than once")]
+
+
+@pytest.mark.parametrize("too_many", [0, 1])
+@pytest.mark.parametrize("names", [{"user": {"id": "ada"}}, {"device": {"ifa": "x" * 90}}, {}])
+def test_a_request_is_too_long_with_the_key_that_it_would_have(names: dict[str, Any], too_many: int) -> None:
+    """The engine counts the record's key, which is made of an id."""
+    request = {"id": "r1", "imp": [{"id": "1"}], **names, "ext": {"x": ""}}
+    key = b"ada" if "user" in names else b"x" * 90 if "device" in names else b"r1"
+    request["ext"] = {"x": "a" * (REQUEST_BYTES_MAX - len(key) - len(orjson.dumps(request)) + too_many)}
+    report = report_on(request)
+    assert [error.problem for error in report.errors] == [
+        f"key and value have more than {REQUEST_BYTES_MAX} bytes"
+    ] * too_many
 
 
 def test_a_file_without_a_message_says_why_it_is_not_good() -> None:
