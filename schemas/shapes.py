@@ -33,6 +33,11 @@ _CURRENCY = r"^[A-Z]{3}$(?!\n)"
 _LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$(?!\n)"
 _TIMEZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$(?!\n)"
 _CLOCK = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)"
+# Whatever else Python reads as ISO 8601 differs by its version, or has any character between date and time, a minus too.
+_MOMENT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$(?!\n)"
+)
 _URL = r"^https?://[^\s<>\"]+$(?!\n)"
 _DOMAIN = r"^[A-Za-z0-9_*-]+(\.[A-Za-z0-9_-]+)*$(?!\n)"
 _MIME = r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+*-]+$(?!\n)"
@@ -45,6 +50,10 @@ SHAPES: Final = {
     _LANGUAGE: ("a language", "a tag of BCP 47 such as en or pt-BR"),
     _TIMEZONE: ("a time zone", "an IANA name such as Europe/Berlin"),
     _CLOCK: ("a time of day", "HH:MM from 00:00 to 24:00"),
+    _MOMENT: (
+        "a date with or without a time (ISO 8601, T between them)",
+        "for example 2026-01-31T18:00:00Z, 2026-01-31T18:00 in local time, or 2026-01-31",
+    ),
     _URL: ("an address", "http:// or https://, without spaces, quotes and angle brackets"),
     _DOMAIN: ("a domain", "a host name such as acme.example"),
     _MIME: ("a media type", "for example image/webp"),
@@ -59,7 +68,7 @@ Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 Currency = Annotated[str, Meta(pattern=_CURRENCY)]  # ISO 4217
 Language = Annotated[str, Meta(pattern=_LANGUAGE)]  # BCP 47
 Timezone = Annotated[str, Meta(pattern=_TIMEZONE, max_length=64)]  # IANA name
-Moment = Annotated[str, Meta(max_length=40)]  # ISO 8601; without an offset it is local time
+Moment = Annotated[str, Meta(pattern=_MOMENT, max_length=40)]  # ISO 8601; without an offset it is local time
 Clock = Annotated[str, Meta(pattern=_CLOCK)]
 Url = Annotated[str, Meta(pattern=_URL, max_length=URL_CHARS_MAX)]
 Domain = Annotated[str, Meta(pattern=_DOMAIN, max_length=253)]

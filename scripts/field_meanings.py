@@ -39,7 +39,7 @@ _ENTITIES: Final = {
     "Campaign.dayparts": "at which local times; none is all day",
     "Budget.daily_micros": "micros of the advertiser's currency for a local day; null is no limit",
     "Budget.lifetime_micros": "micros of the advertiser's currency for all time; null is no limit",
-    "Flight.start": "first instant, ISO 8601, local time without an offset; null is always since",
+    "Flight.start": "first instant, local time without an offset; null is always since",
     "Flight.end": "first instant after it; null is open",
     "Daypart.days": "of the week; none is every day",
     "Daypart.from": "local time, included",

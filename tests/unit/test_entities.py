@@ -146,6 +146,44 @@ def test_a_flight_ends_after_it_starts(start: str | None, end: str | None, *, ac
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01-08:00",  # not eight in the morning: somebody meant the date and an offset
+        "2026-01-01+05:30",
+        "2026-01-01x08",
+        "2026-01-01\u00e908:00",
+        "2026-01-01 08:00",
+        "2026-01-01T00:00:00 Z",
+        "2026-01-01T24:00",
+        "2026-01-01T08",
+        "2026-01-01T08:00\n",
+        "20260101",
+        "2026-W01-1",
+        "\uff12026-01-01",
+        "2026-02-30",
+        "",
+    ],
+)
+def test_a_time_that_could_be_read_in_two_ways_is_refused_by_its_field(text: str) -> None:
+    assert refusal({**golden("campaign"), "flights": [{"end": text}]}).field == "flights[0].end"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31",
+        "2026-01-31T18:00",
+        "2026-01-31T18:00:00",
+        "2026-01-31T18:00:00Z",
+        "2026-01-31T18:00:00.123456+02:00",
+        "2026-01-31T18:00:00,5-0330",
+    ],
+)
+def test_dates_and_times_with_or_without_an_offset_are_read(text: str) -> None:
+    decode({**golden("campaign"), "flights": [{"start": text}]})
+
+
+@pytest.mark.parametrize(
     ("asset", "field"),
     [
         ({"role": "title"}, "formats[0].assets[0].text"),
