@@ -44,7 +44,7 @@ from schemas.openrtb import AdRequest
 from schemas.request_key import request_key
 from schemas.unknown_fields import unknown_fields
 from scripts.message_files import Item
-from scripts.message_warnings import warnings_of, warnings_of_imps
+from scripts.message_warnings import empty_flights, warnings_of, warnings_of_imps
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
 
@@ -144,6 +144,7 @@ def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
     elif isinstance(entity, Campaign):
         if entity.timezone:
             _check_zone(entity.timezone)
+            warnings += tuple(empty_flights(entity, entity.timezone))
         compile_schedule(entity.flights, entity.dayparts, entity.timezone)
     return Checked(topic="campaign-updates", key=entity_key(entity), value=item.raw, message=entity, warnings=warnings)
 
@@ -247,12 +248,21 @@ class Report:
         if not any(kind == "advertiser" for kind, _ in self._entities):
             return  # a partial file: its parents may be there already
         for (kind, identity), (line, entity) in self._entities.items():
-            for field, address in _references(entity):
-                if address not in self._entities:
-                    problem = SchemaError(
-                        field, f"{'/'.join(address)} is not in this file", "nothing serves until it is on the topic"
-                    )
-                    self._warn(_note(line, f"{kind}/{identity}", problem))
+            for odd in (*self._missing(entity), *self._never(entity)):
+                self._warn(_note(line, f"{kind}/{identity}", odd))
+
+    def _missing(self, entity: Entity) -> Iterator[SchemaError]:
+        for field, address in _references(entity):
+            if address not in self._entities:
+                problem = f"{'/'.join(address)} is not in this file"
+                yield SchemaError(field, problem, "nothing serves until it is on the topic")
+
+    def _never(self, entity: Entity) -> Iterator[SchemaError]:
+        """Flights of a campaign that has its time zone from an advertiser of the file."""
+        if isinstance(entity, Campaign) and not entity.timezone:
+            _, advertiser = self._entities.get(("advertiser", entity.advertiser_id), (0, None))
+            if isinstance(advertiser, Advertiser):
+                yield from empty_flights(entity, advertiser.timezone)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from engine.controls import compile_policy
+from engine.schedule import compile_schedule
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
@@ -18,6 +19,14 @@ VAST: Final = "<VAST"
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
     return (*_conditions(message), *_rank(message), *_videos(message), *_kept(message, fields))
+
+
+def empty_flights(campaign: Campaign, timezone: str) -> Iterator[SchemaError]:
+    """The flights that never serve in the zone that counts, as that decides where one end has an offset and one has none."""
+    for number, flight in enumerate(campaign.flights):
+        if not compile_schedule((flight,), (), timezone).flights:
+            problem = f"{flight.end} is not after the start {flight.start} in {timezone}: the flight never serves"
+            yield SchemaError(f"flights[{number}].end", problem, "end later, or give both the same offset")
 
 
 def warnings_of_imps(imps: Sequence[Imp]) -> tuple[SchemaError, ...]:

@@ -229,6 +229,34 @@ def test_an_imp_for_audio_alone_is_a_warning_that_names_it() -> None:
     assert warning.field == "imp[1].audio"
 
 
+NIGHT = {"start": "2026-06-01T00:00:00", "end": "2026-06-01T03:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("advertiser", "campaign", "fields"),
+    [
+        ({}, {"timezone": "America/New_York"}, ["flights[0].end"]),
+        ({}, {"timezone": "Asia/Tokyo"}, []),
+        ({"timezone": "America/New_York"}, {}, ["flights[0].end"]),
+        ({"timezone": "America/New_York"}, {"timezone": "Asia/Tokyo"}, []),
+        ({}, {}, []),
+    ],
+)
+def test_a_flight_that_never_serves_in_its_zone_is_a_warning(
+    advertiser: dict[str, Any], campaign: dict[str, Any], fields: list[str]
+) -> None:
+    report = report_on(CAMPAIGN | {"flights": [NIGHT]} | campaign, ADVERTISER | advertiser)
+    assert report.ok
+    assert [warning.field for warning in report.warnings] == fields
+
+
+def test_a_flight_that_never_serves_in_its_campaigns_zone_is_warned_of_without_the_advertiser() -> None:
+    report = report_on(CAMPAIGN | {"flights": [{}, NIGHT], "timezone": "America/New_York"})
+    assert [(warning.field, "in America/New_York" in warning.problem) for warning in report.warnings] == [
+        ("flights[1].end", True)
+    ]
+
+
 def test_a_rank_of_the_default_policy_is_a_warning() -> None:
     assert report_on(POLICY | {"name": "default", "rank": 0}).warnings_found == 0
     (warning,) = report_on(POLICY | {"name": "default", "rank": 3}).warnings
