@@ -13,6 +13,7 @@ from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE, Row
 from engine.schedule import IN_SCHEDULE, OUT_OF_FLIGHT, Schedules
+from engine.targeting.absence import warnings_with_absence
 from schemas.entities import Ad, Advertiser, Campaign, Creative, LineItem
 
 CAN_SERVE: Final = "can_serve"  # where requests, policies and competition allow
@@ -137,7 +138,7 @@ def _warnings(catalog: Catalog, held: object, rows: list[Row]) -> Iterator[str]:
         yield from _of_references(catalog, held)
     if isinstance(held, LineItem) and valid:
         condition = valid[0].condition
-        yield from condition.warnings
+        yield from warnings_with_absence(condition)
         if reads_personal(condition.paths):
             yield "targeting reads personal data: nothing serves to people who have not agreed to its use"
     for row in rows:

@@ -5,6 +5,7 @@ from typing import Final
 
 from engine.controls import compile_policy
 from engine.schedule import compile_schedule
+from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
@@ -41,7 +42,7 @@ def warnings_of_imps(imps: Sequence[Imp]) -> tuple[SchemaError, ...]:
 def _conditions(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, LineItem):
         condition = parse_condition(message.targeting, field="targeting")
-        yield from (SchemaError("targeting", warning) for warning in condition.warnings)
+        yield from (SchemaError("targeting", warning) for warning in warnings_with_absence(condition))
     elif isinstance(message, Policy):
         compiled = compile_policy(message, 0)
         floors = {f"floors[{number}].when": when for number, (when, _) in enumerate(compiled.floors)}
@@ -53,7 +54,9 @@ def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:
     """A policy's conditions are asked about the first imp itself, where a line item's are asked about the array."""
     paths = [path for path in sorted(condition.paths) if path == "imp" or path.startswith("imp.")]
     of_the_array = {warning_of(tuple(path.split("."))) for path in paths}
-    yield from (SchemaError(field, warning) for warning in condition.warnings if warning not in of_the_array)
+    yield from (
+        SchemaError(field, warning) for warning in warnings_with_absence(condition) if warning not in of_the_array
+    )
     for path in paths:
         _, _, below = path.partition(".")
         first, _, rest = below.partition(".")

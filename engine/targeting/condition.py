@@ -58,7 +58,7 @@ class Condition:
     """A parsed condition; compared by identity.
 
     ``paths``: every attribute path it reads, with those inside ``$elemMatch`` after the path of their array.
-    ``warnings``: what is odd though valid, in the order of the text. ``groups``: the saved groups it names, sorted.
+    ``warnings``: what its text shows to be odd though valid, in order (``absence.py`` has more). ``groups``: the saved groups it names, sorted.
     """
 
     root: Node
@@ -183,8 +183,6 @@ class _Reader:
             if key not in _OPERATORS:
                 _refuse_key(key, here)
             nodes.append(_OPERATORS[key](self, operand, here))
-        if place.path and _holds_for_absent(nodes):
-            self.warnings.append(f'{place.path}: an absent value counts as 0 and is in this range; add "$exists": true')
         return _every(nodes)
 
     def _literal(self, value: object, place: Place) -> LiteralValue:
@@ -269,20 +267,6 @@ def _refuse_key(key: str, place: Place) -> NoReturn:
     place.refuse(
         f"{key} is no operator", f"did you mean {near[0]}?" if near else "docs/reference/targeting.md lists them"
     )
-
-
-def _holds_for_absent(nodes: Sequence[Node]) -> bool:
-    """Whether these are ranges that 0 is in, and nothing beside them asks for the value to exist."""
-    ranges = [node for node in nodes if isinstance(node, Order)]
-    return len(ranges) == len(nodes) and all(_zero_is_in(node) for node in ranges) and bool(ranges)
-
-
-def _zero_is_in(node: Order) -> bool:
-    if node.number is None:
-        return False
-    return {"lt": node.number > 0, "lte": node.number >= 0, "gt": node.number < 0, "gte": node.number <= 0}[
-        node.operator
-    ]
 
 
 def _scalar(value: object, place: Place) -> Scalar:
