@@ -98,6 +98,10 @@ def _integer(node: Json, _structs: Json) -> str:
     return f"an integer from {low:,} to {high:,}"
 
 
+def _number(_node: Json, _structs: Json) -> str:
+    return "a number"
+
+
 def _list(node: Json, structs: Json) -> str:
     low, high = node.get("minItems", 0), node.get("maxItems")
     most = "" if high is None else f"{low:,} to {high:,}, each " if low else f"at most {high:,}, each "
@@ -124,6 +128,7 @@ def _anything(_node: Json, _structs: Json) -> str:
 _SHAPES: Final[Mapping[str, Callable[[Json, Json], str]]] = {
     "string": _text,
     "integer": _integer,
+    "number": _number,
     "array": _list,
     "object": _map,
     "boolean": _truth,

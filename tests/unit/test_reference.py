@@ -65,6 +65,10 @@ def test_a_default_that_the_schema_does_not_hold_is_told() -> None:
             {"anyOf": [{"type": "string", "maxLength": 256}, {"type": "null"}]},
             "a text of at most 256 characters or null",
         ),
+        (
+            {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "number"}]},
+            "a text or an integer or a number",
+        ),
         ({"enum": ["a", "b"]}, "one of `a`, `b`"),
         (
             {"type": "array", "items": {"$ref": "#/$defs/Floor"}, "maxItems": 9},
