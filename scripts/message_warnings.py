@@ -1,25 +1,42 @@
 """What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from engine.controls import compile_policy
+from engine.models.base import PROBABILITIES
+from engine.models.constant import OWNERS
 from engine.schedule import compile_schedule
 from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
-from schemas.controls import Control, Policy
+from schemas.controls import Blocked, Control, ModelControl, Policy
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
 from schemas.openrtb import Imp
+from schemas.shapes import Category, Domain, Id
 
 VAST: Final = "<VAST"
+# What the models of each algorithm are made of (engine/models/default.py), out of what may be given.
+READ: Final = {
+    "constant": ("value", "values", "cap_ppb"),
+    "logistic": ("bias", "weights", "cap_ppb"),
+    "feedback": ("value",),
+}
+NOT_GIVEN: Final[Mapping[str, object]] = {"value": None, "values": {}, "bias": 0, "weights": {}, "cap_ppb": None}
 
 
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
-    return (*_conditions(message), *_rank(message), *_videos(message), *_kept(message, fields))
+    of_control: Iterator[SchemaError] = iter(())
+    if isinstance(message, ModelControl):
+        of_control = _unread(message)
+    elif isinstance(message, Policy):
+        of_control = _stops_nothing(message.blocked)
+    return (*_conditions(message), *_rank(message), *_videos(message), *_kept(message, fields), *of_control)
 
 
 def empty_flights(campaign: Campaign, timezone: str) -> Iterator[SchemaError]:
@@ -112,3 +129,41 @@ def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[S
         case _:
             pass
     yield from (SchemaError(name, "is kept, and changes no decision yet") for name in names)
+
+
+def _unread(model: ModelControl) -> Iterator[SchemaError]:
+    """Fields of a model that no score depends on, and values of nobody."""
+    read = READ[model.algorithm]
+    for name, default in NOT_GIVEN.items():
+        if name not in read and getattr(model, name) != default:
+            fix = f"{model.algorithm} reads {', '.join(read)}"
+            yield SchemaError(name, f"is not read by the algorithm {model.algorithm}", fix)
+    if "cap_ppb" in read and model.cap_ppb is not None and model.predicts not in PROBABILITIES:
+        yield SchemaError("cap_ppb", f"limits probabilities, and {model.predicts} is none: it is not read")
+    for name in model.values if "values" in read else ():
+        owner, colon, identity = name.partition(":")
+        if owner not in OWNERS or not colon or not _is(identity, Id):
+            fix = f"KIND:ID, KIND one of {', '.join(OWNERS)}"
+            yield SchemaError(f"values.{name}", "names nothing that has an id: it is never read", fix)
+
+
+def _stops_nothing(blocked: Blocked) -> Iterator[SchemaError]:
+    """Entries of an emergency stop that no valid entity can have."""
+    ids = {name: getattr(blocked, name) for name in ("advertisers", "line_items", "ads", "labels")}
+    shapes: list[tuple[str, tuple[str, ...], Any, str]] = [
+        *((name, listed, Id, "it must match [A-Za-z0-9._:-]{1,64}, without a kind before it") for name, listed in ids.items()),
+        ("adomain", blocked.adomain, Domain, "a host name such as acme.example"),
+        ("cat", blocked.cat, Category, "an id of the taxonomy such as IAB2-3"),
+    ]  # fmt: skip
+    for name, listed, shape, fix in shapes:
+        for number, entry in enumerate(listed):
+            if not _is(entry, shape):
+                yield SchemaError(f"blocked.{name}[{number}]", f"{entry!r} stops nothing: nothing valid has it", fix)
+
+
+def _is(text: str, shape: Any) -> bool:
+    try:
+        msgspec.convert(text, shape)
+    except msgspec.ValidationError:
+        return False
+    return True

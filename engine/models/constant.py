@@ -16,6 +16,7 @@ _WEAKEST_FIRST: Final[Sequence[tuple[str, Callable[[RowFacts], str]]]] = (
     ("line_item", operator.attrgetter("line_item_id")),
     ("ad", operator.attrgetter("ad_id")),
 )
+OWNERS: Final = tuple(name for name, _ in reversed(_WEAKEST_FIRST))  # whose values there may be, the strongest first
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,0 +1,74 @@
+"""Controls that are accepted and do nothing are told before anybody relies on them."""
+
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import orjson
+import pytest
+
+from engine.models.base import RowFacts
+from engine.models.default import build
+from schemas.controls import ModelControl, decode_control
+from scripts.message_warnings import READ
+from tests.unit.test_message_check import POLICY, report_on
+
+MODEL = {"kind": "model", "name": "m", "version": 1, "predicts": "user_value", "algorithm": "constant", "value": 0}
+GIVEN: dict[str, Any] = {
+    "value": 5, "values": {"ad:ad1": 7}, "bias": 300_000, "weights": {"tier=house": 200_000}, "cap_ppb": 9,
+}  # fmt: skip
+HOUSE_AD = RowFacts(
+    ad_id="ad1", line_item_id="l1", campaign_id="c1", advertiser_id="a1", creative_id="cr1",
+    tier="house", event="click", cat=(), labels=(),
+)  # fmt: skip
+
+
+def score_of(fields: dict[str, Any]) -> int:
+    """What a model says of an ad."""
+    control = decode_control(b"model/m", orjson.dumps(fields))
+    assert isinstance(control, ModelControl)
+    model = build(control)
+    return int(model.score(model.prepare([HOUSE_AD]), np.zeros(1, np.int64), {})[0])
+
+
+@pytest.mark.parametrize("field", GIVEN)
+@pytest.mark.parametrize(
+    ("algorithm", "predicts"),
+    [(one, what) for one in READ for what in ("click", "user_value") if (one, what) != ("feedback", "click")],
+)
+def test_a_field_that_no_score_depends_on_is_a_warning(field: str, algorithm: str, predicts: str) -> None:
+    plain = {**MODEL, "algorithm": algorithm, "predicts": predicts, "value": 100 if algorithm == "constant" else None}
+    given = plain | {field: GIVEN[field]}
+    assert [warning.field for warning in report_on(given).warnings] == [field] * (score_of(plain) == score_of(given))
+
+
+def test_of_every_algorithm_it_is_known_what_it_reads() -> None:
+    assert set(READ) == set(get_args(get_type_hints(ModelControl)["algorithm"]))
+
+
+def test_nought_is_given_too() -> None:
+    (warning,) = report_on(MODEL | {"algorithm": "logistic"}).warnings
+    assert (warning.field, warning.fix) == ("value", "logistic reads bias, weights, cap_ppb")
+
+
+@pytest.mark.parametrize("name", ["lineitem:l1", "l1", "line_item:", "line_item:l 1", "creative:cr1", "ad"])
+def test_a_value_of_nobody_is_a_warning_by_its_name(name: str) -> None:
+    report = report_on(MODEL | {"values": {name: 5, "line_item:l1": 5, "ad:x": 1, "campaign:c": 1, "advertiser:a": 1}})
+    assert report.ok
+    assert [warning.field for warning in report.warnings] == [f"values.{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("advertisers", "acme", "acme corp"),
+        ("line_items", "l1", "line_item/l1"),
+        ("ads", "ad:1", ""),
+        ("labels", "auto", "Auto Label"),
+        ("adomain", "Bad.example", "https://bad.example/"),
+        ("cat", "IAB25", "IAB 25"),
+    ],
+)
+def test_a_stop_of_what_nothing_valid_can_have_is_a_warning(name: str, good: str, bad: str) -> None:
+    report = report_on(POLICY | {"blocked": {name: [good, bad or "x" * 65]}})
+    assert report.ok
+    assert [warning.field for warning in report.warnings] == [f"blocked.{name}[1]"]
