@@ -17,12 +17,12 @@ from aiokafka.errors import KafkaError
 
 from consumers.feed_errors import FeedUnavailable
 from consumers.feed_metrics import FeedMetrics
+from consumers.loop_time import STEP_S, LoopClock
 from schemas.topics import BY_NAME
 
 START_S_MAX: Final = 5.0
-ACKNOWLEDGE_S_MAX: Final = 2.0  # without an answer to a request; then the producer is given up
+ACKNOWLEDGE_S_MAX: Final = 2.0  # of the loop's turning, without an answer to a request; then the producer is given up
 RESTART_S: Final = 0.25
-WATCH_S: Final = 0.1
 CLOSE_S_MAX: Final = 1.0
 LINGER_MS: Final = 0  # what comes while a batch is on its way makes the next batch
 BATCH_BYTES: Final = BY_NAME["requests"].bytes_max // 2
@@ -65,8 +65,11 @@ class RequestWriter:
         self._arguments = arguments
         self._metrics = metrics
         self._producer: AIOKafkaProducer = None  # while Kafka answers
-        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # to when it was given to the client, oldest first
+        self._unacknowledged: dict[
+            asyncio.Future[Any], float
+        ] = {}  # to when it was given to the client, by our clock; oldest first
         self._failed = asyncio.Event()
+        self._clock = LoopClock()
 
     @property
     def connected(self) -> bool:
@@ -111,7 +114,7 @@ class RequestWriter:
         except KafkaError:
             self._failed.set()
             raise
-        self._unacknowledged[written] = asyncio.get_running_loop().time()
+        self._unacknowledged[written] = self._clock.time()
         written.add_done_callback(self._acknowledged)
         return written
 
@@ -140,13 +143,14 @@ class RequestWriter:
                 await asyncio.sleep(RESTART_S)
 
     async def _until_broken(self) -> None:
-        """Return when a write failed, or when the oldest one waits for too long."""
+        """Return when a write failed, or when the oldest one waits for too long; a stall of ours is not Kafka's."""
         while not self._failed.is_set():
+            now = self._clock.look()
             oldest = next(iter(self._unacknowledged.values()), None)
-            if oldest is not None and asyncio.get_running_loop().time() - oldest > ACKNOWLEDGE_S_MAX:
+            if oldest is not None and now - oldest > ACKNOWLEDGE_S_MAX:
                 return
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_S):
+                async with asyncio.timeout(STEP_S):
                     await self._failed.wait()
 
     def _acknowledged(self, written: asyncio.Future[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Time-outs that a stall of our own event loop does not use up.
+"""Time-outs, and a clock, that a stall of our own event loop does not use up.
 
 One decision that takes long holds up every task of the process. When the loop turns again, timers that came due
 meanwhile run before the answers that came meanwhile are read: a time-out by the wall clock would then blame the broker
@@ -28,6 +28,23 @@ async def loop_timeout(seconds: float) -> AsyncIterator[None]:
             yield
         finally:
             watch.cancel()
+
+
+class LoopClock:
+    """Seconds in which the loop turned, for whoever looks at it every ``STEP_S``; a stall counts as ``LATE_S``."""
+
+    def __init__(self) -> None:
+        self._turned = 0.0
+        self._looked = time.monotonic()
+
+    def time(self) -> float:
+        """Seconds since the clock was made."""
+        return self._turned + min(time.monotonic() - self._looked, LATE_S)
+
+    def look(self) -> float:
+        """The same; and what lies between two looks beyond ``LATE_S`` is a stall. Once in a turn of the loop, no more."""
+        self._turned, self._looked = self.time(), time.monotonic()
+        return self._turned
 
 
 class _Watch:
