@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import random
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -76,10 +77,14 @@ _DECIDED: Final = msgspec.json.Decoder(_Decided)
 
 @dataclasses.dataclass(slots=True, kw_only=True, eq=False)
 class _Asked:
-    """One request in flight. ``ending``: of its decision id; empty when any will do, None until Kafka has told."""
+    """One request in flight. ``ending``: of its decision id; empty when any will do, None until Kafka has told.
+
+    ``given``: to the client of Kafka, which may have written it.
+    """
 
     answer: asyncio.Future[bytes]
     size_bytes: int
+    given: bool = False
     place: tuple[int, int] | None = None
     ending: str | None = None
     early: list[bytes] = dataclasses.field(default_factory=list)
@@ -141,14 +146,14 @@ class FeedClient:
         """
         if not 0 < timeout <= TIMEOUT_S_MAX:
             raise ValueError(f"timeout is {timeout}; it is more than 0 and at most {TIMEOUT_S_MAX:g} seconds")
-        started = asyncio.get_running_loop().time()
+        started = time.monotonic()  # the time of a loop may stand still while it runs what became ready together
         try:
-            result = await self._decide(request, timeout)
+            result = await self._decide(request, timeout, started + timeout)
         except FeedError as error:
             self.metrics.requests.labels(OUTCOMES[type(error)]).inc()
             raise
         self.metrics.requests.labels("answered").inc()
-        self.metrics.latency_ms.observe((asyncio.get_running_loop().time() - started) * 1_000)
+        self.metrics.latency_ms.observe((time.monotonic() - started) * 1_000)
         return result
 
     @property
@@ -169,15 +174,15 @@ class FeedClient:
         if not self._running.cancelled():
             self._running.result()
 
-    async def _decide(self, request: Mapping[str, object] | bytes, timeout_s: float) -> FeedResult:
+    async def _decide(self, request: Mapping[str, object] | bytes, timeout_s: float, until: float) -> FeedResult:
         request_id, key, value = _read(request)
         asked = self._admit(request_id, len(value))
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._write(asked, key, value)
+            async with asyncio.timeout_at(until):  # loops count as time.monotonic does
+                await self._write(asked, key, value, until)
                 answer = await asked.answer
         except TimeoutError:
-            raise self._late(request_id.decode(), timeout_s, asked.place) from None
+            raise self._late(request_id.decode(), timeout_s, asked) from None
         finally:
             self._forget(request_id, asked)
         return FeedResult(value=answer, response=decode_message("result", answer))
@@ -205,15 +210,16 @@ class FeedClient:
         if not asked.answer.cancel() and not asked.answer.cancelled():
             asked.answer.exception()  # looked at, also when the caller was cancelled
 
-    async def _write(self, asked: _Asked, key: bytes, value: bytes) -> None:
+    async def _write(self, asked: _Asked, key: bytes, value: bytes, until: float) -> None:
         try:
-            written = await self._writer.write(key, value, self._headers)
+            written = await self._writer.write(key, value, self._headers, until)
         except (KafkaError, FeedUnavailable) as error:
             if self._problem:
                 raise FeedClosed(self._problem) from error
             if isinstance(error, FeedUnavailable):
                 raise
             raise self._unreachable(error) from error
+        asked.given = True
         written.add_done_callback(functools.partial(self._placed, asked))
 
     def _placed(self, asked: _Asked, written: asyncio.Future[Any]) -> None:
@@ -250,14 +256,20 @@ class FeedClient:
                 return
         self.metrics.unmatched.inc()
 
-    def _late(self, request_id: str, timeout_s: float, place: tuple[int, int] | None) -> FeedTimeout:
-        topic = self._topics["requests"]
-        where = f"stands on {topic}, partition {place[0]}, offset {place[1]}" if place else f"may be on {topic} or not"
+    def _late(self, request_id: str, timeout_s: float, asked: _Asked) -> FeedTimeout:
+        topic, place = self._topics["requests"], asked.place
+        if not asked.given:
+            where = f"was not written to {topic}: Kafka, or the event loop, was too slow with those before it"
+        else:
+            stands = (
+                f"stands on {topic}, partition {place[0]}, offset {place[1]}" if place else f"may be on {topic} or not"
+            )
+            where = f"{stands}; does an engine run, and do its ADJUDGE_REPLY_TOPICS allow {self._topics['replies']}?"
         return FeedTimeout(
-            f"no result within {timeout_s:g} s for request {request_id!r}, which {where}; does an engine run, "
-            f"and do its ADJUDGE_REPLY_TOPICS allow {self._topics['replies']}?",
+            f"no result within {timeout_s:g} s for request {request_id!r}, which {where}",
             request_id=request_id,
             place=place,
+            may_be_written=asked.given,
         )
 
     async def _run(self, reader: ReplyReader) -> None:

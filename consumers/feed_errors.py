@@ -29,13 +29,16 @@ class FeedTimeout(FeedError):
     """No result came in time. What was written is decided all the same, and charged as any other decision.
 
     ``place``: partition and offset of the request on the topic; None when Kafka has not said that it is there, and it
-    may be there or not.
+    may be there or not. Unless ``may_be_written``, its time was over before it could be given to Kafka, and it is not.
     """
 
-    def __init__(self, problem: str, *, request_id: str, place: tuple[int, int] | None) -> None:
+    def __init__(
+        self, problem: str, *, request_id: str, place: tuple[int, int] | None, may_be_written: bool = True
+    ) -> None:
         super().__init__(problem)
         self.request_id = request_id
         self.place = place
+        self.may_be_written = may_be_written
 
 
 class FeedClosed(FeedError):

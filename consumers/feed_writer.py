@@ -8,16 +8,19 @@ back, long after its reader has gone. So one that gets no answer is given up wit
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumers.feed_errors import FeedUnavailable
 from consumers.feed_metrics import FeedMetrics
+from consumers.feed_turns import Turns
 from consumers.loop_time import STEP_S, LoopClock
+from engine.partitioning import partition_of
 from schemas.topics import BY_NAME
 
 START_S_MAX: Final = 5.0
@@ -27,6 +30,7 @@ CLOSE_S_MAX: Final = 1.0
 LINGER_MS: Final = 0  # what comes while a batch is on its way makes the next batch
 BATCH_BYTES: Final = BY_NAME["requests"].bytes_max // 2
 RETRY_BACKOFF_MS: Final = 20
+_AWAY: Final = "Kafka does not answer; the client tries to reach it again"
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +74,7 @@ class RequestWriter:
         ] = {}  # to when it was given to the client, by our clock; oldest first
         self._failed = asyncio.Event()
         self._clock = LoopClock()
+        self._turns = Turns()
 
     @property
     def connected(self) -> bool:
@@ -102,11 +107,23 @@ class RequestWriter:
         self._failed.clear()
         self._producer = producer
 
-    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> asyncio.Future[Any]:
-        """Give a request to the client; the future gets its place. Raises FeedUnavailable or KafkaError."""
+    async def write(
+        self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]], until: float
+    ) -> asyncio.Future[Any]:
+        """Give a request to the client; the future gets its place.
+
+        ``until``: in seconds of ``time.monotonic``. Raises FeedUnavailable or KafkaError, and TimeoutError when it was not
+        given to the client by then; cancelled before it returns, it has not given it either.
+        """
         producer = self._producer
         if producer is None:
-            raise FeedUnavailable("Kafka does not answer; the client tries to reach it again")
+            raise FeedUnavailable(_AWAY)
+        broker = self._broker_of(producer, key)
+        await self._turns.come(broker)
+        if producer is not self._producer:
+            raise FeedUnavailable(_AWAY)
+        if time.monotonic() >= until:
+            raise TimeoutError
         try:
             written: asyncio.Future[Any] = await producer.send(self._topic, value, key=key, headers=list(headers))
         except GivenUpError as error:
@@ -115,8 +132,20 @@ class RequestWriter:
             self._failed.set()
             raise
         self._unacknowledged[written] = self._clock.time()
+        self._turns.take(broker, written)
         written.add_done_callback(self._acknowledged)
         return written
+
+    def _broker_of(self, producer: Any, key: bytes) -> int | None:
+        """The leader of the key's partition; None while there is none."""
+        cluster = producer.client.cluster
+        partitions = cluster.partitions_for_topic(self._topic)
+        if not partitions:
+            return None
+        leader: int | None = cluster.leader_for_partition(
+            TopicPartition(self._topic, partition_of(key, len(partitions)))
+        )
+        return leader
 
     async def run(self) -> None:
         """Watch over the producer and replace it when Kafka does not answer, until cancelled."""

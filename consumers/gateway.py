@@ -5,12 +5,14 @@ is a result that does not come within ``tmax``, which is too late for the caller
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 from aiohttp import web
 
+from consumers.arrival import waited_s
 from consumers.feed_client import FeedClient, FeedResult
 from consumers.feed_errors import FeedClosed, FeedDuplicate, FeedError, FeedFull, FeedInvalid, FeedTimeout
 from consumers.gateway_body import RefusedError, read_body
@@ -73,8 +75,7 @@ class Gateway:
 
     async def _call(self, request: web.Request) -> web.Response:
         """One call, counted and measured, whatever becomes of it."""
-        loop = asyncio.get_running_loop()
-        arrived = loop.time()
+        arrived = time.monotonic() - waited_s(request.transport)
         self._calls += 1
         self._idle.clear()
         try:
@@ -88,7 +89,7 @@ class Gateway:
         if self._draining:
             response.force_close()
         self._metrics.responses.labels(response.status, reason).inc()
-        self._metrics.duration_ms.observe((loop.time() - arrived) * 1_000)
+        self._metrics.duration_ms.observe((time.monotonic() - arrived) * 1_000)
         return response
 
     async def _answer(self, request: web.Request, arrived: float) -> tuple[web.Response, str]:
@@ -97,13 +98,15 @@ class Gateway:
         if self._calls > CALLS_MAX:
             raise RefusedError(503, "full", f"{CALLS_MAX} calls are being answered")
         body = await read_body(request)
-        left_s = (_tmax_ms(body) - MARGIN_MS) / 1_000 - (asyncio.get_running_loop().time() - arrived)
+        left_s = (_tmax_ms(body) - MARGIN_MS) / 1_000 - (time.monotonic() - arrived)
         if left_s <= 0:
             return _no_bid(Nbr.INSUFFICIENT_TIME), "insufficient_time"
         try:
             result = await self._feed.decide(body, left_s)
         except FeedTimeout as error:
             log.debug("no result in time", request_id=error.request_id, place=error.place)
+            if not error.may_be_written:
+                return _no_bid(Nbr.INSUFFICIENT_TIME), "insufficient_time"
             return _response(204, {}), "timeout"
         except FeedError as error:
             raise _refused(error) from error

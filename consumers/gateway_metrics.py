@@ -18,7 +18,7 @@ class GatewayMetrics:
         )
         self.duration_ms = Histogram(
             "adjudge_gateway_duration_ms",
-            "from a call's head to its answer",
+            "from a call's arrival to its answer",
             buckets=_BUCKETS_MS,
             registry=self.registry,
         )

@@ -1,0 +1,121 @@
+"""The gateway over a feed of the test's own: what becomes of a call before and after it is asked."""
+
+import asyncio
+import contextlib
+import platform
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import orjson
+
+from consumers.addresses import parse_address
+from consumers.arrival import waited_s
+from consumers.feed_client import FeedClient, FeedResult
+from consumers.feed_errors import FeedTimeout
+from consumers.gateway import PATH, Gateway
+from consumers.gateway_metrics import GatewayMetrics
+from consumers.probes import serve_http
+from schemas.openrtb_response import BidResponse
+from tests.kafka.feeding import ad_request
+
+STALL_S = 0.3
+
+
+class Feed:
+    """Answers every request with no bid, or with what it is told to raise."""
+
+    problem = ""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, float]] = []
+        self.error: Exception | None = None
+
+    async def decide(self, request: bytes, within_s: float) -> FeedResult:
+        self.asked.append((request, within_s))
+        if self.error is not None:
+            raise self.error
+        return FeedResult(value=b"{}", response=BidResponse(id="r", bidid="e-0-0", nbr=508, ext=cast("Any", None)))
+
+
+class Called:
+    """A gateway that listens."""
+
+    def __init__(self, feed: Feed, metrics: GatewayMetrics, address: str) -> None:
+        self.feed = feed
+        self._metrics = metrics
+        self._address = parse_address(address)
+
+    def send(self, call: bytes) -> socket.socket:
+        """Send without letting the loop turn."""
+        connection = socket.create_connection(self._address)
+        connection.sendall(call)
+        return connection
+
+    async def answer(self, connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers by their small names, and body."""
+        reader, writer = await asyncio.open_connection(sock=connection)
+        async with asyncio.timeout(20):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        writer.close()
+        return int(head[0].split()[1]), headers, body
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self._metrics.registry.get_sample_value(f"adjudge_gateway_{name}", labels)
+
+
+@contextlib.asynccontextmanager
+async def called() -> AsyncIterator[Called]:
+    feed, metrics = Feed(), GatewayMetrics()
+    async with serve_http(Gateway(cast("FeedClient", feed), metrics).app(), "127.0.0.1:0") as address:
+        yield Called(feed, metrics, address)
+
+
+def call(body: bytes, *more: str, method: str = "POST") -> bytes:
+    head = (f"{method} {PATH} HTTP/1.1", "Host: a", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    return "\r\n".join((*head, *more, "", "")).encode() + body
+
+
+def body(**fields: Any) -> bytes:
+    return orjson.dumps(ad_request("r1", **fields))
+
+
+async def test_tmax_counts_from_when_the_call_came_and_not_from_when_the_loop_had_time_for_it() -> None:
+    async with called() as gateway:
+        first, second = gateway.send(call(body(tmax=100))), gateway.send(call(body(tmax=3_000)))
+        asyncio.get_running_loop().call_soon(time.sleep, STALL_S)
+        status, headers, _ = await gateway.answer(first)
+        _, answered, _ = await gateway.answer(second)
+        if platform.system() != "Linux":  # only Linux tells when the bytes came
+            return
+        assert (status, headers["x-adjudge-nbr"]) == (204, "15")
+        assert answered["x-adjudge-nbr"] == "508"
+        [(asked, within_s)] = gateway.feed.asked
+        assert asked == body(tmax=3_000)
+        assert 1.0 < within_s <= 2.99 - STALL_S
+        assert gateway.sample("responses_total", status="204", reason="insufficient_time") == 1
+        assert (gateway.sample("duration_ms_sum") or 0) >= 2_000 * STALL_S
+
+
+async def test_a_connection_that_just_sent_something_has_not_waited() -> None:
+    assert waited_s(None) == 0.0
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    assert waited_s(writer.transport) == 0.0  # not of TCP
+    theirs.close()
+    await reader.read()
+    writer.close()
+
+
+async def test_a_call_whose_request_was_not_written_in_time_is_told_so() -> None:
+    async with called() as gateway:
+        gateway.feed.error = FeedTimeout("late", request_id="r1", place=None, may_be_written=False)
+        status, headers, _ = await gateway.answer(gateway.send(call(body())))
+        assert (status, headers["x-adjudge-nbr"]) == (204, "15")
+        gateway.feed.error = FeedTimeout("late", request_id="r1", place=None)
+        status, headers, _ = await gateway.answer(gateway.send(call(body())))
+        assert (status, "x-adjudge-nbr" in headers) == (204, False)
+        assert gateway.sample("responses_total", status="204", reason="timeout") == 1
