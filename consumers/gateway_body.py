@@ -10,6 +10,7 @@ from schemas.limits import REQUEST_BYTES_MAX
 
 BODY_S_MAX: Final = 1.0  # for all of the body to come
 GZIP_WINDOW: Final = 31  # zlib: a gzip head, and the largest window
+GZIP_MEMBERS_MAX: Final = 16  # each copies the rest of the body; packers make one, parallel ones some
 _VERSION_MAJOR: Final = "2"
 
 
@@ -34,7 +35,11 @@ async def read_body(request: web.Request) -> bytes:
 def unpacked(packed: bytes) -> bytes:
     """What gzip packed, in one member or several (RFC 1952, 2.2). Raises RefusedError for what is none, or too much."""
     text = b""
+    members = 0
     while packed:
+        members += 1
+        if members > GZIP_MEMBERS_MAX:
+            raise RefusedError(400, "gzip", f"the body has more than {GZIP_MEMBERS_MAX} members of gzip")
         unpacker = zlib.decompressobj(GZIP_WINDOW)
         try:
             text += unpacker.decompress(packed, REQUEST_BYTES_MAX + 1 - len(text))
