@@ -4,19 +4,23 @@ import asyncio
 import contextlib
 import platform
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import orjson
+import pytest
 
 from consumers.addresses import parse_address
 from consumers.arrival import waited_s
 from consumers.feed_client import FeedClient, FeedResult
 from consumers.feed_errors import FeedTimeout
-from consumers.gateway import PATH, Gateway
+from consumers.gateway import BESIDE_BYTES, PATH, Gateway
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import serve_http
+from engine.attributes import take_request
+from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
 from tests.kafka.feeding import ad_request
 
@@ -119,3 +123,25 @@ async def test_a_call_whose_request_was_not_written_in_time_is_told_so() -> None
         status, headers, _ = await gateway.answer(gateway.send(call(body())))
         assert (status, "x-adjudge-nbr" in headers) == (204, False)
         assert gateway.sample("responses_total", status="204", reason="timeout") == 1
+
+
+async def test_a_large_request_is_read_beside_the_event_loop_and_refused_in_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def taking(value: bytes) -> AdRequest:
+        threads.append(threading.current_thread())
+        return take_request(value)
+
+    monkeypatch.setattr("consumers.gateway.take_request", taking)
+    pad = "x" * BESIDE_BYTES
+    async with called() as gateway:
+        for fields in ({}, {"pad": pad}):
+            _, headers, _ = await gateway.answer(gateway.send(call(body(**fields))))
+            assert headers["x-adjudge-nbr"] == "508"
+        refusals = [await gateway.answer(gateway.send(call(body(imp=7, **fields)))) for fields in ({}, {"pad": pad})]
+    assert [status for status, _, _ in refusals] == [400, 400]
+    assert refusals[0][2] == refusals[1][2]
+    assert b'"field": "imp"' in refusals[0][2]
+    assert [thread is threading.main_thread() for thread in threads] == [True, False, True, False]
