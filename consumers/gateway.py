@@ -34,6 +34,7 @@ BESIDE_BYTES: Final = 16_384  # a larger body is read beside the event loop: the
 CALLS_MAX: Final = 5_000  # at a time, each with its body
 DRAIN_S_MAX: Final = TMAX_MAX_MS / 1_000 + 1.0
 RETRY_AFTER_S: Final = 1
+_HINTS: Final = {405: {"Allow": "POST"}, 503: {"Retry-After": f"{RETRY_AFTER_S}"}}
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ class Gateway:
     def app(self) -> web.Application:
         """The auction beside the probes."""
         app = make_app(self._metrics, self.unready, self._refresh_gauges)
-        app.add_routes([web.post(PATH, self._call)])
+        app.add_routes([web.route("*", PATH, self._call)])
         return app
 
     def unready(self) -> list[str]:
@@ -98,6 +99,8 @@ class Gateway:
             raise RefusedError(503, "ending", "the process is ending")
         if self._calls > CALLS_MAX:
             raise RefusedError(503, "full", f"{CALLS_MAX} calls are being answered")
+        if request.method != "POST":
+            raise RefusedError(405, "method", "ads are asked for by POST")
         body = await read_body(request)
         tmax_ms = _tmax_ms(body) if len(body) <= BESIDE_BYTES else await asyncio.to_thread(_tmax_ms, body)
         left_s = (tmax_ms - MARGIN_MS) / 1_000 - (time.monotonic() - arrived)
@@ -162,7 +165,7 @@ def _no_bid(nbr: int | None, result: FeedResult | None = None) -> web.Response:
 
 
 def _refusal(refused: RefusedError) -> web.Response:
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if refused.status == 503 else {}
+    headers = _HINTS.get(refused.status, {})
     return web.json_response(
         {"error": refused.problem, "field": refused.field},
         status=refused.status,

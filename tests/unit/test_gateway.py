@@ -22,6 +22,7 @@ from consumers.probes import serve_http
 from engine.attributes import take_request
 from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
+from tests.kafka.cluster import until
 from tests.kafka.feeding import ad_request
 
 STALL_S = 0.3
@@ -46,9 +47,9 @@ class Feed:
 class Called:
     """A gateway that listens."""
 
-    def __init__(self, feed: Feed, metrics: GatewayMetrics, address: str) -> None:
+    def __init__(self, gateway: Gateway, feed: Feed, address: str) -> None:
+        self.gateway = gateway
         self.feed = feed
-        self._metrics = metrics
         self._address = parse_address(address)
 
     def send(self, call: bytes) -> socket.socket:
@@ -57,25 +58,26 @@ class Called:
         connection.sendall(call)
         return connection
 
-    async def answer(self, connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    async def answer(self, connection: socket.socket, *, bodiless: bool = False) -> tuple[int, dict[str, str], bytes]:
         """Status, headers by their small names, and body."""
         reader, writer = await asyncio.open_connection(sock=connection)
         async with asyncio.timeout(20):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            body = b"" if bodiless else await reader.readexactly(int(headers.get("content-length", "0")))
         writer.close()
         return int(head[0].split()[1]), headers, body
 
     def sample(self, name: str, **labels: str) -> float | None:
-        return self._metrics.registry.get_sample_value(f"adjudge_gateway_{name}", labels)
+        return self.gateway._metrics.registry.get_sample_value(f"adjudge_gateway_{name}", labels)
 
 
 @contextlib.asynccontextmanager
 async def called() -> AsyncIterator[Called]:
-    feed, metrics = Feed(), GatewayMetrics()
-    async with serve_http(Gateway(cast("FeedClient", feed), metrics).app(), "127.0.0.1:0") as address:
-        yield Called(feed, metrics, address)
+    feed = Feed()
+    gateway = Gateway(cast("FeedClient", feed), GatewayMetrics())
+    async with serve_http(gateway.app(), "127.0.0.1:0") as address:
+        yield Called(gateway, feed, address)
 
 
 def call(body: bytes, *more: str, method: str = "POST") -> bytes:
@@ -145,3 +147,28 @@ async def test_a_large_request_is_read_beside_the_event_loop_and_refused_in_the_
     assert refusals[0][2] == refusals[1][2]
     assert b'"field": "imp"' in refusals[0][2]
     assert [thread is threading.main_thread() for thread in threads] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+async def test_other_methods_are_refused_as_everything_else_is(method: str) -> None:
+    async with called() as gateway:
+        status, headers, text = await gateway.answer(gateway.send(call(b"", method=method)), bodiless=method == "HEAD")
+        assert method == "HEAD" or orjson.loads(text) == {"error": "ads are asked for by POST", "field": ""}
+        assert (status, headers["allow"], headers["x-openrtb-version"]) == (405, "POST", "2.6")
+        assert gateway.sample("responses_total", status="405", reason="method") == 1
+
+
+@pytest.mark.parametrize("begin", [b"", b"2\r\n{}\r\n"])
+async def test_a_broken_chunk_is_told_from_one_that_does_not_come(
+    monkeypatch: pytest.MonkeyPatch, begin: bytes
+) -> None:
+    monkeypatch.setattr("consumers.gateway_body.BODY_S_MAX", 20.0)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with called() as gateway:
+        connection = gateway.send(head.encode() + begin)
+        await until(lambda: gateway.gateway._calls)
+        connection.sendall(b"zz\r\n\r\n")
+        status, headers, text = await gateway.answer(connection)
+        assert (status, headers["x-openrtb-version"]) == (400, "2.6")
+        assert b"chunks" in text
+        assert gateway.sample("responses_total", status="400", reason="chunk") == 1
