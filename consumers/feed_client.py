@@ -49,6 +49,7 @@ IN_FLIGHT_MAX: Final = 10_000  # requests that wait for their result, and reques
 IN_FLIGHT_BYTES_MAX: Final = 67_108_864
 EARLY_MAX: Final = 4  # replies kept of a request whose place is not known yet
 ADMIN_TIMEOUT_MS: Final = 5_000
+NOT_OPEN: Final = "the client is not open; use it as `async with FeedClient(settings) as feed`"
 
 log = structlog.get_logger(__name__)
 
@@ -107,12 +108,26 @@ class FeedClient:
         self._waiting: dict[bytes, _Asked] = {}
         self._bytes = 0
         self._headers: list[tuple[str, bytes]] = []
-        self._problem = "the client is not open; use it as `async with FeedClient(settings) as feed`"
+        self._problem = NOT_OPEN
         self._replies: ReplyReader | None = None
         self._closing = contextlib.AsyncExitStack()
+        self._entered = False
 
     async def __aenter__(self) -> Self:
-        """Connect, and read before anything can be asked. Raises FeedUnavailable with what is missing."""
+        """Connect, and read before anything can be asked.
+
+        Raises FeedUnavailable with what is missing, and RuntimeError when the client is open already.
+        """
+        if self._entered:
+            raise RuntimeError("this feed client is open already; any number of tasks may use the one that is")
+        self._entered = True
+        try:
+            return await self._open()
+        except BaseException:
+            self._entered = False
+            raise
+
+    async def _open(self) -> Self:
         arguments = client_arguments(self._settings)
         partition = await self._reply_partition(arguments)
         replies = self._topics["replies"]
@@ -135,7 +150,10 @@ class FeedClient:
 
     async def __aexit__(self, *_: object) -> None:
         """Whoever waits gets FeedClosed; what Kafka has not acknowledged is given up."""
-        await self._closing.aclose()
+        try:
+            await self._closing.aclose()
+        finally:
+            self._entered = False
 
     async def decide(self, request: Mapping[str, object] | bytes, timeout: float = TIMEOUT_S_DEFAULT) -> FeedResult:
         """The committed result of a request, within ``timeout`` seconds.
@@ -169,7 +187,9 @@ class FeedClient:
         return len(self._waiting)
 
     async def ended(self) -> None:
-        """Wait until the client has ended; raises what ended it, if it was not closed."""
+        """Wait until the client has ended; raises what ended it, if it was not closed. FeedClosed if it never was open."""
+        if self._problem == NOT_OPEN:
+            raise FeedClosed(NOT_OPEN)
         await asyncio.wait({self._running})
         if not self._running.cancelled():
             self._running.result()

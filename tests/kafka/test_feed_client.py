@@ -187,6 +187,26 @@ async def test_closing_tells_those_who_wait_and_leaves_nothing(cluster: Cluster)
     await until(lambda: asyncio.all_tasks() == before)
 
 
+async def test_a_client_is_opened_once_at_a_time(cluster: Cluster) -> None:
+    feed = FeedClient(feed_settings(cluster))
+    with pytest.raises(FeedClosed, match="async with"):
+        await feed.ended()
+    with pytest.raises(FeedUnavailable, match="is not there"):
+        await feed.__aenter__()
+    await cluster.create()
+    before = asyncio.all_tasks()
+    async with feed:
+        opened = asyncio.all_tasks()
+        with pytest.raises(RuntimeError, match="open already"):
+            await feed.__aenter__()
+        assert (asyncio.all_tasks(), feed.problem) == (opened, "")
+    await feed.ended()
+    await until(lambda: asyncio.all_tasks() == before)
+    async with feed:
+        assert not feed.problem
+    await until(lambda: asyncio.all_tasks() == before)
+
+
 async def test_an_error_in_its_block_comes_out_as_it_was_raised(cluster: Cluster) -> None:
     await cluster.create()
     with pytest.raises(ZeroDivisionError):
