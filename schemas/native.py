@@ -78,31 +78,34 @@ class NativeRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_h
 _TEXT: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 
 
-def read_native(request: str | dict[str, object] | None, field: str) -> NativeRequest:
+def read_native(request: str | dict[str, object] | None, field: str, ver: str | None = None) -> NativeRequest:
     """Read the request of an imp's ``native``, an object or the text of one. Raises SchemaError below ``field``.
 
-    Before version 1.1 it stood inside ``{"native": ...}``: that is read too.
+    Before version 1.1 it stood inside ``{"native": ...}``: that is read too. ``ver``: the imp's word for its version
+    (OpenRTB 2.6, 3.2.9), for one that does not say its own.
     """
     if request is None:
         raise SchemaError(field, "is required and missing")
     try:
-        native = _of_text(request) if isinstance(request, str) else _of_object(request)
+        native = _of_text(request, ver) if isinstance(request, str) else _of_object(request, ver)
     except (SchemaError, UnicodeError) as error:
         here, problem = (error.field, error.problem) if isinstance(error, SchemaError) else ("", "is not UTF-8 text")
         raise SchemaError(f"{field}.{here}".rstrip("."), problem) from error
-    if native.plcmtcnt != 1:
+    if native.plcmtcnt > 1:
         raise UnsupportedError(f"{field}.plcmtcnt", "asks for more than one ad in a slot", "one imp is one ad")
     return native
 
 
 @functools.lru_cache(maxsize=NATIVE_TEXTS_KEPT)
-def _of_text(request: str) -> NativeRequest:
+def _of_text(request: str, ver: str | None) -> NativeRequest:
     """A feed asks in few different words: the same ones are read once."""
     text = request.encode()
     check_depth(text)
-    return _of_object(decode(_TEXT, text))
+    return _of_object(decode(_TEXT, text), ver)
 
 
-def _of_object(obj: object) -> NativeRequest:
+def _of_object(obj: object, ver: str | None) -> NativeRequest:
     inner = obj.get("native", obj) if isinstance(obj, dict) else obj
+    if ver and isinstance(inner, dict) and inner.get("ver") is None:
+        inner = {**inner, "ver": ver}
     return convert(repair(inner, NativeRequest), NativeRequest)

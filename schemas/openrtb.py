@@ -255,7 +255,9 @@ def read_request(value: bytes) -> AdRequest:
     _check_imps(typed.imp)
     natives = tuple(
         [
-            None if imp.native is None else read_native(imp.native.request, f"imp[{index}].native.request")
+            None
+            if imp.native is None
+            else read_native(imp.native.request, f"imp[{index}].native.request", imp.native.ver)
             for index, imp in enumerate(typed.imp)
         ]
     )

@@ -221,6 +221,7 @@ def test_what_asks_for_more_than_one_ad_in_a_slot_is_refused_by_its_name(fields:
 
 def test_one_of_what_could_be_many_is_accepted() -> None:
     imp(qty={"multiplier": 1.0}, video={"podseq": 0, "rqddurs": [15, 30]}, native={"request": {"plcmtcnt": 1}})
+    imp(native={"request": {"plcmtcnt": 0}})
 
 
 NATIVE = {"ver": "1.2", "assets": [{"id": 1, "required": 1, "title": {"len": 90}}]}
@@ -245,6 +246,15 @@ def test_a_native_request_is_an_object_or_the_text_of_one(sent: object) -> None:
     assert (asset.id, asset.required) == (1, 1)
     assert asset.title is not None
     assert asset.title.len == 90
+
+
+@pytest.mark.parametrize("as_sent", [dict, lambda native: orjson.dumps(native).decode(), lambda one: {"native": one}])
+def test_a_native_request_without_a_version_has_that_of_its_imp(as_sent: Callable[[Any], Any]) -> None:
+    silent, telling = as_sent({"assets": [], "ver": None}), as_sent({"assets": [], "ver": "1.2"})
+    sent = [(silent, "1.0"), (silent, 1.1), (silent, None), (silent, ""), (telling, "1.1")]
+    imps = [{"id": str(number), "native": {"request": one, "ver": ver}} for number, (one, ver) in enumerate(sent)]
+    natives = read_request(request(*imps)).natives
+    assert [native and native.ver for native in natives] == ["1.0", "1.1", "1.2", "1.2", "1.2"]
 
 
 @pytest.mark.parametrize(
