@@ -36,7 +36,8 @@ def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tupl
         of_control = _unread(message)
     elif isinstance(message, Policy):
         of_control = _stops_nothing(message.blocked)
-    return (*_conditions(message), *_rank(message), *_videos(message), *_kept(message, fields), *of_control)
+    of_entity = (*_conditions(message), *_rank(message), *_videos(message), *_unencrypted(message))
+    return (*of_entity, *_kept(message, fields), *of_control)
 
 
 def empty_flights(campaign: Campaign, timezone: str) -> Iterator[SchemaError]:
@@ -112,6 +113,33 @@ def _videos_of(form: Format, field: str) -> Iterator[tuple[str, VideoFormat | No
         for number, asset in enumerate(form.assets):
             if asset.role == "video":
                 yield f"{field}.assets[{number}]", format_of_asset(asset)
+
+
+def _unencrypted(message: Entity | Control) -> Iterator[SchemaError]:
+    """Addresses that a page by HTTPS does not load; an imp with ``secure`` 1 gets them all the same.
+
+    Markup is not looked into.
+    """
+    for field, url in _loaded(message):
+        if url is not None and url.startswith("http:"):
+            yield SchemaError(field, "begins with http:, and is shown where imp.secure asks for https:", "use https:")
+
+
+def _loaded(message: Entity | Control) -> Iterator[tuple[str, str | None]]:
+    """What the page itself loads: of an ad, whose creative may be secure; of a creative that says it is."""
+    if isinstance(message, Ad):
+        for name in ("impression_trackers", "click_trackers"):
+            yield from ((f"{name}[{number}]", url) for number, url in enumerate(getattr(message, name)))
+        yield from ((f"video_trackers[{number}].url", one.url) for number, one in enumerate(message.video_trackers))
+    elif isinstance(message, Creative) and message.secure:
+        for number, form in enumerate(message.formats):
+            if isinstance(form, NativeFormat):
+                yield from (
+                    (f"formats[{number}].assets[{place}].url", one.url) for place, one in enumerate(form.assets)
+                )
+            elif isinstance(form, VideoFormat):
+                yield f"formats[{number}].url", form.url
+                yield from ((f"formats[{number}].files[{place}].url", one.url) for place, one in enumerate(form.files))
 
 
 def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[SchemaError]:

@@ -223,6 +223,37 @@ def test_a_video_that_can_be_shown_is_none() -> None:
     assert report_on(CREATIVE | {"formats": forms}).warnings_found == 0
 
 
+PLAIN = "http://a.example/x"
+CODED = "https://a.example/x?from=http:"
+LOADED: list[dict[str, Any]] = [
+    {"type": "banner", "w": 300, "h": 250, "markup": f'<img src="{PLAIN}">'},
+    {"type": "native", "assets": [
+        {"role": "title", "text": PLAIN},
+        {"role": "main_image", "url": PLAIN, "w": 1, "h": 1, "landing_url": PLAIN},
+    ]},
+    {"type": "video", "duration_s": 5, **FILE, "url": PLAIN, "files": [FILE, FILE | {"url": PLAIN}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (CREATIVE | {"secure": True, "formats": LOADED},
+         ["formats[1].assets[1].url", "formats[2].url", "formats[2].files[1].url"]),
+        (CREATIVE | {"secure": False, "formats": LOADED}, []),
+        (AD | {"impression_trackers": [CODED, PLAIN], "click_trackers": [PLAIN], "landing_url": PLAIN,
+               "video_trackers": [{"event": "start", "url": PLAIN}, {"event": "start", "url": CODED}]},
+         ["impression_trackers[1]", "click_trackers[0]", "video_trackers[0].url"]),
+    ],
+)  # fmt: skip
+def test_what_a_secure_page_does_not_load_is_a_warning(message: Any, fields: list[str]) -> None:
+    report = report_on(message)
+    assert report.ok
+    assert [(warning.field, warning.problem[:17]) for warning in report.warnings] == [
+        (field, "begins with http:") for field in fields
+    ]
+
+
 def test_an_imp_for_audio_alone_is_a_warning_that_names_it() -> None:
     imps = [{"id": "1", "banner": {}, "audio": {}}, {"id": "2", "audio": {"mimes": ["audio/mp4"]}}]
     (warning,) = report_on({"id": "r", "imp": imps}).warnings
