@@ -168,7 +168,7 @@ class FeedClient:
         try:
             result = await self._decide(request, timeout, started + timeout)
         except FeedError as error:
-            self.metrics.requests.labels(OUTCOMES[type(error)]).inc()
+            self.metrics.requests.labels(_outcome(error)).inc()
             raise
         self.metrics.requests.labels("answered").inc()
         self.metrics.latency_ms.observe((time.monotonic() - started) * 1_000)
@@ -352,6 +352,13 @@ OUTCOMES: Final = {
     FeedTimeout: "timeout",
     FeedClosed: "closed",
 }
+
+
+def _outcome(error: FeedError) -> str:
+    """A time-out of what nobody decides costs nothing, and is told apart."""
+    if isinstance(error, FeedTimeout) and not error.may_be_written:
+        return "unwritten"
+    return OUTCOMES[type(error)]
 
 
 def _read(request: Mapping[str, object] | bytes) -> tuple[bytes, bytes, bytes]:
