@@ -28,6 +28,7 @@ from engine.audit_facts import (
     request_fact,
     result_fact,
 )
+from engine.audit_letters import Letters, rejected
 from engine.audit_rules import Finding, costs_of, impressions_of, repeated, results_of
 from schemas.errors import SchemaError
 from schemas.journal import Counts, Entry, Fence, Genesis, decode_journal
@@ -37,7 +38,6 @@ F = TypeVar("F", bound=Output)
 T = TypeVar("T")
 
 TOPICS: Final = ("journal", "requests", "results", "impressions", "costs", "dead-letters")
-BROADCAST: Final = ("campaign-updates", "controls")
 VIOLATIONS_MAX: Final = 1_000  # kept of one shard; further ones are only counted
 END: Final = 1 << 62
 
@@ -117,8 +117,7 @@ class ShardAudit:
         self._costs: Final[collections.deque[CostFact]] = collections.deque()
         self._letters: Final[collections.deque[LetterFact]] = collections.deque()
         self._read_below: Final = dict.fromkeys(TOPICS[1:], -1)  # all records that belong to a request below are in
-        self._rejected: Final[dict[tuple[str, int], int]] = {}  # broadcast records to be written off -> journal offset
-        self._foreign: Final[dict[tuple[str, int], int]] = {}  # broadcast records written off -> dead letter's offset
+        self._broadcast: Final = Letters()
 
     def add(self, topic: str, offset: int, *, value: bytes | None, headers: Headers = ()) -> None:
         """Take in the next record of one of ``TOPICS`` (logical names)."""
@@ -134,18 +133,27 @@ class ShardAudit:
             self._read_below[topic] = END
         self._judge_ready()
 
+    def has_open_letters(self) -> bool:
+        """Whether there are dead letters that no entry accounts for: entries behind the cut may."""
+        return bool(self._broadcast.unexplained())
+
+    def add_behind(self, offset: int, value: bytes | None) -> None:
+        """Take in a journal record behind the cut, when all else is read. It is not judged: what it wrote may lie further on."""
+        try:
+            record = decode_journal(value or b"")
+        except SchemaError as error:
+            self._found(("unreadable", "journal", offset, str(error)))
+        else:
+            if isinstance(record, Entry):
+                self._broadcast.entry_behind(record)
+
     def finish(self) -> None:
         """All topics are closed: no request may be gone that was not decided, and what is left of dead letters agrees."""
         undecided = self._requests_from if self.chain.position is None else self.chain.position
         if undecided < self._requests_from:
             problem = f"requests {undecided}..{self._requests_from - 1} were lost before they were decided"
             self._found(("lost", "requests", undecided, problem))
-        for origin, offset in self._foreign.items():
-            if origin not in self._rejected:
-                self._found(("dead_letter", "dead-letters", offset, f"no entry wrote off {origin[0]} at {origin[1]}"))
-        for origin, offset in self._rejected.items():
-            if origin not in self._foreign:
-                self._found(("dead_letter", "journal", offset, f"{origin[0]} at {origin[1]} has no dead letter"))
+        self._note(self._broadcast.finish())
 
     def backlog(self, topic: str) -> int:
         """Records of a topic that wait for other topics: a reader may pause one that is far ahead."""
@@ -183,8 +191,7 @@ class ShardAudit:
         else:
             self._note(self.chain.entry(offset, record))
             self._entries.append((offset, record))
-            foreign = [run for run in record.runs if run.topic in BROADCAST]
-            self._rejected.update({(run.topic, at): offset for run in foreign for at in range(run.from_, run.to)})
+            self._broadcast.entry(offset, record)
 
     def _output(self, topic: str, fact: F, held: collections.deque[F]) -> None:
         """Outputs follow the order of the requests, whatever entry they are of."""
@@ -198,10 +205,8 @@ class ShardAudit:
     def _letter(self, letter: LetterFact) -> None:
         if letter.request_offset >= 0:
             self._output("dead-letters", letter, self._letters)
-        elif letter.origin in self._foreign:
-            self._found(("unique", "dead-letters", letter.offset, f"{letter.identity} is written off a second time"))
         else:
-            self._foreign[letter.origin] = letter.offset
+            self._note(self._broadcast.letter(letter))
 
     def _judge_ready(self) -> None:
         """Judge every entry whose records are all in."""
@@ -223,12 +228,11 @@ class ShardAudit:
         letters = _below(self._letters, until, lambda fact: fact.request_offset)
         if start < self._complete_from:
             return
-        rejected = sum(run.to - run.from_ for run in entry.runs if run.topic in BROADCAST)
         found = Counts(
             results=len(results),
             impressions=len(impressions),
             costs=len(costs),
-            dead_letters=len(letters) + rejected,
+            dead_letters=len(letters) + rejected(entry),
             ledger=entry.counts.ledger,
         )
         if found != entry.counts:

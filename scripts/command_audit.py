@@ -77,7 +77,25 @@ async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Pr
             await asyncio.sleep(0)
         if progress and bar is not None:
             progress.update(bar, completed=total)
+        if any(audit.has_open_letters() for audit in audits.values()):
+            await _read_on(arguments, prefix, reading, audits)
     return _together(audits)
+
+
+async def _read_on(
+    arguments: Mapping[str, Any], prefix: str, reading: TopicReading, audits: Mapping[int, ShardAudit]
+) -> None:
+    """Read the journal behind the cut: whose dead letters are there by now, has its entry there.
+
+    A letter that could be read is of a transaction all of whose records were appended before, the entry among them.
+    """
+    async with TopicReading(arguments, prefix, ("journal",), appended=True) as further:
+        for shard, shard_audit in audits.items():
+            place = reading.place("journal", shard)
+            further.seek("journal", shard, (reading if shard_audit.has_open_letters() else further).ends[place])
+        async for _, shard, records in further.batches():
+            for record in records:
+                audits[shard].add_behind(record.offset, record.value)
 
 
 def check_counts(prefix: str, partitions: Mapping[str, Sequence[int]]) -> None:

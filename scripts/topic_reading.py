@@ -32,12 +32,16 @@ class TopicReading:
 
     ``partitions``: those of a topic by its logical name. ``begins`` and ``ends``: offsets when reading began; ends are
     asked for in the order of ``topics``, so that what the first shows as committed is below the ends of the others.
+    ``appended``: the first topic, too, is read to the end of all that is appended; its open transactions are waited for.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], prefix: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, arguments: Mapping[str, Any], prefix: str, topics: Sequence[str], *, appended: bool = False
+    ) -> None:
         self._arguments = dict(arguments)
         self._prefix = prefix
         self._topics = tuple(topics)
+        self._committed = () if appended else self._topics[:1]
         self._closing = contextlib.AsyncExitStack()
         self._client: AIOKafkaConsumer | None = None
         self.partitions: dict[str, list[int]] = {}
@@ -53,7 +57,7 @@ class TopicReading:
             self._client.assign(places)
             self.begins = await self._client.beginning_offsets(places)
             for topic in self._topics:
-                asked = self._client if topic == self._topics[0] else probe
+                asked = self._client if topic in self._committed else probe
                 self.ends |= await asked.end_offsets([where for where in places if self._named(where, ())[0] == topic])
             for where in places:
                 self._client.seek(where, self.begins[where])

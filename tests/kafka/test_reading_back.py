@@ -1,11 +1,20 @@
 """``adjudge audit`` and ``adjudge why`` on real topics: what the engine wrote, and what somebody else did to it."""
 
+import asyncio
+from typing import Any
+
+import msgspec
 import orjson
 from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from consumers.connection import client_arguments
+from engine.effects import Record
+from schemas.dead_letters import DeadLetter
+from schemas.journal import Counts, Entry, Run, decode_journal
+from schemas.wire import encode
 from scripts.command_audit import read_and_audit
 from scripts.command_why import find_out
 from scripts.topic_reading import TopicReading
@@ -54,6 +63,65 @@ async def test_requests_that_are_gone_undecided_are_found(cluster: Cluster) -> N
     audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
     assert [str(each) for each in audited.violations] == [
         "requests[0]@6: lost: requests 6..8 were lost before they were decided"
+    ]
+
+
+class Watched(Progress):
+    """Tells when an audit has asked how far it is to read."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=True)
+        self.begun = asyncio.Event()
+
+    def add_task(self, *told: Any, **more: Any) -> TaskID:
+        self.begun.set()
+        return super().add_task(*told, **more)
+
+
+async def test_an_audit_beside_a_running_engine_finds_nothing_in_what_is_committed_meanwhile(cluster: Cluster) -> None:
+    await _decided(cluster, 5)
+    last = decode_journal((await cluster.values("journal"))[-1])
+    assert isinstance(last, Entry)
+    engine = cluster.owner()
+    await engine.start()
+    await engine.send(_written_off(last, 99))
+    watched = Watched()
+
+    async def commit() -> None:
+        await watched.begun.wait()
+        await engine.commit()
+
+    committing = asyncio.create_task(commit())
+    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix, watched)
+    await committing
+    assert audited.violations == ()
+    assert audited.cuts == {0: last.sequence}
+
+
+def _written_off(last: Entry, offset: int) -> list[Record]:
+    """The transaction of an entry that follows: one campaign update is written off."""
+    letter = DeadLetter(reason="invalid_update", topic="campaign-updates", partition=0, offset=offset, timestamp_ms=0)
+    entry = msgspec.structs.replace(
+        last,
+        sequence=last.sequence + 1,
+        digest_before=last.digest_after,
+        runs=(Run(topic="campaign-updates", from_=offset, to=offset + 1),),
+        counts=Counts(dead_letters=1),
+    )
+    return [
+        Record(topic="dead-letters", key=None, value=b"{", headers=letter.headers()),
+        Record(topic="journal", key=None, value=encode(entry), headers=()),
+    ]
+
+
+async def test_a_dead_letter_written_by_somebody_else_is_found(cluster: Cluster) -> None:
+    await _decided(cluster, 1)
+    forged = DeadLetter(reason="invalid_update", topic="campaign-updates", partition=0, offset=3, timestamp_ms=0)
+    await cluster.write("dead-letters", [(None, b"{")], headers=forged.headers())
+    offset = (await cluster.read("dead-letters"))[-1].offset
+    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    assert [str(each) for each in audited.violations] == [
+        f"dead-letters[0]@{offset}: dead_letter: no entry wrote off campaign-updates at 3"
     ]
 
 

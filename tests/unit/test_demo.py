@@ -11,7 +11,7 @@ from scripts.command_audit import Audited
 from scripts.command_bench import bench
 from scripts.command_demo import Outcome, Plan
 from scripts.demo_results import Results
-from tests.unit.test_audit import result
+from tests.audited_log import result
 
 
 def audited(results: int, violations: int = 0) -> Audited:
