@@ -5,16 +5,18 @@ it wrote; each output says which request it belongs to. An entry is judged once 
 requests: what is held is bounded by how far the topics are apart, and an error is found at one entry only.
 
 What is proved: the sequence is contiguous, digests chain, fences rise; ranges of input are half-open, without gap or
-overlap, and none is gone that was not decided; each readable request has one result, in order, and each other one a dead letter; each impression belongs to
-a filled slot, each cost to an impression, whose price it charges; ids are unique; counts and sums agree.
+overlap, and none is gone that was not decided; each readable request has one result, in order, and each other one a dead
+letter; each impression belongs to a filled slot, each cost to an impression, whose price it charges; ids are unique; counts
+and sums agree. Where retention removed records of an entry, what is left of it is held to the topics that are whole.
 """
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from engine.audit_chain import Chain
+from engine.audit_entry import Written, judge
 from engine.audit_facts import (
     CostFact,
     ImpressionFact,
@@ -28,10 +30,11 @@ from engine.audit_facts import (
     request_fact,
     result_fact,
 )
-from engine.audit_letters import Letters, rejected
-from engine.audit_rules import Finding, costs_of, impressions_of, repeated, results_of
+from engine.audit_kept import END, Kept
+from engine.audit_letters import Letters
+from engine.audit_rules import Finding
 from schemas.errors import SchemaError
-from schemas.journal import Counts, Entry, Fence, Genesis, decode_journal
+from schemas.journal import Entry, Fence, Genesis, decode_journal
 
 Headers = tuple[tuple[str, bytes], ...]
 F = TypeVar("F", bound=Output)
@@ -39,7 +42,6 @@ T = TypeVar("T")
 
 TOPICS: Final = ("journal", "requests", "results", "impressions", "costs", "dead-letters")
 VIOLATIONS_MAX: Final = 1_000  # kept of one shard; further ones are only counted
-END: Final = 1 << 62
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,10 @@ class Violation:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Totals:
-    """What was found up to the last journal entry; ``requests`` are those with a readable id. ``revenue_nanos``: charged, by policy currency."""
+    """What was found of entries of which nothing is gone, and of dead letters of broadcast records, up to the last entry.
+
+    ``requests`` are those with a readable id. ``revenue_nanos``: charged, by policy currency.
+    """
 
     entries: int = 0
     requests: int = 0
@@ -70,23 +75,18 @@ class Totals:
     expected_revenue_nanos: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     revenue_nanos: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
-    def count(
-        self,
-        requests: Sequence[RequestFact],
-        results: Sequence[ResultFact],
-        impressions: Sequence[ImpressionFact],
-        costs: Sequence[CostFact],
-    ) -> None:
+    def count(self, written: Written) -> None:
         """One more entry with what it decided and wrote."""
         self.entries += 1
-        self.requests += sum(request.request_id is not None for request in requests)
-        self.results += len(results)
-        self.no_bids += sum(result.nbr is not None for result in results)
-        self.impressions += len(impressions)
-        self.costs += len(costs)
-        for impression in impressions:
+        self.requests += sum(request.request_id is not None for request in written.requests)
+        self.results += len(written.results)
+        self.no_bids += sum(result.nbr is not None for result in written.results)
+        self.impressions += len(written.impressions)
+        self.costs += len(written.costs)
+        self.dead_letters += len(written.letters)
+        for impression in written.impressions:
             self.expected_revenue_nanos[impression.currency] += impression.expected_revenue_nanos
-        for cost in costs:
+        for cost in written.costs:
             self.revenue_nanos[cost.currency] += cost.charged_nanos
 
     def add(self, other: "Totals") -> None:
@@ -98,18 +98,19 @@ class Totals:
 class ShardAudit:
     """The fold over one shard. ``add`` every record in the order of its topic, ``close`` each topic at its end.
 
-    ``complete_from``: request offset from which every topic still has all its records; entries that begin before
-    are held to the chain only. ``requests_from``: the first request offset that is kept, asked before the journal's end.
+    ``begins``: by topic, the first offset that the partition still has, asked for before the journal's end; 0 for those left
+    out. ``whole_from``: sequence of the first entry from which on nothing is gone, of any topic.
     """
 
-    def __init__(self, shard: int, *, complete_from: int = 0, requests_from: int = 0) -> None:
+    def __init__(self, shard: int, *, begins: Mapping[str, int] | None = None) -> None:
         self.shard: Final = shard
         self.totals: Final = Totals()
-        self.chain: Final = Chain(shard)
         self.violations: Final[list[Violation]] = []
         self.violations_found = 0
-        self._complete_from = complete_from
-        self._requests_from = requests_from
+        self.whole_from: int | None = None
+        self._kept: Final = Kept(begins or {})
+        self.chain: Final = Chain(shard, cut=self._kept.cut("journal"))
+        self._first_request: int | None = None  # of the entries that are there
         self._entries: Final[collections.deque[tuple[int, Entry]]] = collections.deque()
         self._requests: Final[collections.deque[RequestFact]] = collections.deque()
         self._results: Final[collections.deque[ResultFact]] = collections.deque()
@@ -117,7 +118,7 @@ class ShardAudit:
         self._costs: Final[collections.deque[CostFact]] = collections.deque()
         self._letters: Final[collections.deque[LetterFact]] = collections.deque()
         self._read_below: Final = dict.fromkeys(TOPICS[1:], -1)  # all records that belong to a request below are in
-        self._broadcast: Final = Letters()
+        self._broadcast: Final = Letters(self._kept)
 
     def add(self, topic: str, offset: int, *, value: bytes | None, headers: Headers = ()) -> None:
         """Take in the next record of one of ``TOPICS`` (logical names)."""
@@ -149,11 +150,14 @@ class ShardAudit:
 
     def finish(self) -> None:
         """All topics are closed: no request may be gone that was not decided, and what is left of dead letters agrees."""
-        undecided = self._requests_from if self.chain.position is None else self.chain.position
-        if undecided < self._requests_from:
-            problem = f"requests {undecided}..{self._requests_from - 1} were lost before they were decided"
+        begin = self._kept.begin("requests")
+        undecided = begin if self.chain.position is None else self.chain.position
+        if undecided < begin:
+            problem = f"requests {undecided}..{begin - 1} were lost before they were decided"
             self._found(("lost", "requests", undecided, problem))
-        self._note(self._broadcast.finish())
+        self._note(self._broadcast.finish(entries_gone=self.chain.cut))
+        self.totals.dead_letters += self._broadcast.accounted()
+        self._lacks(self._broadcast.last_gone)
 
     def backlog(self, topic: str) -> int:
         """Records of a topic that wait for other topics: a reader may pause one that is far ahead."""
@@ -171,8 +175,9 @@ class ShardAudit:
         if topic == "journal":
             self._journal(offset, value)
         elif topic == "requests":
-            self._requests.append(request_fact(offset, value))
             self._read_below[topic] = offset + 1
+            if offset >= (self._first_request or 0):
+                self._requests.append(request_fact(offset, value))
         elif topic == "results":
             self._output(topic, result_fact(offset, value), self._results)
         elif topic == "impressions":
@@ -186,12 +191,27 @@ class ShardAudit:
         record = decode_journal(value)
         if isinstance(record, Genesis):
             self._note(self.chain.genesis(offset, record))
+            self._begin(record.start_offset)
         elif isinstance(record, Fence):
             self._note(self.chain.fence(offset, record))
         else:
             self._note(self.chain.entry(offset, record))
+            self._begin(_requests_of(record)[0])
             self._entries.append((offset, record))
+            if self.whole_from is None:
+                self.whole_from = record.sequence
             self._broadcast.entry(offset, record)
+
+    def _begin(self, request: int) -> None:
+        """The first request is known that an entry decided which is there: what lies before it is not waited for."""
+        if self._first_request is None and request < END:
+            self._first_request = request
+            _below(self._requests, request, lambda fact: fact.offset)
+            if self.chain.cut:
+                _drop(self._results, request)
+                _drop(self._impressions, request)
+                _drop(self._costs, request)
+                _drop(self._letters, request)
 
     def _output(self, topic: str, fact: F, held: collections.deque[F]) -> None:
         """Outputs follow the order of the requests, whatever entry they are of."""
@@ -200,7 +220,8 @@ class ShardAudit:
             self._found(("order", topic, fact.offset, problem))
             return
         self._read_below[topic] = fact.request_offset
-        held.append(fact)
+        if not self.chain.cut or fact.request_offset >= (self._first_request or 0):
+            held.append(fact)
 
     def _letter(self, letter: LetterFact) -> None:
         if letter.request_offset >= 0:
@@ -212,7 +233,7 @@ class ShardAudit:
         """Judge every entry whose records are all in."""
         while self._entries:
             offset, entry = self._entries[0]
-            until = max((run.to for run in entry.runs if run.topic == "requests"), default=-1)
+            _, until = _requests_of(entry)
             if min(self._read_below.values()) < until:
                 return
             self._entries.popleft()
@@ -220,31 +241,37 @@ class ShardAudit:
 
     def _judge(self, offset: int, entry: Entry, until: int) -> None:
         """All that one entry wrote, against the requests it decided."""
-        start = min((run.from_ for run in entry.runs if run.topic == "requests"), default=END)
-        requests = [fact for fact in _below(self._requests, until, lambda fact: fact.offset) if fact.offset >= start]
-        results = _below(self._results, until, lambda fact: fact.request_offset)
-        impressions = _below(self._impressions, until, lambda fact: fact.request_offset)
-        costs = _below(self._costs, until, lambda fact: fact.request_offset)
-        letters = _below(self._letters, until, lambda fact: fact.request_offset)
-        if start < self._complete_from:
-            return
-        found = Counts(
-            results=len(results),
-            impressions=len(impressions),
-            costs=len(costs),
-            dead_letters=len(letters) + rejected(entry),
-            ledger=entry.counts.ledger,
+        start, _ = _requests_of(entry)
+        written = Written(
+            requests=[fact for fact in _below(self._requests, until, lambda fact: fact.offset) if fact.offset >= start],
+            results=_below(self._results, until, lambda fact: fact.request_offset),
+            impressions=_below(self._impressions, until, lambda fact: fact.request_offset),
+            costs=_below(self._costs, until, lambda fact: fact.request_offset),
+            letters=_below(self._letters, until, lambda fact: fact.request_offset),
         )
-        if found != entry.counts:
-            self._found(("counts", "journal", offset, f"says {entry.counts}, there are {found}"))
-        written: tuple[Sequence[Output], ...] = (results, impressions, costs, letters)
-        for topic, facts in zip(TOPICS[2:], written, strict=True):
-            self._note(repeated(topic, facts))
-        self._note(results_of(requests, results, letters, (self.chain.epoch, self.shard)))
-        self._note(impressions_of(results, impressions))
-        self._note(costs_of(impressions, costs))
-        self.totals.count(requests, results, impressions, costs)
-        self.totals.dead_letters += found.dead_letters
+        gone = self._gone(offset, entry, start, written)
+        self._note(judge(offset, entry, written, gone, (self.chain.epoch, self.shard)))
+        if gone:
+            self._lacks(entry.sequence)
+        else:
+            self.totals.count(written)
+
+    def _gone(self, offset: int, entry: Entry, start: int, written: Written) -> set[str]:
+        """Topics from which retention removed records of an entry, or requests that it decided."""
+        gone = {"requests"} if start < self._kept.begin("requests") else set()
+        expected = written.expected(entry)
+        for topic, facts in written.outputs():
+            if facts:
+                self._kept.seen(topic, offset)
+            if len(facts) < expected[topic] and self._kept.may_lack(topic, offset):
+                gone.add(topic)
+        if written.letters:
+            self._broadcast.seen(written.letters[0].offset, offset)
+        return gone
+
+    def _lacks(self, sequence: int) -> None:
+        if self.whole_from is not None:
+            self.whole_from = max(self.whole_from, sequence + 1)
 
     def _found(self, finding: Finding) -> None:
         rule, topic, offset, problem = finding
@@ -265,3 +292,13 @@ def _below(held: collections.deque[T], until: int, place: Callable[[T], int]) ->
     while held and place(held[0]) < until:
         taken.append(held.popleft())
     return taken
+
+
+def _drop(held: collections.deque[F], until: int) -> None:
+    _below(held, until, lambda fact: fact.request_offset)
+
+
+def _requests_of(entry: Entry) -> tuple[int, int]:
+    """The requests that an entry decided, from the first to behind the last; nothing lies in the range of an entry of none."""
+    runs = [run for run in entry.runs if run.topic == "requests"]
+    return min((run.from_ for run in runs), default=END), max((run.to for run in runs), default=-1)

@@ -8,12 +8,12 @@ from schemas.journal import Entry, Fence, Genesis
 
 
 class Chain:
-    """What each journal record must have of those before it."""
+    """What each journal record must have of those before it. ``cut``: retention removed the first ones, and the genesis."""
 
-    def __init__(self, shard: int) -> None:
+    def __init__(self, shard: int, *, cut: bool = False) -> None:
         self.shard = shard
+        self.cut = cut
         self.epoch: str | None = None
-        self.first_sequence: int | None = None
         self.last_sequence: int | None = None
         self.position: int | None = None  # the next request to be decided
         self._digest: str | None = None
@@ -27,7 +27,7 @@ class Chain:
             yield "genesis", "journal", offset, "a second genesis, or one behind an entry"
         if record.shard != self.shard:
             yield "shard", "journal", offset, f"is the genesis of shard {record.shard}"
-        self.epoch, self.position = record.epoch, record.start_offset
+        self.epoch, self.position, self.cut = record.epoch, record.start_offset, False
         self._digest = first_digest(record.epoch, self.shard, record.partitions).hex()
 
     def fence(self, offset: int, record: Fence) -> Iterator[Finding]:
@@ -41,7 +41,8 @@ class Chain:
         if record.shard != self.shard:
             yield "shard", "journal", offset, f"is an entry of shard {record.shard}"
         if self.last_sequence is None:
-            self.first_sequence = record.sequence
+            if self.epoch is None and not self.cut:
+                yield "genesis", "journal", offset, "no genesis lies before the first entry"
             if self.epoch is not None and record.sequence != 1:
                 yield "sequence", "journal", offset, f"the first entry behind the genesis is {record.sequence}"
         elif record.sequence != self.last_sequence + 1:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.audit_facts import LetterFact
+from engine.audit_kept import END, Kept
 from engine.audit_rules import Finding
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
 from schemas.journal import Entry
@@ -19,25 +20,40 @@ BROADCAST: Final = (CAMPAIGN_UPDATES, CONTROLS)
 class Letters:
     """Broadcast records that entries wrote off, and the dead letters of such records, as they come."""
 
-    def __init__(self) -> None:
-        self._written_off: Final[dict[Origin, int]] = {}  # -> offset of the entry
+    def __init__(self, kept: Kept) -> None:
+        self.last_gone = 0  # sequence of the last entry of which retention removed a letter
+        self._kept: Final = kept
+        self._written_off: Final[dict[Origin, tuple[int, int]]] = {}  # -> offset and sequence of the entry
         self._behind: Final[set[Origin]] = set()  # written off by entries behind the cut
         self._letters: Final[dict[Origin, int]] = {}  # -> offset of the letter
+        self._first = END  # offset of the first letter of an entry that is there
 
     def entry(self, offset: int, record: Entry) -> None:
         """The entry at ``offset`` of the journal wrote off what it took in of broadcast topics."""
-        self._written_off.update(dict.fromkeys(_origins(record), offset))
+        for origin in _origins(record):
+            self._written_off[origin] = offset, record.sequence
+            if origin in self._letters:
+                self.seen(self._letters[origin], offset)
 
     def entry_behind(self, record: Entry) -> None:
         """An entry behind the cut: letters may be of it, but none is missing that is not there yet."""
-        self._behind.update(_origins(record))
+        for origin in _origins(record):
+            self._behind.add(origin)
+            self._first = min(self._first, self._letters.get(origin, END))
 
     def letter(self, letter: LetterFact) -> Iterator[Finding]:
         """A dead letter of a broadcast record."""
         if letter.origin in self._letters:
             yield "unique", "dead-letters", letter.offset, f"{letter.identity} is written off a second time"
-        else:
-            self._letters[letter.origin] = letter.offset
+            return
+        self._letters[letter.origin] = letter.offset
+        if letter.origin in self._written_off:
+            self.seen(letter.offset, self._written_off[letter.origin][0])
+
+    def seen(self, offset: int, entry_offset: int) -> None:
+        """The letter at ``offset``, of whatever record, was written with the entry at ``entry_offset``."""
+        self._first = min(self._first, offset)
+        self._kept.seen("dead-letters", entry_offset)
 
     def unexplained(self) -> dict[Origin, int]:
         """Letters that no entry accounts for, as far as the journal was read: origin and offset."""
@@ -47,12 +63,25 @@ class Letters:
             if origin not in self._written_off and origin not in self._behind
         }
 
-    def finish(self) -> Iterator[Finding]:
-        """All is read: letters and entries account for each other."""
+    def accounted(self) -> int:
+        """How many letters are those of entries below the cut."""
+        return sum(origin in self._letters for origin in self._written_off)
+
+    def finish(self, *, entries_gone: bool) -> Iterator[Finding]:
+        """All is read: letters and entries account for each other.
+
+        ``entries_gone``: the journal lost its oldest entries; letters before the first one of an entry that is there
+        are theirs.
+        """
         for origin, offset in self.unexplained().items():
-            yield "dead_letter", "dead-letters", offset, f"no entry wrote off {origin[0]} at {origin[1]}"
-        for origin, offset in self._written_off.items():
-            if origin not in self._letters:
+            if not (entries_gone and offset < self._first):
+                yield "dead_letter", "dead-letters", offset, f"no entry wrote off {origin[0]} at {origin[1]}"
+        for origin, (offset, sequence) in self._written_off.items():
+            if origin in self._letters:
+                continue
+            if self._kept.may_lack("dead-letters", offset):
+                self.last_gone = max(self.last_gone, sequence)
+            else:
                 yield "dead_letter", "journal", offset, f"{origin[0]} at {origin[1]} has no dead letter"
 
 

@@ -22,10 +22,9 @@ def repeated(topic: str, facts: Sequence[Output]) -> Iterator[Finding]:
 def results_of(
     requests: Sequence[RequestFact],
     results: Sequence[ResultFact],
-    letters: Sequence[LetterFact],
     log: tuple[str | None, int],
 ) -> Iterator[Finding]:
-    """Each readable request has its result, every other one is written off, and nothing else was answered.
+    """Each readable request has its result, and nothing else was answered.
 
     ``log``: epoch (None when its genesis is no longer kept) and shard that every decision id must name.
     """
@@ -44,10 +43,16 @@ def results_of(
         if (result.nbr is None) is not bool(result.bids):
             yield "result", "results", result.offset, "has both bids and nbr, or neither"
     answered = {result.request_offset for result in results}
-    written_off = {letter.request_offset for letter in letters}
     for request in requests:
         if request.request_id is not None and request.offset not in answered:
             yield "result", "requests", request.offset, f"{request.request_id!r} has no result"
+
+
+def letters_of(requests: Sequence[RequestFact], letters: Sequence[LetterFact]) -> Iterator[Finding]:
+    """Each request without a readable id is written off, and only requests are."""
+    asked = {request.offset for request in requests}
+    written_off = {letter.request_offset for letter in letters}
+    for request in requests:
         if request.request_id is None and request.offset not in written_off:
             yield "dead_letter", "requests", request.offset, "cannot be read, and is not written off"
     for letter in letters:

@@ -16,25 +16,25 @@ from rich.table import Table
 from consumers.connection import client_arguments
 from consumers.settings import Settings
 from engine.audit import TOPICS, ShardAudit, Totals, Violation
-from engine.audit_facts import decision_place
-from schemas.errors import SchemaError
 from schemas.topics import topic_name
-from schemas.wire import decode_message
 from scripts.console import bar, console, json_option, print_json, settings_options
 from scripts.topic_reading import ReadingError, TopicReading
 
 BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
 BACKLOG_LOW: Final = 5_000
 VIOLATIONS_SHOWN: Final = 20
-OUTPUTS: Final = {"results": "result", "impressions": "impression", "costs": "cost"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """What an audit found. ``cuts``: for each shard the sequence of the last journal entry it looked at."""
+    """What an audit found. ``cuts``: for each shard the sequence of the last journal entry it looked at.
+
+    ``whole_from``: the entry from which on retention removed nothing of any topic; earlier ones are held to what is left.
+    """
 
     totals: Totals
     cuts: Mapping[int, int | None]
+    whole_from: Mapping[int, int | None]
     violations: tuple[Violation, ...]
     violations_found: int
 
@@ -51,6 +51,7 @@ class Audited:
             "clean": self.clean,
             **{name: dict(value) if isinstance(value, dict) else value for name, value in totals.items()},
             "cuts": {str(shard): sequence for shard, sequence in self.cuts.items()},
+            "whole_from": {str(shard): sequence for shard, sequence in self.whole_from.items()},
             "violations_found": self.violations_found,
             "violations": [dataclasses.asdict(violation) for violation in self.violations],
         }
@@ -60,13 +61,7 @@ async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Pr
     """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
     async with TopicReading(arguments, prefix, TOPICS) as reading:
         check_counts(prefix, reading.partitions)
-        begins = {shard: reading.begins[reading.place("requests", shard)] for shard in reading.partitions["requests"]}
-        audits = {
-            shard: ShardAudit(
-                shard, complete_from=await _complete_from(arguments, prefix, reading, shard), requests_from=begin
-            )
-            for shard, begin in begins.items()
-        }
+        audits = {shard: ShardAudit(shard, begins=_begins(reading, shard)) for shard in reading.partitions["requests"]}
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
         bar = progress.add_task("Auditing", total=total) if progress else None
         async for topic, shard, records in reading.batches():
@@ -109,6 +104,10 @@ def check_counts(prefix: str, partitions: Mapping[str, Sequence[int]]) -> None:
             )
 
 
+def _begins(reading: TopicReading, shard: int) -> dict[str, int]:
+    return {topic: reading.begins[reading.place(topic, shard)] for topic in TOPICS}
+
+
 def _take(shard_audit: ShardAudit, topic: str, records: Sequence[ConsumerRecord]) -> None:
     for record in records:
         shard_audit.add(topic, record.offset, value=record.value, headers=tuple(record.headers))
@@ -126,28 +125,6 @@ def _balance(reading: TopicReading, shard_audit: ShardAudit) -> None:
             reading.resume(topic, shard_audit.shard)
 
 
-async def _complete_from(arguments: Mapping[str, Any], prefix: str, reading: TopicReading, shard: int) -> int:
-    """The first request of which every topic still has all records: topics lose their old ones at different times."""
-    complete = reading.begins[reading.place("requests", shard)]
-    for topic, message in OUTPUTS.items():
-        begin = reading.begins[reading.place(topic, shard)]
-        if begin:
-            async with TopicReading(arguments, prefix, (topic,)) as first:
-                async for _, partition, records in first.batches():
-                    if partition == shard and records:
-                        complete = max(complete, _request_offset(message, records[0].value) + 1)
-                        break
-    return complete
-
-
-def _request_offset(message: str, value: bytes) -> int:
-    try:
-        decoded = decode_message(message, value)
-        return decision_place(decoded.bidid if message == "result" else decoded.decision_id)[2]
-    except SchemaError:
-        return -1
-
-
 def _together(audits: Mapping[int, ShardAudit]) -> Audited:
     totals = Totals()
     violations: list[Violation] = []
@@ -158,6 +135,7 @@ def _together(audits: Mapping[int, ShardAudit]) -> Audited:
     return Audited(
         totals=totals,
         cuts={shard: shard_audit.chain.last_sequence for shard, shard_audit in audits.items()},
+        whole_from={shard: shard_audit.whole_from for shard, shard_audit in audits.items()},
         violations=tuple(violations),
         violations_found=sum(shard_audit.violations_found for shard_audit in audits.values()),
     )
@@ -172,8 +150,8 @@ def show(shown: Console, audited: Audited) -> None:
     for name in ("expected_revenue_nanos", "revenue_nanos"):
         for currency, nanos in sorted(getattr(totals, name).items()):
             table.add_row(name.removesuffix("_nanos").replace("_", " "), f"{nanos / 1e9:,.6f} {currency}")
-    cuts = ", ".join(f"{shard}: {sequence}" for shard, sequence in audited.cuts.items())
-    table.add_row("cut at entry, by shard", cuts)
+    for name, entries in (("whole from entry, by shard", audited.whole_from), ("cut at entry, by shard", audited.cuts)):
+        table.add_row(name, ", ".join(f"{shard}: {sequence}" for shard, sequence in entries.items()))
     shown.print(table)
     for violation in audited.violations[:VIOLATIONS_SHOWN]:
         shown.print(str(violation), style="red")
@@ -195,8 +173,9 @@ Examples:
 def audit(*, settings: Settings, as_json: bool) -> None:
     """Prove from the topics alone that results, impressions, costs and the journal agree.
 
-    Looks at each shard up to its last journal entry; the engine may go on meanwhile. Exit status 1 when any rule is
-    broken, each finding with topic, partition and offset.
+    Looks at each shard up to its last journal entry; the engine may go on meanwhile. What retention removed is not
+    missed: entries before the one from which on all is whole are held to what is left of them. Exit status 1 when any
+    rule is broken, each finding with topic, partition and offset.
     """
     shown = console(as_json=as_json)
     with bar(shown) as progress:

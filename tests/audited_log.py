@@ -182,14 +182,15 @@ def sound_log() -> Log:
     }
 
 
-def audited(log: Log, order: tuple[str, ...] = TOPICS, complete_from: int = 0, requests_from: int = 0) -> ShardAudit:
-    audit = folded(log, order, complete_from, requests_from)
+def audited(log: Log, order: tuple[str, ...] = TOPICS, **begins: int) -> ShardAudit:
+    """``begins``: by topic, ``dead_letters`` for dead-letters."""
+    audit = folded(log, order, **begins)
     audit.finish()
     return audit
 
 
-def folded(log: Log, order: tuple[str, ...] = TOPICS, complete_from: int = 0, requests_from: int = 0) -> ShardAudit:
-    audit = ShardAudit(SHARD, complete_from=complete_from, requests_from=requests_from)
+def folded(log: Log, order: tuple[str, ...] = TOPICS, **begins: int) -> ShardAudit:
+    audit = ShardAudit(SHARD, begins={name.replace("_", "-"): offset for name, offset in begins.items()})
     for topic in order:
         for written in log[topic]:
             audit.add(topic, written.offset, value=written.value, headers=written.headers)

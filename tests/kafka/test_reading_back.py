@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import orjson
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
@@ -42,6 +43,7 @@ async def test_what_the_engine_wrote_passes_the_audit(cluster: Cluster) -> None:
     assert audited.totals.results == audited.totals.requests == 30
     assert audited.totals.impressions == audited.totals.costs > 0
     assert audited.cuts[0] is not None
+    assert audited.whole_from == {0: 1}
 
 
 async def test_a_result_written_by_somebody_else_is_found_by_its_offset(cluster: Cluster) -> None:
@@ -53,6 +55,28 @@ async def test_a_result_written_by_somebody_else_is_found_by_its_offset(cluster:
     assert [(each.rule, each.topic, each.offset) for each in audited.violations] == [
         ("order", "results", forged_offset)
     ]
+
+
+@pytest.mark.parametrize("gone", [("dead-letters",), ("results", "impressions", "costs"), ("requests",), ("journal",)])
+async def test_what_retention_removed_of_one_topic_before_the_others_is_no_violation(
+    cluster: Cluster, gone: tuple[str, ...]
+) -> None:
+    await cluster.create(shards=1)
+    await write_campaign(cluster)
+    await cluster.write("campaign-updates", [(b"ad/bad", b"not an ad")])
+    async with running(cluster.settings()):
+        for number in range(3):
+            await cluster.write("requests", [request_record(number), (b"u1", b"not a request")])
+            await results_reach(cluster, number + 1)
+    for topic in gone:
+        records = await cluster.read(topic)
+        place = TopicPartition(cluster.name(topic), 0)
+        await cluster.admin.delete_records({place: RecordsToDelete(before_offset=records[-1].offset)})
+    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    assert audited.violations == ()
+    assert audited.cuts[0] is not None
+    assert audited.whole_from[0] is not None
+    assert 1 < audited.whole_from[0] <= audited.cuts[0] + 1
 
 
 async def test_requests_that_are_gone_undecided_are_found(cluster: Cluster) -> None:

@@ -23,13 +23,16 @@ def test_money_is_told_by_currency_and_violations_by_their_place(capsys: pytest.
     totals.expected_revenue_nanos["USD"] += 700
     totals.revenue_nanos["USD"] += 500
     broken = Violation(rule="one result", topic="results", partition=1, offset=7, problem="a second one")
-    audited = Audited(totals=totals, cuts={0: 3, 1: None}, violations=(broken,), violations_found=1)
+    audited = Audited(
+        totals=totals, cuts={0: 3, 1: None}, whole_from={0: 2, 1: None}, violations=(broken,), violations_found=1
+    )
     print_json(audited.as_json())
     said = json.loads(capsys.readouterr().out)
     assert said["revenue_nanos"] == {"USD": 500}
     assert said["expected_revenue_nanos"] == {"USD": 700}
     assert (said["clean"], said["entries"], said["results"], said["no_bids"]) == (False, 3, 2, 1)
     assert said["cuts"] == {"0": 3, "1": None}
+    assert said["whole_from"] == {"0": 2, "1": None}
     assert said["violations"] == [
         {"rule": "one result", "topic": "results", "partition": 1, "offset": 7, "problem": "a second one"}
     ]

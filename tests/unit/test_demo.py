@@ -17,7 +17,7 @@ from tests.audited_log import result
 def audited(results: int, violations: int = 0) -> Audited:
     totals = Totals(results=results)
     totals.revenue_nanos["USD"] = 5
-    return Audited(totals=totals, cuts={0: 1}, violations=(), violations_found=violations)
+    return Audited(totals=totals, cuts={0: 1}, whole_from={0: 1}, violations=(), violations_found=violations)
 
 
 def outcome(results: Results, found: Audited) -> Outcome:
