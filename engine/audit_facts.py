@@ -82,6 +82,8 @@ class ImpressionFact:
     event: str
     currency: str
     price_nanos: int
+    advertiser_currency: str
+    rate_ppb: int
     expected_revenue_nanos: int
     recomputed_revenue_nanos: int
     test: bool
@@ -89,7 +91,7 @@ class ImpressionFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CostFact:
-    """A charge."""
+    """A charge: in the policy's ``currency``, and what its advertiser pays at ``rate_ppb``."""
 
     offset: int
     request_offset: int
@@ -100,6 +102,9 @@ class CostFact:
     price_nanos: int
     quantity: int
     charged_nanos: int
+    advertiser_currency: str
+    rate_ppb: int
+    advertiser_charged_nanos: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +172,8 @@ def impression_fact(offset: int, value: bytes) -> ImpressionFact:
         event=served.pricing_event,
         currency=served.currency,
         price_nanos=served.price_nanos,
+        advertiser_currency=served.bid_currency,
+        rate_ppb=served.rate_ppb,
         expected_revenue_nanos=served.expected_revenue_nanos,
         recomputed_revenue_nanos=served.price_nanos * expected_ppb // PPB,
         test=served.test,
@@ -187,6 +194,9 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         price_nanos=cost.price_nanos,
         quantity=cost.quantity,
         charged_nanos=cost.charged_nanos,
+        advertiser_currency=cost.advertiser_currency,
+        rate_ppb=cost.rate_ppb,
+        advertiser_charged_nanos=cost.advertiser_charged_nanos,
     )
 
 

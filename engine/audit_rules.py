@@ -6,6 +6,7 @@ Each finding is (rule, topic, offset, problem): the record that breaks the rule,
 from collections.abc import Iterator, Sequence
 
 from engine.audit_facts import CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact
+from engine.limits import PPB
 
 Finding = tuple[str, str, int, str]
 
@@ -95,19 +96,33 @@ def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -
         if cost.impression_id in charged:
             yield "cost", "costs", cost.offset, f"{cost.impression_id} is charged a second time"
         charged.add(cost.impression_id)
-        if impression.test or impression.event != "impression":
-            what = "a test" if impression.test else f"what is paid for each {impression.event}"
-            yield "cost", "costs", cost.offset, f"charges {what} at the decision"
-        if (cost.currency, cost.price_nanos) != (impression.currency, impression.price_nanos):
-            problem = f"{cost.price_nanos} {cost.currency}, the impression's is {impression.price_nanos} {impression.currency}"
-            yield "cost", "costs", cost.offset, f"its price is {problem}"
-        if cost.charged_nanos != cost.price_nanos * cost.quantity:
-            yield (
-                "cost",
-                "costs",
-                cost.offset,
-                f"charges {cost.charged_nanos} nanos for {cost.quantity} x {cost.price_nanos}",
-            )
+        for problem in (*_cause(cost, impression), *_money(cost, impression)):
+            yield "cost", "costs", cost.offset, problem
     for identity, impression in served.items():
         if impression.event == "impression" and not impression.test and identity not in charged:
             yield "cost", "impressions", impression.offset, f"{identity} was served and not charged"
+
+
+def _cause(cost: CostFact, impression: ImpressionFact) -> Iterator[str]:
+    if impression.test or impression.event != "impression":
+        what = "a test" if impression.test else f"what is paid for each {impression.event}"
+        yield f"charges {what} at the decision"
+    if cost.event != impression.event:
+        yield f"bills each {cost.event}, the impression is paid for each {impression.event}"
+
+
+def _money(cost: CostFact, impression: ImpressionFact) -> Iterator[str]:
+    """The price is the impression's; what is charged follows from it, to the nano, in both currencies."""
+    if (cost.currency, cost.price_nanos) != (impression.currency, impression.price_nanos):
+        theirs = f"{impression.price_nanos} {impression.currency}"
+        yield f"its price is {cost.price_nanos} {cost.currency}, the impression's is {theirs}"
+    if (cost.advertiser_currency, cost.rate_ppb) != (impression.advertiser_currency, impression.rate_ppb):
+        theirs = f"{impression.rate_ppb} ppb of {impression.advertiser_currency}"
+        yield f"its rate is {cost.rate_ppb} ppb of {cost.advertiser_currency}, the impression's is {theirs}"
+    if cost.charged_nanos != cost.price_nanos * cost.quantity:
+        yield f"charges {cost.charged_nanos} nanos for {cost.quantity} x {cost.price_nanos}"
+    if cost.rate_ppb <= 0:
+        yield f"converts at {cost.rate_ppb} ppb"
+    elif cost.advertiser_charged_nanos != cost.charged_nanos * PPB // cost.rate_ppb:
+        paid = f"{cost.advertiser_charged_nanos} nanos of {cost.advertiser_currency}"
+        yield f"its advertiser pays {paid} for {cost.charged_nanos} of {cost.currency} at {cost.rate_ppb} ppb"

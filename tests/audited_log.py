@@ -96,8 +96,8 @@ def impression(request: int, slot: int, event: str) -> bytes:
         "currency": "USD",
         "pricing_event": event,
         "bid_micros": 3_000_000,
-        "bid_currency": "USD",
-        "rate_ppb": 1_000_000_000,
+        "bid_currency": "EUR",
+        "rate_ppb": 1_100_000_000,
         "bid_nanos": 3_000_000,
         "p_ppb": 1_000_000_000 if paid else 20_000_000,
         "p_raw_ppb": 1_000_000_000 if paid else 20_000_000,
@@ -127,11 +127,11 @@ def cost(request: int, slot: int) -> bytes:
         "billing_event": "impression",
         "billing_time_ms": 1_000,
         "currency": "USD",
-        "advertiser_currency": "USD",
-        "rate_ppb": 1_000_000_000,
+        "advertiser_currency": "EUR",
+        "rate_ppb": 1_100_000_000,
         "price_nanos": 2_000_000,
         "charged_nanos": 2_000_000,
-        "advertiser_charged_nanos": 2_000_000,
+        "advertiser_charged_nanos": 1_818_181,
     }
     return encode(msgspec.convert(fields, Cost))
 

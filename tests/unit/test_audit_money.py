@@ -1,0 +1,52 @@
+"""What is charged, and what the advertiser pays, must follow from the impression to the nano."""
+
+import pytest
+
+from tests.audited_log import audited, changed, sound_log
+
+CHARGED: dict[str, tuple[dict[str, object], str]] = {
+    "more than its price": (
+        {"charged_nanos": 2_200_000, "advertiser_charged_nanos": 2_000_000},
+        "charges 2200000 nanos for 1 x 2000000",
+    ),
+    "more events than it charges": ({"quantity": 2}, "charges 2000000 nanos for 2 x 2000000"),
+    "another price": (
+        {"price_nanos": 1_100_000, "charged_nanos": 1_100_000, "advertiser_charged_nanos": 1_000_000},
+        "its price is 1100000 USD, the impression's is 2000000 USD",
+    ),
+    "another currency": ({"currency": "CHF"}, "its price is 2000000 CHF, the impression's is 2000000 USD"),
+    "an advertiser's nano more": (
+        {"advertiser_charged_nanos": 1_818_182},
+        "its advertiser pays 1818182 nanos of EUR for 2000000 of USD at 1100000000 ppb",
+    ),
+    "an advertiser's nano less": (
+        {"advertiser_charged_nanos": 1_818_180},
+        "its advertiser pays 1818180 nanos of EUR for 2000000 of USD at 1100000000 ppb",
+    ),
+    "another rate": (
+        {"rate_ppb": 1_000_000_000, "advertiser_charged_nanos": 2_000_000},
+        "its rate is 1000000000 ppb of EUR, the impression's is 1100000000 ppb of EUR",
+    ),
+    "another currency of the advertiser": (
+        {"advertiser_currency": "GBP"},
+        "its rate is 1100000000 ppb of GBP, the impression's is 1100000000 ppb of EUR",
+    ),
+    "another event": ({"billing_event": "click"}, "bills each click, the impression is paid for each impression"),
+}
+
+
+@pytest.mark.parametrize("name", CHARGED)
+def test_a_cost_that_does_not_follow_from_its_impression_is_found_once(name: str) -> None:
+    fields, problem = CHARGED[name]
+    log = sound_log()
+    changed(log["costs"][1], **fields)
+    (found,) = audited(log).violations
+    assert (found.rule, found.topic, found.offset, found.problem) == ("cost", "costs", 1, problem)
+
+
+@pytest.mark.parametrize("rate_ppb", [0, -1])
+def test_a_rate_that_converts_nothing_is_found(rate_ppb: int) -> None:
+    log = sound_log()
+    changed(log["impressions"][2], rate_ppb=rate_ppb)
+    changed(log["costs"][1], rate_ppb=rate_ppb)
+    assert [each.problem for each in audited(log).violations] == [f"converts at {rate_ppb} ppb"]
