@@ -4,7 +4,8 @@ A pure fold over the records of one shard. The journal says which requests each 
 it wrote; each output says which request it belongs to. An entry is judged once every topic has been read past its
 requests: what is held is bounded by how far the topics are apart, and an error is found at one entry only.
 
-What is proved: the sequence is contiguous, digests chain, fences rise; ranges of input are half-open, without gap or
+What is proved: the sequence is contiguous, digests chain, fences rise, time and offsets in force do not fall, checkpoints
+agree as far as ``engine/audit_chain.py`` says; ranges of input are half-open, without gap or
 overlap, and none is gone that was not decided; each readable request has one result, in order, and each other one a dead
 letter; each impression belongs to a filled slot, each cost to an impression, whose price it charges, at its rate in the
 advertiser's currency; ids are unique; counts and sums agree. Where retention removed records of an entry, what is left of it is held to the topics that are whole.
@@ -99,17 +100,17 @@ class ShardAudit:
     """The fold over one shard. ``add`` every record in the order of its topic, ``close`` each topic at its end.
 
     ``begins``: by topic, the first offset that the partition still has, asked for before the journal's end; 0 for those left
-    out. ``whole_from``: sequence of the first entry from which on nothing is gone, of any topic.
+    out. ``partitions``: of the requests topic, None when not known. ``whole_from``: sequence of the first entry from which on nothing is gone, of any topic.
     """
 
-    def __init__(self, shard: int, *, begins: Mapping[str, int] | None = None) -> None:
+    def __init__(self, shard: int, *, begins: Mapping[str, int] | None = None, partitions: int | None = None) -> None:
         self.shard: Final = shard
         self.totals: Final = Totals()
         self.violations: Final[list[Violation]] = []
         self.violations_found = 0
         self.whole_from: int | None = None
         self._kept: Final = Kept(begins or {})
-        self.chain: Final = Chain(shard, cut=self._kept.cut("journal"))
+        self.chain: Final = Chain(shard, partitions=partitions, cut=self._kept.cut("journal"))
         self._first_request: int | None = None  # of the entries that are there
         self._entries: Final[collections.deque[tuple[int, Entry]]] = collections.deque()
         self._requests: Final[collections.deque[RequestFact]] = collections.deque()

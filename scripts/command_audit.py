@@ -61,7 +61,8 @@ async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Pr
     """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
     async with TopicReading(arguments, prefix, TOPICS) as reading:
         check_counts(prefix, reading.partitions)
-        audits = {shard: ShardAudit(shard, begins=_begins(reading, shard)) for shard in reading.partitions["requests"]}
+        shards = reading.partitions["requests"]
+        audits = {shard: ShardAudit(shard, begins=_begins(reading, shard), partitions=len(shards)) for shard in shards}
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
         bar = progress.add_task("Auditing", total=total) if progress else None
         async for topic, shard, records in reading.batches():

@@ -14,6 +14,7 @@ from schemas.wire import encode
 
 EPOCH = "e-1"
 SHARD = 2
+PARTITIONS = 4
 FACTS = {
     "request_id": "",
     "event_time_ms": 1_000,
@@ -141,7 +142,7 @@ def letter(topic: str, offset: int) -> Headers:
 
 
 def entry(sequence: int, runs: tuple[Run, ...], **counts: int) -> bytes:
-    before = first_digest(EPOCH, SHARD, 4).hex() if sequence == 1 else f"{sequence - 1:064x}"
+    before = first_digest(EPOCH, SHARD, PARTITIONS).hex() if sequence == 1 else f"{sequence - 1:064x}"
     return encode(
         Entry(
             shard=SHARD,
@@ -160,8 +161,8 @@ def entry(sequence: int, runs: tuple[Run, ...], **counts: int) -> bytes:
 
 def sound_log() -> Log:
     """Seven requests in three entries: the second unreadable, the sixth at a gap; one rejected entity; one tick."""
-    genesis = Genesis(epoch=EPOCH, shard=SHARD, partitions=4, start_offset=10, engine_version="1")
-    fence = Fence(number=7, owner="o", engine_version="1", partitions=4, tzdata_version="2025b")
+    genesis = Genesis(epoch=EPOCH, shard=SHARD, partitions=PARTITIONS, start_offset=10, engine_version="1")
+    fence = Fence(number=7, owner="o", engine_version="1", partitions=PARTITIONS, tzdata_version="2025b")
     entries = (
         entry(1, (Run(topic="requests", from_=10, to=13),), results=2, impressions=3, costs=2, dead_letters=1),
         entry(2, (Run(topic="campaign-updates", from_=4, to=5),), dead_letters=1),
@@ -190,7 +191,8 @@ def audited(log: Log, order: tuple[str, ...] = TOPICS, **begins: int) -> ShardAu
 
 
 def folded(log: Log, order: tuple[str, ...] = TOPICS, **begins: int) -> ShardAudit:
-    audit = ShardAudit(SHARD, begins={name.replace("_", "-"): offset for name, offset in begins.items()})
+    kept = {name.replace("_", "-"): offset for name, offset in begins.items()}
+    audit = ShardAudit(SHARD, begins=kept, partitions=PARTITIONS)
     for topic in order:
         for written in log[topic]:
             audit.add(topic, written.offset, value=written.value, headers=written.headers)

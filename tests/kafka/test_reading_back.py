@@ -7,11 +7,13 @@ import msgspec
 import orjson
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.admin import NewPartitions
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from consumers.connection import client_arguments
+from engine.audit import TOPICS
 from engine.effects import Record
 from schemas.dead_letters import DeadLetter
 from schemas.journal import Counts, Entry, Run, decode_journal
@@ -20,7 +22,7 @@ from scripts.command_audit import read_and_audit
 from scripts.command_why import find_out
 from scripts.topic_reading import TopicReading
 from tests.builders import ad, line_item
-from tests.kafka.cluster import Cluster
+from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import request_record, results_reach, running, write_campaign
 
 SILENT = Console(quiet=True)
@@ -147,6 +149,21 @@ async def test_a_dead_letter_written_by_somebody_else_is_found(cluster: Cluster)
     assert [str(each) for each in audited.violations] == [
         f"dead-letters[0]@{offset}: dead_letter: no entry wrote off campaign-updates at 3"
     ]
+
+
+async def test_topics_that_were_widened_together_are_not_those_of_the_log(cluster: Cluster) -> None:
+    await _decided(cluster, 1)
+    await cluster.admin.create_partitions({cluster.name(topic): NewPartitions(2) for topic in TOPICS})
+
+    async def widened() -> bool:
+        described = await cluster.admin.describe_topics([cluster.name(topic) for topic in TOPICS])
+        return all(len(topic["partitions"]) == 2 for topic in described)
+
+    await until(widened)
+    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    assert {(each.rule, each.partition, each.problem) for each in audited.violations} == {
+        ("partitions", 0, "speaks of 1 partitions of requests, there are 2")
+    }
 
 
 async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> None:
