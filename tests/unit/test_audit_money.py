@@ -50,3 +50,34 @@ def test_a_rate_that_converts_nothing_is_found(rate_ppb: int) -> None:
     changed(log["impressions"][2], rate_ppb=rate_ppb)
     changed(log["costs"][1], rate_ppb=rate_ppb)
     assert [each.problem for each in audited(log).violations] == [f"converts at {rate_ppb} ppb"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"currency": "EUR"}, "('ad1', 'click', 'USD', 50000000)"),
+        ({"pricing_event": "viewable"}, "('ad1', 'click', 'USD', 50000000)"),
+        ({"ad_id": "ad9"}, "('ad1', 'click', 'USD', 50000000)"),
+    ],
+)
+def test_an_impression_that_tells_something_else_than_its_result_is_found_once(
+    fields: dict[str, object], told: str
+) -> None:
+    log = sound_log()
+    changed(log["impressions"][1], **fields)
+    (found,) = audited(log).violations
+    assert (found.rule, found.topic, found.offset) == ("impression", "impressions", 1)
+    assert found.problem == f"differs from its result, which says {told}"
+
+
+def test_the_effect_of_a_place_is_no_part_of_what_an_impression_itself_is_worth() -> None:
+    log = sound_log()
+    changed(log["impressions"][0], effect_ppm=500_000)
+    assert audited(log).violations == []
+
+
+def test_the_effect_of_a_place_is_a_part_of_what_a_click_there_is_worth() -> None:
+    log = sound_log()
+    changed(log["impressions"][1], effect_ppm=250_000)
+    (found,) = audited(log).violations
+    assert found.problem == "expects 500000 nanos, its price gives 250000"
