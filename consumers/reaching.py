@@ -12,6 +12,9 @@ from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
@@ -20,6 +23,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from consumers.addresses import parse_address
 
 PROBE_TIMEOUT_MS: Final = 5_000
+_NOT_REACHED: Final = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError)
 
 _PROTOCOL: Final = (
     "it closes the connection: does it speak another kafka_security_protocol there than {security_protocol}"
@@ -50,7 +54,7 @@ async def start(client: Any, arguments: Mapping[str, Any]) -> None:
     """Start a client that was made with these arguments. Raises UnreachableError."""
     try:
         await client.start()
-    except KafkaConnectionError as error:
+    except _NOT_REACHED as error:
         raise await _unreachable(arguments) from error
 
 
@@ -75,8 +79,15 @@ async def _problem(server: str, arguments: Mapping[str, Any]) -> tuple[str, bool
         finally:
             connection.close()
     except (OSError, KafkaError) as error:
-        return _in_words(error.__cause__ or error, arguments)
+        return _in_words(_own(error), arguments)
     return "it could not be reached a moment ago, and now it can: try again", True
+
+
+def _own(error: BaseException) -> BaseException:
+    """What the client's error was raised for; a time-out is its own reason, though it comes of a cancelled wait."""
+    if isinstance(error, TimeoutError) or error.__cause__ is None:
+        return error
+    return error.__cause__
 
 
 def _in_words(error: BaseException, arguments: Mapping[str, Any]) -> tuple[str, bool]:
@@ -86,13 +97,13 @@ def _in_words(error: BaseException, arguments: Mapping[str, Any]) -> tuple[str, 
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words.format(error=error, **arguments), True
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, KafkaTimeoutError, RequestTimedOutError)):
         return f"no answer within {PROBE_TIMEOUT_MS // 1_000} s", False
     if isinstance(error, ssl.SSLError):
         return _tls_in_words(error), True
     if isinstance(error, BrokerResponseError):
-        return error.description, True
-    return str(error), not isinstance(error, OSError)
+        return error.description or type(error).__name__, True
+    return str(error) or type(error).__name__, not isinstance(error, OSError)
 
 
 def _tls_in_words(error: ssl.SSLError) -> str:
