@@ -35,6 +35,7 @@ from consumers.feed_errors import (
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_replies import ReplyReader
 from consumers.feed_writer import GivenUpError, RequestWriter
+from consumers.reaching import UnreachableError, start
 from consumers.settings import Settings
 from schemas.errors import SchemaError
 from schemas.limits import REQUEST_BYTES_MAX
@@ -323,7 +324,7 @@ class FeedClient:
         """The partition of the settings, or any one. Raises FeedUnavailable when it, or a topic, is not there."""
         admin = AIOKafkaAdminClient(**arguments, request_timeout_ms=ADMIN_TIMEOUT_MS)
         try:
-            await admin.start()
+            await start(admin, arguments)
             described = {topic["topic"]: topic for topic in await admin.describe_topics(list(self._topics.values()))}
         except (KafkaError, OSError) as error:
             raise self._unreachable(error) from error
@@ -341,7 +342,8 @@ class FeedClient:
         return chosen
 
     def _unreachable(self, error: BaseException) -> FeedUnavailable:
-        return FeedUnavailable(f"cannot reach Kafka at {self._settings.kafka}: {error!r}")
+        reason = str(error) if isinstance(error, UnreachableError) else repr(error)
+        return FeedUnavailable(f"cannot reach Kafka at {self._settings.kafka}: {reason}")
 
 
 OUTCOMES: Final = {

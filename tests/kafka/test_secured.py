@@ -88,7 +88,9 @@ def wrong(secured: Secured, what: str) -> dict[str, str]:
     }[what]
 
 
-@pytest.mark.parametrize("command", [("topics", "check"), ("serve",), ("audit",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [("topics", "check"), ("serve",), ("serve", "--role", "gateway"), ("audit",)], ids=" ".join
+)
 async def test_who_is_not_let_in_is_told_why(
     secured: Secured, tmp_path: pathlib.Path, command: tuple[str, ...]
 ) -> None:

@@ -9,8 +9,11 @@ import pytest
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers import reaching
+from consumers import feed_client, reaching
+from consumers.feed_client import FeedClient
+from consumers.feed_errors import FeedUnavailable
 from consumers.reaching import UnreachableError, start
+from consumers.settings import load_settings
 
 PLAINTEXT = {"security_protocol": "PLAINTEXT"}
 
@@ -60,3 +63,13 @@ def test_every_error_of_the_client_gives_a_reason() -> None:
     for kind in (*known, TimeoutError, OSError, EOFError):
         reason, _ = reaching._in_words(kind(), told)
         assert reason.strip(), kind
+
+
+async def test_a_feed_client_says_why_kafka_cannot_be_worked_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaching, "PROBE_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr(feed_client, "ADMIN_TIMEOUT_MS", 50)
+    async with frozen_broker() as frozen:
+        for server, reason in {frozen: "no answer within 1 s", "127.0.0.1:1": "nothing listens there"}.items():
+            with pytest.raises(FeedUnavailable) as raised:
+                await FeedClient(load_settings({"ADJUDGE_KAFKA": server})).__aenter__()
+            assert str(raised.value) == f"cannot reach Kafka at {server}: {reason}"
