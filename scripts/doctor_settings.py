@@ -13,7 +13,7 @@ import aiohttp
 
 from consumers.addresses import format_address, parse_address
 from consumers.settings import CONFIG, PREFIX, Settings
-from consumers.token_key import KEY_BYTES_MAX, KEY_BYTES_MIN, state_folder
+from consumers.token_key import key_path, read_key, wrong_size
 from scripts.doctor_finding import Finding, ok, problem, warning
 from scripts.doctor_machine import writable
 
@@ -62,21 +62,21 @@ def _shown(settings: Settings, name: str) -> str:
 
 def token_key(settings: Settings) -> Finding:
     """Whether there is a key that nobody else can read; the key itself is not made here."""
-    check = "token key"
-    path = pathlib.Path(settings.token_key) if settings.token_key else state_folder(settings) / "token.key"
-    if not path.exists():
-        return _absent(path, told=bool(settings.token_key))
-    mode = stat.S_IMODE(path.stat().st_mode)
+    check, path = "token key", key_path(settings)
+    setting = PREFIX + ("TOKEN_KEY" if settings.token_key else "STATE")
     try:
-        size = len(path.read_bytes())
+        mode = stat.S_IMODE(path.stat().st_mode)
+        key = read_key(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return _absent(path, told=bool(settings.token_key))
     except OSError as error:
-        return problem(check, f"{path} cannot be read: {error.strerror}", f"let who runs Adjudge read it: {path}")
-    if not KEY_BYTES_MIN <= size <= KEY_BYTES_MAX:
-        made = f"openssl rand -out {path} 32"
-        return problem(check, f"{path} has {size} bytes, not {KEY_BYTES_MIN} to {KEY_BYTES_MAX}", f"make it: {made}")
+        fix = f"let who runs Adjudge read it and search its folders: {path}; or set {setting} to another"
+        return problem(check, f"{path} ({setting}) cannot be read: {error.strerror}", fix)
+    if wrong := wrong_size(key):
+        return problem(check, f"{path} has {wrong}", f"make it: openssl rand -out {path} 32")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return warning(check, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
-    return ok(check, f"{path}, {size} bytes, mode {mode:o}")
+    return ok(check, f"{path}, {len(key)} bytes, mode {mode:o}")
 
 
 def _absent(path: pathlib.Path, *, told: bool) -> Finding:

@@ -1,4 +1,4 @@
-"""``adjudge doctor`` without Kafka: each finding of the machine, the settings and the way to a server, and the fix."""
+"""``adjudge doctor`` without Kafka: each finding of the machine and the way to a server, and the fix."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import json
 import pathlib
-import socket
 import ssl
 import sys
 import types
@@ -14,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiohttp import web
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
     KafkaConnectionError,
@@ -22,7 +20,6 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from consumers.probes import make_app, serve_http
 from consumers.settings import load_settings
 from schemas.topics import BY_NAME, TOPICS, expected_configs
 from scripts import (
@@ -32,33 +29,15 @@ from scripts import (
     doctor_kafka,
     doctor_machine,
     doctor_protocol,
-    doctor_settings,
     java_runtime,
 )
 from scripts.doctor_finding import Finding, bounded, ok
 from scripts.kafka_jars import Jar
 from scripts.local_kafka import LocalKafka
 from scripts.local_kafka_error import LocalKafkaError
+from tests.unit.doctor_findings import is_ok, is_problem, is_warning
 
 MIB = 1_048_576
-
-
-def is_problem(finding: Finding, *parts: str) -> None:
-    _is("problem", finding, parts)
-
-
-def is_warning(finding: Finding, *parts: str) -> None:
-    _is("warning", finding, parts)
-
-
-def is_ok(finding: Finding, *parts: str) -> None:
-    _is("ok", finding, parts)
-
-
-def _is(state: str, finding: Finding, parts: tuple[str, ...]) -> None:
-    assert finding.state == state, finding
-    assert all(part in finding.text + " -> " + finding.fix for part in parts), finding
-    assert bool(finding.fix) == (state != "ok"), finding
 
 
 def test_a_python_that_is_too_old_is_a_problem() -> None:
@@ -155,82 +134,6 @@ def test_where_compiled_code_is_kept_the_compiler_says(monkeypatch: pytest.Monke
     is_ok(doctor_machine.compiled_code(), str(doctor_machine.kept_in()))
     monkeypatch.setattr(doctor_machine, "tie_hash", types.SimpleNamespace(stats=types.SimpleNamespace(cache_path=None)))
     is_warning(doctor_machine.compiled_code(), "no folder can be written", "NUMBA_CACHE_DIR")
-
-
-def idle(environment: dict[str, str], config: str | None = None, **overrides: str) -> list[str]:
-    settings = load_settings(environment, file=config, overrides=overrides)
-    found = doctor_settings.idle_settings(settings, environment, config)
-    return [each.text for each in found if each.state == "warning"]
-
-
-def test_settings_that_do_nothing_are_named_with_the_reason(tmp_path: pathlib.Path) -> None:
-    assert idle({"ADJUDGE_KAFKA": "a:1"}) == []
-    (one,) = idle({"ADJUDGE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"})
-    assert "kafka_sasl_mechanism (environment variable" in one
-    assert "does nothing with kafka_security_protocol PLAINTEXT" in one
-    (one,) = idle({"ADJUDGE_KAFKA_SSL_CAFILE": "x"})
-    assert "kafka_ssl_cafile" in one
-    (one,) = idle({"ADJUDGE_KAFKA_SSL_PASSWORD": "x", "ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SSL"})
-    assert "without kafka_ssl_keyfile" in one
-    (one,) = idle({"ADJUDGE_TOKEN_KEY": "/k", "ADJUDGE_STATE": "file:///s"})
-    assert "state" in one
-    assert "beside token_key" in one
-    file = tmp_path / "adjudge.toml"
-    file.write_text('kafka = "a:1"\ngroup = "g"\nkafka_sasl_password = "from-file"\n')
-    sasl = {"ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "ADJUDGE_KAFKA_SASL_USERNAME": "u"}
-    secret = {**sasl, "ADJUDGE_KAFKA_SASL_PASSWORD": "from-environment"}
-    told = idle({"ADJUDGE_CONFIG": "other", "ADJUDGE_GROUP": "h", **secret}, str(file), kafka="b:2", group="i")
-    assert len(told) == 5
-    assert "from-environment" not in "".join(told)
-    assert told[0].startswith("ADJUDGE_CONFIG=other does nothing beside --config")
-    assert any(one.startswith("ADJUDGE_GROUP does nothing: the command line says i") for one in told)
-    assert any(one.startswith(f"kafka of {file} does nothing: command line says b:2") for one in told)
-
-
-def test_the_token_key_is_there_private_and_long_enough(tmp_path: pathlib.Path) -> None:
-    key = tmp_path / "key"
-    told = load_settings({"ADJUDGE_TOKEN_KEY": str(key)})
-    is_problem(doctor_settings.token_key(told), "is not there", "openssl rand")
-    key.write_bytes(bytes(32))
-    key.chmod(0o600)
-    is_ok(doctor_settings.token_key(told), "32 bytes")
-    key.chmod(0o640)
-    is_warning(doctor_settings.token_key(told), "mode 640", f"chmod 600 {key}")
-    key.write_bytes(bytes(8))
-    is_problem(doctor_settings.token_key(told), "8 bytes")
-    key.unlink()
-    key.mkdir()
-    is_problem(doctor_settings.token_key(told), "cannot be read")
-    made = load_settings({"ADJUDGE_STATE": (tmp_path / "state").as_uri()})
-    is_ok(doctor_settings.token_key(made), "the first start makes", "ADJUDGE_TOKEN_KEY")
-    assert not (tmp_path / "state").exists()
-    (tmp_path / "state").touch()
-    is_problem(doctor_settings.token_key(made), "cannot be made", "ADJUDGE_STATE")
-
-
-async def http(address: str) -> Finding:
-    (found,) = await doctor_settings.http_port(load_settings({"ADJUDGE_HTTP": address}))
-    return found
-
-
-async def test_the_http_port_is_free_ours_or_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_ok(await http("127.0.0.1:0"), "a free port")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    is_ok(await http(f"127.0.0.1:{port}"), "is free")
-    is_problem(await http("203.0.113.7:80"), "cannot be listened at", "ADJUDGE_HTTP")
-    unready: list[str] = []
-    metrics: Any = types.SimpleNamespace(exposition=lambda: b"")
-    async with serve_http(make_app(metrics, lambda: unready, lambda: None), "127.0.0.1:0") as address:
-        is_ok(await http(address), "an engine answers", "is ready")
-        unready.append("shard 3: stopped: x")
-        is_problem(await http(address), "not ready: shard 3: stopped: x", "docs/operations.md")
-    async with serve_http(web.Application(), "127.0.0.1:0") as address:
-        is_problem(await http(address), "another program answers", "stop it")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(doctor_settings, "HTTP_S_MAX", 0.1)
-        is_problem(await http(f"127.0.0.1:{silent.getsockname()[1]}"), "another program", "stop it")
 
 
 @contextlib.asynccontextmanager
