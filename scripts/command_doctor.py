@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import click
 import uvloop
 
 from consumers.settings import Settings, SettingsError, load_settings
+from consumers.token_key import state_folder
 from scripts import doctor_cluster, doctor_settings
 from scripts.console import console, json_option, print_json, table
 from scripts.doctor_finding import Finding, bounded, in_thread, problem, warning
@@ -62,19 +64,23 @@ async def examine(
     environment: Mapping[str, str], *, config: str | None = None, overrides: Mapping[str, str] | None = None
 ) -> list[Finding]:
     """Every finding, in the order of the checks. Never raises for what it looks at."""
-    machine = bounded("machine", MACHINE_S_MAX, in_thread(machine_checks()), fix="look at the machine's load")
     try:
         settings = load_settings(environment, file=config, overrides=overrides)
     except SettingsError as error:
         fix = "correct it; `adjudge settings` shows what is in force. Kafka was not looked at"
-        return [*await machine, problem("settings", str(error), fix)]
-    told = doctor_settings.idle_settings(settings, environment, config)
-    here, http, there = await asyncio.gather(
-        machine,
+        return [*await _machine(Settings()), problem("settings", str(error), fix)]
+    here, key, http, there = await asyncio.gather(
+        _machine(settings),
+        in_thread({"token key": functools.partial(doctor_settings.token_key, settings)}),
         bounded("http", CHECK_S_MAX, doctor_settings.http_port(settings), fix="set ADJUDGE_HTTP to another port"),
         bounded("kafka", KAFKA_S_MAX, _kafka(settings), fix=_AGAIN),
     )
-    return [*here, *told, doctor_settings.token_key(settings), *http, *there]
+    return [*here, *doctor_settings.idle_settings(settings, environment, config), *key, *http, *there]
+
+
+async def _machine(settings: Settings) -> list[Finding]:
+    checks = machine_checks(state_folder(settings))
+    return await bounded("machine", MACHINE_S_MAX, in_thread(checks), fix="look at the machine's load")
 
 
 async def _kafka(settings: Settings) -> Sequence[Finding]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 from scripts.error_texts import explain
@@ -45,6 +45,13 @@ async def bounded(check: str, seconds: float, look: Awaitable[Sequence[Finding]]
     return [problem(check, explain(found), fix)] if isinstance(found, BaseException) else list(found)
 
 
-async def in_thread(checks: Iterable[Callable[[], Finding]]) -> list[Finding]:
-    """Findings of checks that look at files and processes."""
-    return list(await asyncio.gather(*(asyncio.to_thread(check) for check in checks)))
+async def in_thread(checks: Mapping[str, Callable[[], Finding]]) -> list[Finding]:
+    """Findings of checks, by name, that look at files and processes; what cannot be looked at is a problem of its own."""
+    return list(await asyncio.gather(*(asyncio.to_thread(_looked, name, look) for name, look in checks.items())))
+
+
+def _looked(name: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except OSError as error:
+        return problem(name, f"cannot be looked at: {explain(error)}", "let who runs Adjudge read it, with its folders")

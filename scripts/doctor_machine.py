@@ -1,5 +1,6 @@
 """This machine, for ``adjudge doctor``: Python, packages, room, files, the local Kafka's parts, compiled code."""
 
+import functools
 import importlib.metadata
 import os
 import pathlib
@@ -12,8 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
-
-import platformdirs
 
 from engine.scan import tie_hash
 from scripts.doctor_finding import Finding, ok, problem, warning
@@ -37,9 +36,17 @@ MEMINFO: Final = pathlib.Path("/proc/meminfo")
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)[ \t]*(;[^\\\n]*)?", re.MULTILINE)
 
 
-def machine_checks() -> list[Callable[[], Finding]]:
-    """Each looks by itself, and takes a second at most."""
-    return [python, packages, memory, disk, files, local_kafka, compiled_code]
+def machine_checks(state: pathlib.Path) -> dict[str, Callable[[], Finding]]:
+    """By name; each looks by itself, and takes a second at most. ``state``: the folder of the settings."""
+    return {
+        "python": python,
+        "packages": packages,
+        "memory": memory,
+        "disk": functools.partial(disk, state),
+        "files": files,
+        "local Kafka": local_kafka,
+        "compiled code": compiled_code,
+    }
 
 
 def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
@@ -108,17 +115,23 @@ def _container_memory(cgroup: pathlib.Path) -> Iterator[int]:
         yield max(0, int(limit) - int(used))
 
 
-def disk(folders: Sequence[pathlib.Path] | None = None) -> Finding:
+def disk(state: pathlib.Path) -> Finding:
     """Free room where the cache, Kafka's temporary data and the state are."""
-    looked = folders or [cache_folder(), pathlib.Path(tempfile.gettempdir()), platformdirs.user_state_path("adjudge")]
-    free = {folder: shutil.disk_usage(existing(folder)).free // MIB for folder in looked}
+    looked = {"XDG_CACHE_HOME": cache_folder(), "TMPDIR": pathlib.Path(tempfile.gettempdir()), "ADJUDGE_STATE": state}
+    free: dict[pathlib.Path, int] = {}
+    for setting, folder in looked.items():
+        try:
+            free[folder] = shutil.disk_usage(existing(folder)).free // MIB
+        except OSError as error:
+            fix = f"let who runs Adjudge search it, or set {setting} to another folder"
+            return problem("disk", f"{folder} ({setting}) cannot be looked at: {error.strerror}", fix)
     least = min(free, key=lambda folder: free[folder])
-    fix = f"make room at {least}, or move it: XDG_CACHE_HOME, TMPDIR, ADJUDGE_STATE"
+    fix = f"make room at {least}, or move it: {', '.join(looked)}"
     return _room("disk", f"{free[least]:,} MiB free at {least}", free[least], (DISK_MIB_MIN, DISK_MIB_LOW), fix)
 
 
 def existing(folder: pathlib.Path) -> pathlib.Path:
-    """The folder, or the nearest above it that is there."""
+    """The folder, or the nearest above it that is there. Raises OSError where that cannot be seen."""
     return next(above for above in (folder, *folder.parents) if above.exists())
 
 
@@ -193,5 +206,8 @@ def kept_in() -> pathlib.Path | None:
 
 def writable(folder: pathlib.Path) -> bool:
     """Whether files can be made there, or it can be made itself. Looks only."""
-    there = existing(folder)
+    try:
+        there = existing(folder)
+    except OSError:
+        return False
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

@@ -35,7 +35,7 @@ from scripts.doctor_finding import Finding, bounded, ok
 from scripts.kafka_jars import Jar
 from scripts.local_kafka import LocalKafka
 from scripts.local_kafka_error import LocalKafkaError
-from tests.unit.doctor_findings import is_ok, is_problem, is_warning
+from tests.unit.doctor_findings import is_ok, is_problem, is_warning, too_long
 
 MIB = 1_048_576
 
@@ -80,9 +80,25 @@ def test_memory_counts_the_machine_and_the_container(
 
 @pytest.mark.parametrize(("mib", "state"), [(5_000, "ok"), (500, "warning"), (5, "problem")])
 def test_room_on_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, mib: int, state: str) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=mib * MIB))
-    found = doctor_machine.disk([tmp_path / "not" / "there"])
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda folder: types.SimpleNamespace(free=(mib if folder == tmp_path else 9_000) * MIB)
+    )
+    found = doctor_machine.disk(tmp_path / "not" / "there")
     assert (found.state, str(tmp_path) in found.text) == (state, True)
+
+
+async def test_what_cannot_be_looked_at_is_a_problem_of_its_own_and_the_rest_is_looked_at(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = too_long(tmp_path)
+    environment = {"ADJUDGE_STATE": folder.as_uri(), "ADJUDGE_HTTP": "127.0.0.1:0", "ADJUDGE_KAFKA": "127.0.0.1:1"}
+    monkeypatch.setattr(doctor_machine, "packages", (folder / "requirements.lock").read_text)
+    found = {each.check: each for each in await command_doctor.examine(environment)}
+    is_problem(found["disk"], f"{folder} (ADJUDGE_STATE) cannot be looked at", "set ADJUDGE_STATE")
+    is_problem(found["token key"], f"{folder}/token.key (ADJUDGE_STATE) cannot be read")
+    is_problem(found["packages"], f"cannot be looked at: {folder}", "read it")
+    assert {*found} >= {"python", "memory", "files", "local Kafka", "compiled code", "http", "cluster"}
+    assert not doctor_machine.writable(folder)
 
 
 def test_the_limit_of_open_files() -> None:
