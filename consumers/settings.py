@@ -11,6 +11,7 @@ import pathlib
 import re
 import socket
 import tomllib
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ def _one_of(*names: str) -> Callable[[str], str]:
 
 
 def _state(text: str) -> str:
-    if not text.startswith("file:///"):
+    if re.fullmatch(r"file:///+[^/?#][^?#]*", text) is None or "\0" in urllib.parse.unquote(text):
         raise ValueError("a URL such as file:///var/lib/adjudge (other object stores come with a later version)")
     return text.rstrip("/")
 
