@@ -17,7 +17,7 @@ from scripts.console import console, json_option, print_json, settings_options
 from scripts.demo_feed import open_feed
 from scripts.feed_simulation import Sent
 from scripts.feed_simulation import traffic as sample_of
-from scripts.gateway_calls import UNANSWERED, Calls
+from scripts.gateway_calls import TIMED_OUT, UNANSWERED, Calls
 from scripts.kafka_access import admin_client
 from scripts.sample_traffic import endless, every_while, load_sample, send
 from scripts.stop_signals import stop_on_signals
@@ -48,7 +48,7 @@ def traffic(
     """Load the sample campaigns, then send requests as a feed does, until done or Ctrl-C.
 
     As in a feed's real traffic, some requests cannot be decided and some cannot be read. The exit status is 1 when
-    results, or a gateway's answers, did not come.
+    results did not come, or not within the tmax of a call of the gateway.
     """
     if gateway is not None and re.fullmatch(r"https?://[^\s/]+/?", gateway) is None:
         raise click.BadParameter(f"{gateway!r} must be such as http://127.0.0.1:8180", param_hint="--gateway")
@@ -103,9 +103,15 @@ async def _call(shown: Console, gateway: str, sample: Iterator[Sent], rate: int)
     good = await _until(stop_on_signals(), paced())
     wrong = {status: count for status, count in calls.answers.items() if status not in PROPER}
     for status, count in sorted(wrong.items()):
-        fix = "does a gateway listen there?" if status == UNANSWERED else f"only {', '.join(PROPER)} are a gateway's"
-        shown.print(f"{count:,} calls got {status}: {fix}", style="yellow")
+        shown.print(f"{count:,} calls {_fault(status)}", style="yellow")
     return {"ok": good and not wrong, "answers": dict(sorted(calls.answers.items()))}
+
+
+def _fault(status: str) -> str:
+    if status == TIMED_OUT:
+        return "timed out: no result within tmax. Does an engine decide, and may it reply? `adjudge doctor` tells"
+    fix = "does a gateway listen there?" if status == UNANSWERED else f"only {', '.join(PROPER)} are a gateway's"
+    return f"got {status}: {fix}"
 
 
 async def _until(stop: asyncio.Event, sending: Coroutine[Any, Any, bool]) -> bool:

@@ -8,16 +8,21 @@ from typing import Final
 
 import aiohttp
 
-from consumers.gateway import PATH
+from consumers.gateway import NBR_HEADER, PATH
 from scripts.feed_simulation import Sent
 
 OPEN_MAX: Final = 500  # calls at a time; then the next one waits, and the rate is not kept
 CALL_S_MAX: Final = 5.0  # a gateway answers within tmax, 3 s at most
 UNANSWERED: Final = "none"
+TIMED_OUT: Final = "timed_out"
+NO_BID: Final = 204
 
 
 class Calls:
-    """``answers``: how many calls got which HTTP status; ``none`` where nobody answered in time."""
+    """``answers``: how many calls got which HTTP status.
+
+    ``none`` where nobody answered in time; ``timed_out`` where the gateway did, and had no result within ``tmax``.
+    """
 
     def __init__(self, gateway: str) -> None:
         self._url = urllib.parse.urljoin(gateway, PATH)
@@ -41,8 +46,14 @@ class Calls:
         try:
             async with http.post(self._url, data=body, headers={"Content-Type": "application/json"}) as response:
                 await response.read()
-                self.answers[str(response.status)] += 1
+                self.answers[_outcome(response)] += 1
         except (aiohttp.ClientError, TimeoutError):
             self.answers[UNANSWERED] += 1
         finally:
             self._room.release()
+
+
+def _outcome(response: aiohttp.ClientResponse) -> str:
+    """Every no-bid tells its reason; a 204 without one is a result that did not come (docs/how-to/ask.md)."""
+    late = response.status == NO_BID and NBR_HEADER not in response.headers
+    return TIMED_OUT if late else str(response.status)
