@@ -1,10 +1,12 @@
 """``adjudge load TOPIC FILE``: check the whole file, then publish it."""
 
 import asyncio
+import math
 import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 import uvloop
@@ -29,6 +31,14 @@ Check = Callable[[Item], Checked]
 RATE_MAX = 1_000_000
 
 
+class _Rate(click.FloatRange):
+    """A range of floats without nan, which lies in every range as click compares."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        rate: float = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is no number.", param, ctx) if math.isnan(rate) else rate
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -40,9 +50,7 @@ Examples:
 )
 @click.argument("topic", type=click.Choice(list(TOPICS)))
 @click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
-@click.option(
-    "--rate", type=click.FloatRange(0, RATE_MAX, min_open=True), help="Records a second; as fast as possible if absent."
-)
+@click.option("--rate", type=_Rate(0, RATE_MAX, min_open=True), help="Records a second; as fast as possible if absent.")
 @click.option(
     "--remove", is_flag=True, help="Remove the file's entities or controls: kind and id (or name) are enough."
 )

@@ -204,6 +204,16 @@ def test_check_tells_of_a_number_beyond_all_limits_by_its_line_and_field(
     assert [(note["line"], note["field"]) for note in checked["errors"]] == [(1, "floor_cpm_micros")]
 
 
+@pytest.mark.parametrize("rate", ["nan", "-nan", "inf", "-inf", "0", "1000001"])
+def test_a_rate_that_nothing_can_be_sent_at_is_refused(
+    rate: str, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "seed.json"
+    file.write_text(SEED)
+    assert cli.run(["load", "controls", str(file), f"--rate={rate}"]) == 2
+    assert "Invalid value for '--rate'" in capsys.readouterr().err
+
+
 def test_check_finds_a_key_that_is_given_twice(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     file = tmp_path / "stop.json"
     file.write_text('{"kind":"policy","name":"p","blocked":{"everything":true},"blocked":{}}')
