@@ -99,6 +99,9 @@ def run(arguments: list[str]) -> int:
         return asked.code if isinstance(asked.code, int) else EXIT_PROBLEM
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", arguments, EXIT_INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        return asked.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(error.ctx.get_usage(), err=True)

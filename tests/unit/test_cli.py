@@ -73,6 +73,14 @@ def test_every_command_has_examples_and_json(name: str, capsys: pytest.CaptureFi
         assert any("--json" in parameter.opts for parameter in leaf.params), words
 
 
+@pytest.mark.parametrize("words", [(), ("topics",), ("bench",)], ids=lambda words: " ".join(("adjudge", *words)))
+def test_without_a_command_help_is_shown_once(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(list(words)) == 2
+    shown = capsys.readouterr().err
+    assert (shown.count("Usage:"), shown.count("Error")) == (1, 0)
+    assert "Examples:" in shown
+
+
 def test_a_misspelt_command_is_told_what_it_may_have_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["chekc"]) == 2
     assert "did you mean `adjudge check`" in capsys.readouterr().err
