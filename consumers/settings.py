@@ -190,6 +190,8 @@ def load_settings(
     child process does not share. Raises SettingsError for an unknown name, an unreadable file, or a value out of its
     limits.
     """
+    if file == "":
+        raise SettingsError("the name of the settings file is empty: name one, or leave it out")
     path = file or environment.get(CONFIG)
     here = pathlib.Path.cwd()
     texts = _from_file(path) if path else {}

@@ -88,6 +88,11 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path, text: str
         load_settings({}, file=str(tmp_path / "absent.toml"))
 
 
+def test_a_settings_file_without_a_name_is_refused_and_not_taken_for_none() -> None:
+    with pytest.raises(SettingsError, match="the name of the settings file is empty"):
+        load_settings({"ADJUDGE_CONFIG": "adjudge.toml"}, file="")
+
+
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     settings = load_settings({"ADJUDGE_KAFKA_SASL_PASSWORD": "swordfish", "ADJUDGE_KAFKA_SSL_PASSWORD": "sesame"})
     assert settings.shown()["kafka_sasl_password"] == (MASK, "environment variable ADJUDGE_KAFKA_SASL_PASSWORD")
