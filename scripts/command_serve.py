@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Collection
 
 import click
 import uvloop
@@ -46,7 +47,7 @@ def serve(*, settings: Settings, role: str, processes: int, with_parent: bool, a
     ends by itself all end, with exit status 1, for whoever runs them to start them again.
     """
     roles = _roles(role)
-    _check_ports(settings, processes)
+    _check_ports(settings, roles, processes)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     try:
         status = uvloop.run(_serve(settings, roles, processes, with_parent=with_parent))
@@ -70,8 +71,10 @@ def _roles(text: str) -> tuple[str, ...]:
     return roles
 
 
-def _check_ports(settings: Settings, processes: int) -> None:
-    for name, address in (("http", settings.http), ("gateway_http", settings.gateway_http)):
+def _check_ports(settings: Settings, roles: Collection[str], processes: int) -> None:
+    """Each process listens for each of its roles, and for no other."""
+    addresses = {"decide": ("http", settings.http), "gateway": ("gateway_http", settings.gateway_http)}
+    for name, address in (addresses[role] for role in roles):
         first = parse_address(address)[1]
         if first and first + processes - 1 > PORT_MAX:
             raise click.BadParameter(

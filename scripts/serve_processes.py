@@ -9,7 +9,7 @@ import sys
 
 import structlog
 
-from consumers.addresses import format_address, parse_address
+from consumers.addresses import PORT_MAX, format_address, parse_address
 from consumers.settings import CONFIG, PREFIX, Settings
 
 GRACE_S = 15.0  # each drains within 10
@@ -35,8 +35,9 @@ def child_environment(settings: Settings, number: int) -> dict[str, str]:
 
 
 def _counted_on(address: str, number: int) -> str:
+    """The port of child ``number``, counted from the first; only one that nobody listens at can be beyond the last."""
     host, port = parse_address(address)
-    return format_address(host, port and port + number)
+    return format_address(host, min(port + number, PORT_MAX) if port else 0)
 
 
 def _text(value: object) -> str:

@@ -251,10 +251,22 @@ def test_a_role_that_is_not_there_is_refused(role: str, said: str, capsys: pytes
 def test_processes_whose_ports_would_go_beyond_the_last_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "3"]) == 2
     assert "consecutive ports from 65534" in capsys.readouterr().err
-    assert cli.run(["serve", "--gateway-http", "127.0.0.1:65535", "--processes", "2"]) == 2
-    assert "consecutive ports from 65535 (gateway_http" in " ".join(capsys.readouterr().err.split())
+    for roles in "gateway", "decide,gateway":
+        assert cli.run(["serve", "--role", roles, "--gateway-http", "127.0.0.1:65535", "--processes", "2"]) == 2
+        assert "consecutive ports from 65535 (gateway_http" in " ".join(capsys.readouterr().err.split())
     assert cli.run(["serve", "--http", "127.0.0.1:65534", "--processes", "2", "--kafka", "127.0.0.1:1"]) == 1
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(("role", "unused"), [("decide", "ADJUDGE_GATEWAY_HTTP"), ("gateway", "ADJUDGE_HTTP")])
+async def test_ports_that_no_role_listens_at_may_be_any(
+    role: str, unused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(unused, "127.0.0.1:65535")
+    status, _, err = await adjudge("serve", "--role", role, "--processes", "2", "--kafka", DEAD)
+    assert (status, f"cannot reach Kafka at {DEAD}" in err) == (1, True)
+    settings = load_settings({unused: "127.0.0.1:65535"})
+    assert load_settings(child_environment(settings, 1)).sources[unused.removeprefix("ADJUDGE_").lower()]
 
 
 def test_serve_knows_nothing_of_its_settings_but_what_the_object_says() -> None:
