@@ -17,6 +17,8 @@ from scripts.kafka_access import admin_client
 from scripts.shard_count import SEEN_POLL_S, SEEN_S_MAX, SHARDS_DEFAULT, create_shards
 
 DAY_MS = 86_400_000
+PARTITIONS_MAX = 900  # a request that makes topics may come to 10,000 records in Kafka: partitions, topics, settings
+REPLAY_DAYS_MAX = 36_500  # Kafka counts milliseconds in 64 bits, and some topics are kept for two windows
 
 
 @click.group(
@@ -40,9 +42,11 @@ def check_command(*, settings: Settings, as_json: bool) -> None:
 
 
 @topics.command("create")
-@click.option("--partitions", type=click.IntRange(1, 10_000), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]")
 @click.option(
-    "--replay-days", type=click.IntRange(REPLAY_WINDOW_MS_DEFAULT // DAY_MS), show_default=True,
+    "--partitions", type=click.IntRange(1, PARTITIONS_MAX), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]"
+)
+@click.option(
+    "--replay-days", type=click.IntRange(REPLAY_WINDOW_MS_DEFAULT // DAY_MS, REPLAY_DAYS_MAX), show_default=True,
     default=REPLAY_WINDOW_MS_DEFAULT // DAY_MS, help="How long everything that a replay reads is kept.",
 )  # fmt: skip
 @settings_options

@@ -11,8 +11,10 @@ import pytest
 from aiokafka import errors
 
 from consumers.settings import load_settings
+from schemas.topics import TOPICS, expected_configs, partition_count
 from scripts import cli
 from scripts.command_serve import serve
+from scripts.command_topics import DAY_MS, PARTITIONS_MAX, REPLAY_DAYS_MAX
 from scripts.error_texts import KAFKA_HINT, explain
 from scripts.serve_processes import child_environment
 
@@ -220,6 +222,24 @@ def test_a_rate_that_nothing_can_be_sent_at_is_refused(
     file.write_text(SEED)
     assert cli.run(["load", "controls", str(file), f"--rate={rate}"]) == 2
     assert "Invalid value for '--rate'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--partitions=901", "--replay-days=36501", "--replay-days=99999999999"])
+def test_topics_that_kafka_could_not_make_are_refused_before_it_is_asked(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["topics", "create", option, "--kafka", DEAD]) == 2
+    assert f"Invalid value for '{option.partition('=')[0]}'" in capsys.readouterr().err
+
+
+def test_as_many_partitions_as_may_be_asked_for_fit_into_one_request_to_kafka() -> None:
+    window_ms = REPLAY_DAYS_MAX * DAY_MS
+    records = [
+        1 + partition_count(topic, PARTITIONS_MAX) + 1 + len(expected_configs(topic, window_ms)) for topic in TOPICS
+    ]
+    assert sum(records) < 10_000, "of topics, partitions and settings: MAX_RECORDS_PER_USER_OP of Kafka's controller"
+    settings = [rule.created for topic in TOPICS for rule in expected_configs(topic, window_ms).values()]
+    assert max(int(value) for value in settings if value.isdecimal()) < 2**63
 
 
 def test_check_finds_a_key_that_is_given_twice(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
