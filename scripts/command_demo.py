@@ -27,7 +27,7 @@ from scripts.demo_setup import Step, bars, make_topics
 from scripts.demo_tables import show_decisions, show_reasons, show_summary
 from scripts.engine_process import EngineProcess
 from scripts.feed_simulation import traffic
-from scripts.local_kafka import LocalKafka
+from scripts.local_kafka import LocalKafka, holds_data
 from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 from scripts.sample_updates import changes
@@ -173,15 +173,20 @@ Examples:
     help="Keep Kafka's data and the engine's logs here.",
 )
 @json_option
-def demo(*, as_json: bool, **options: Any) -> None:
+def demo(*, keep: pathlib.Path | None, as_json: bool, **options: Any) -> None:
     """Run the whole journey here: Kafka, campaigns, a feed's traffic, the engine, an audit; then end.
 
     Latency is from the broker's append time of a request to its committed result in a reader's hands, in a closed
     loop of --window open requests. Revenue is what served impressions were charged, in US dollars.
     """
+    if keep is not None and holds_data(keep):
+        raise click.BadParameter(
+            f"{keep} holds Kafka's data already, and a demo begins with nothing: remove it, or choose another folder",
+            param_hint="--keep",
+        )
     shown = console(as_json=as_json)
     started = time.monotonic()
-    plan = Plan(**options)
+    plan = Plan(keep=keep.absolute() if keep else None, **options)
     outcome = uvloop.run(run(plan, shown))
     show_decisions(shown, outcome.results)
     show_reasons(shown, outcome.results)

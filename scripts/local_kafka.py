@@ -230,7 +230,7 @@ class LocalKafka:
         lines = [f"{name}={value}\n" for name, value in (settings | self._properties).items()]
         config = folder / "server.properties"
         config.write_text("".join(lines), encoding="utf-8")
-        if (folder / "data" / "meta.properties").exists():
+        if holds_data(folder):
             return
         with self.log_path.open("ab") as log:
             options = [*self._start_options(_FORMAT_CLASS), "-XX:TieredStopAtLevel=1"]
@@ -280,6 +280,11 @@ class LocalKafka:
         tail = "\n".join(lines[-_TAIL_LINES:])
         said = f"{what}: {reason}" if reason else what
         return LocalKafkaError(f"{said}\nLog: {self.log_path}; its end:\n{tail}")
+
+
+def holds_data(folder: pathlib.Path) -> bool:
+    """Whether a broker has worked in the folder before. Raises OSError where that cannot be seen."""
+    return (folder / "data" / "meta.properties").exists()
 
 
 def reason_in(lines: Sequence[str]) -> str:

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import sys
 
 import pytest
 
+from scripts.local_kafka import holds_data
+
+ROOT = pathlib.Path(__file__).parents[2]
 REQUESTS = 600
 LINE = [
     "requests", "results", "no_bids", "impressions", "costs", "dead_letters", "revenue_nanos", "seconds",
@@ -19,7 +23,7 @@ def line() -> dict[str, float]:
     async def run() -> tuple[int, bytes, bytes]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "scripts.cli", "demo", "--requests", str(REQUESTS), "--partitions", "3", "--json",
-            cwd=pathlib.Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, err = await process.communicate()
         return process.returncode or 0, out, err
@@ -49,3 +53,15 @@ def test_times_are_told(line: dict[str, float]) -> None:
     assert line["seconds"] > 0
     assert line["requests_per_s"] == pytest.approx(REQUESTS / line["seconds"], rel=0.01)
     assert 0 < line["p50_ms"] <= line["p99_ms"]
+
+
+async def test_what_is_kept_lies_in_a_folder_as_seen_from_where_one_is(tmp_path: pathlib.Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", "demo", "--requests", "20", "--partitions", "1", "--processes", "1",
+        "--keep", "kept", cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    assert {path.name for path in (tmp_path / "kept").iterdir()} >= {"data", "kafka.log", "engine-0.log"}
+    assert holds_data(tmp_path / "kept")

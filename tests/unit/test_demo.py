@@ -7,6 +7,7 @@ import pytest
 
 from engine.audit import Totals
 from schemas.codes import Nbr
+from scripts import cli
 from scripts.command_audit import Audited
 from scripts.command_bench import bench
 from scripts.command_demo import Outcome, Plan
@@ -69,6 +70,16 @@ def test_the_line_for_programs_is_in_its_promised_order() -> None:
         "requests_per_s", "p50_ms", "p99_ms",
     ]  # fmt: skip
     assert (line["revenue_nanos"], line["requests_per_s"], line["p50_ms"]) == (5, 1.5, 4.0)
+
+
+def test_a_folder_with_the_data_of_a_former_run_is_refused(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its results would be counted with the new ones, as if each request had been decided twice."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "meta.properties").touch()
+    assert cli.run(["demo", "--keep", str(tmp_path)]) == 2
+    assert f"Invalid value for --keep: {tmp_path} holds Kafka's data already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["core", "catalog", "pipeline"])
