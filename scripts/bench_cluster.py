@@ -17,6 +17,7 @@ from scripts.engine_process import EngineProcess
 from scripts.local_kafka import LocalKafka
 from scripts.sample_catalog import records
 from scripts.sample_controls import controls
+from scripts.stop_signals import end_as_by_ctrl_c
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class BenchCluster:
 @contextlib.asynccontextmanager
 async def open_cluster() -> AsyncIterator[BenchCluster]:
     """Start a broker of our own; it ends with the block."""
+    end_as_by_ctrl_c()
     async with LocalKafka() as kafka:
         with tempfile.TemporaryDirectory(prefix="adjudge-bench-") as name:
             folder = pathlib.Path(name)

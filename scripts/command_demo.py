@@ -31,6 +31,7 @@ from scripts.local_kafka import LocalKafka, holds_data
 from scripts.sample_catalog import entities, records
 from scripts.sample_controls import controls
 from scripts.sample_updates import changes
+from scripts.stop_signals import end_as_by_ctrl_c
 
 WINDOW: Final = 400  # requests that wait for their result at any time
 BATCH_WAIT_MS: Final = 5
@@ -90,6 +91,7 @@ class Outcome:
 
 async def run(plan: Plan, shown: Console) -> Outcome:
     """Everything, from starting Kafka to the audit."""
+    end_as_by_ctrl_c()
     catalog = entities(plan.seed)
     with bars(shown) as progress:
         step = Step(progress)
@@ -114,9 +116,10 @@ async def run(plan: Plan, shown: Console) -> Outcome:
                 )
                 for number in range(plan.processes)
             ]
-            await asyncio.gather(
-                _load(plan, feed, catalog), *(closing.enter_async_context(engine) for engine in engines)
-            )
+            async with asyncio.TaskGroup() as tasks:  # it waits for the end of each engine, whatever becomes of us
+                tasks.create_task(_load(plan, feed, catalog))
+                for engine in engines:
+                    tasks.create_task(closing.enter_async_context(engine))
             seconds = await _traffic(plan, feed, engines, catalog, progress)
             step.done()
             audited = await read_and_audit(arguments, settings.topic_prefix, progress)

@@ -39,7 +39,7 @@ class EngineProcess:
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.to_thread(self._start)
+            self._start()  # not in a thread, which would go on when we are cancelled
             await self._await_ready()
         except BaseException:
             await asyncio.to_thread(self._stop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import click
 from aiokafka.errors import (
     BrokerResponseError,
     KafkaConnectionError,
@@ -28,6 +29,8 @@ def explain(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, TopicsError):
         return _findings(error.findings)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
     if isinstance(error, _OURS):
         return str(error)
     if isinstance(error, _UNREACHABLE):

@@ -12,6 +12,11 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
+def end_as_by_ctrl_c() -> None:
+    """SIGTERM cancels a command that has an end of its own, as Ctrl-C does: what it made for a while is removed."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+
+
 def _stop(stop: asyncio.Event, number: int) -> None:
     stop.set()
     asyncio.get_running_loop().remove_signal_handler(number)

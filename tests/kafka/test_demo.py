@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
 
 from scripts.local_kafka import holds_data
+from tests.kafka.cluster import until
 
 ROOT = pathlib.Path(__file__).parents[2]
 REQUESTS = 600
@@ -65,3 +67,22 @@ async def test_what_is_kept_lies_in_a_folder_as_seen_from_where_one_is(tmp_path:
     assert process.returncode == 0, out.decode()
     assert {path.name for path in (tmp_path / "kept").iterdir()} >= {"data", "kafka.log", "engine-0.log"}
     assert holds_data(tmp_path / "kept")
+
+
+def made(temporary: pathlib.Path, name: str) -> list[pathlib.Path]:
+    """What the demo has there for as long as it runs."""
+    return [*temporary.glob(f"adjudge-demo-*/{name}")]
+
+
+async def test_a_demo_that_is_ended_leaves_no_key_behind(tmp_path: pathlib.Path) -> None:
+    """However early: one of its engines has just made the key, the other is yet to start."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", "demo", "--requests", "1000000", "--json",
+        cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    await until(lambda: made(tmp_path, "state/token.key"))
+    process.send_signal(signal.SIGTERM)
+    out, err = await process.communicate()
+    assert (process.returncode, json.loads(out.splitlines()[-1])) == (130, {"error": "interrupted"}), err.decode()
+    assert made(tmp_path, "") == []

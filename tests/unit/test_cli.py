@@ -15,6 +15,7 @@ from schemas.topics import TOPICS, expected_configs, partition_count
 from scripts import cli
 from scripts.command_serve import serve
 from scripts.command_topics import DAY_MS, PARTITIONS_MAX, REPLAY_DAYS_MAX
+from scripts.engine_process import EngineProcessError
 from scripts.error_texts import KAFKA_HINT, explain
 from scripts.serve_processes import child_environment
 
@@ -139,6 +140,10 @@ def test_every_error_of_the_client_has_words() -> None:
         assert "This should not happen" not in explain(kind())
     assert "as the broker said" in explain(errors.UnknownTopicOrPartitionError("as the broker said"))
     assert explain(TimeoutError()) == "no answer came in time"
+
+
+def test_an_error_of_a_command_is_told_alike_when_tasks_raise_it() -> None:
+    assert explain(ExceptionGroup("tasks", [EngineProcessError("the engine ended")])) == "the engine ended"
 
 
 def test_a_setting_that_does_not_exist_is_an_error(
