@@ -214,13 +214,6 @@ class LocalKafka:
 
     def _prepare(self, folder: pathlib.Path, controller_port: int, classpath: str) -> None:
         """Write the broker's settings and, on first use of the folder, format it."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock(folder)
-            self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
-            self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
-        except OSError as error:
-            raise LocalKafkaError(f"cannot use {folder} for Kafka's data or keep its log: {error}") from error
         settings = _BROKER | {
             "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller_port}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{self._advertised_port or self.port}",
@@ -229,9 +222,16 @@ class LocalKafka:
         }
         lines = [f"{name}={value}\n" for name, value in (settings | self._properties).items()]
         config = folder / "server.properties"
-        config.write_text("".join(lines), encoding="utf-8")
-        if holds_data(folder):
-            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock(folder)
+            self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
+            self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
+            config.write_text("".join(lines), encoding="utf-8")
+            if holds_data(folder):
+                return
+        except OSError as error:
+            raise LocalKafkaError(f"cannot use {folder} for Kafka's data or keep its log: {error}") from error
         with self.log_path.open("ab") as log:
             options = [*self._start_options(_FORMAT_CLASS), "-XX:TieredStopAtLevel=1"]
             format_storage = _java(options, classpath, _FORMAT_CLASS)
@@ -277,6 +277,13 @@ class LocalKafka:
             file.seek(self._log_from)
             lines = file.read().decode(errors="replace").splitlines()
         reason = reason_in(lines)
+        if not lines:
+            folder = self.log_path.parent
+            free_mib = shutil.disk_usage(folder).free // 1_048_576
+            return LocalKafkaError(
+                f"{what}, and its log {self.log_path} is empty; {free_mib:,} MiB are free there: make room in {folder}, "
+                "see that it can be written, or choose another folder"
+            )
         tail = "\n".join(lines[-_TAIL_LINES:])
         said = f"{what}: {reason}" if reason else what
         return LocalKafkaError(f"{said}\nLog: {self.log_path}; its end:\n{tail}")

@@ -1,8 +1,12 @@
-"""Which line of Kafka's log is given as the reason why it did not start: lines as Kafka 4 wrote them."""
+"""Why Kafka did not start: the line of its log that tells it, of lines as Kafka 4 wrote them, or what else there is."""
+
+import pathlib
+import types
 
 import pytest
 
-from scripts.local_kafka import reason_in
+from scripts.local_kafka import LocalKafka, reason_in
+from scripts.local_kafka_error import LocalKafkaError
 
 GOING_DOWN = (
     "17:04:42.253 [quorum-controller-1-event-handler] INFO QuorumController - [QuorumController id=1] electPreferred: event"
@@ -38,3 +42,25 @@ FATAL = "17:04:42.065 [main] ERROR Kafka$ - Exiting Kafka due to fatal exception
 )
 def test_the_line_that_tells_why_is_chosen(lines: list[str], reason: str) -> None:
     assert reason_in(lines).removeprefix("Caused by: ") == reason
+
+
+def test_an_empty_log_is_told_with_the_room_that_is_left(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk Java ends, and cannot write down why."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=3 * 1_048_576))
+    kafka = LocalKafka(data=tmp_path)
+    kafka.log_path = tmp_path / "kafka.log"
+    kafka.log_path.touch()
+    said = str(kafka._failure("Kafka did not start"))
+    assert said.startswith(f"Kafka did not start, and its log {kafka.log_path} is empty; 3 MiB are free there")
+    kafka.log_path.write_text(FATAL)
+    assert FATAL in str(kafka._failure("Kafka did not start"))
+
+
+def test_a_folder_that_takes_no_file_is_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "server.properties").mkdir()
+    kafka = LocalKafka(data=tmp_path)
+    with pytest.raises(LocalKafkaError, match=f"cannot use {tmp_path} for Kafka's data"):
+        kafka._prepare(tmp_path, 1, "")
+    kafka.stop()
