@@ -6,6 +6,7 @@ no transaction is open, and below the end stand committed records, aborted ones 
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -79,10 +80,20 @@ class JournalReader:
             width *= 8
 
     async def _records(self, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
-        """Committed records of [start, end); ``end - 1`` is a record of our own or a marker, so that it is passed."""
+        """Committed records of [start, end); ``end - 1`` is a record of our own or a marker, so that it is passed.
+
+        Raises TimeoutError when the place stands still for READ_S_MAX: each poll returns, with nothing if need be.
+        """
         self._consumer.seek(self._partition, start)
         self._consumer.resume(self._partition)
-        while await self._consumer.position(self._partition) < end:
+        reached, since = -1, 0.0
+        while (position := await self._consumer.position(self._partition)) < end:
+            if position > reached:
+                reached, since = position, time.monotonic()
+            elif time.monotonic() - since > READ_S_MAX:
+                raise TimeoutError(
+                    f"{self._partition} is read up to {position} of {end}, and no further in {READ_S_MAX:g} s"
+                )
             async with asyncio.timeout(READ_S_MAX):
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS_MAX)
             for record in batches.get(self._partition, ()):
