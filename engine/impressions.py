@@ -7,6 +7,7 @@ from msgspec.structs import astuple
 
 from engine import layout
 from engine.limits import PPB
+from engine.money import convert_charge
 from engine.positional import maker
 from engine.settlement import TierResult
 from engine.shown_ads import AdFacts
@@ -166,6 +167,6 @@ def cost_of(impression: Impression) -> Cost:
         billing_time_ms=impression.event_time_ms,
         advertiser_currency=impression.bid_currency,
         charged_nanos=impression.price_nanos,
-        advertiser_charged_nanos=impression.price_nanos * PPB // impression.rate_ppb,
+        advertiser_charged_nanos=convert_charge(impression.price_nanos, impression.rate_ppb),
     )
     return _COST(astuple(impression) + astuple(charge))

@@ -75,13 +75,16 @@ def nanos_to_cpm_decimal(nanos: int) -> float:
 
 
 def convert_up(nanos: int, rate_ppb: int) -> int:
-    """An amount in another currency, rounded up: floors and charges. ``rate_ppb`` is its value of one unit."""
+    """A floor in the policy's currency, rounded up, so that no price falls short of it. ``rate_ppb``: its value of one unit."""
     return cdiv(nanos * rate_ppb, PPB)
 
 
-def convert_down(nanos: int, rate_ppb: int) -> int:
-    """An amount in another currency, rounded down: bids, which must never grow by rounding."""
-    return nanos * rate_ppb // PPB
+def convert_charge(nanos: int, rate_ppb: int) -> int:
+    """A price in the advertiser's currency, rounded down: nobody is charged more than the price.
+
+    ``rate_ppb``: value of one unit of that currency in the policy's.
+    """
+    return nanos * PPB // rate_ppb
 
 
 def bid_per_event_nanos(event: str, amount_micros: int) -> int:

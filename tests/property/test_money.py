@@ -13,7 +13,7 @@ from engine.limits import PPB
 from engine.money import (
     bid_per_event_nanos,
     cdiv,
-    convert_down,
+    convert_charge,
     convert_up,
     cpm_text_to_nanos,
     nanos_to_cpm_decimal,
@@ -59,10 +59,10 @@ def test_cdiv_rounds_up(a: int, b: int) -> None:
 
 
 @given(st.integers(0, AMOUNT_MICROS_MAX * 1_000), st.integers(1, RATE_PPB_MAX))
-def test_conversion_rounds_by_less_than_one_nano(nanos: int, rate_ppb: int) -> None:
-    exact = Fraction(nanos * rate_ppb, PPB)
-    assert convert_down(nanos, rate_ppb) <= exact <= convert_up(nanos, rate_ppb)
-    assert convert_up(nanos, rate_ppb) - convert_down(nanos, rate_ppb) == (exact.denominator != 1)
+def test_a_floor_is_converted_up_and_a_charge_down_by_less_than_one_nano(nanos: int, rate_ppb: int) -> None:
+    assert convert_up(nanos, rate_ppb) == math.ceil(Fraction(nanos * rate_ppb, PPB))
+    assert convert_charge(nanos, rate_ppb) == math.floor(Fraction(nanos * PPB, rate_ppb))
+    assert convert_up(convert_charge(nanos, rate_ppb), rate_ppb) <= nanos
 
 
 @pytest.mark.parametrize(
