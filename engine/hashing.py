@@ -1,22 +1,16 @@
 """Keyed hashes: every random draw and tie break is a function of (seed, request id, purpose) alone (D6).
 
-BLAKE2b gives the draws, as its ``person`` parameter keeps the purposes of hashes apart (RFC 7693). Ties are
-broken for whole columns at once by the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), a bijection
-of 64-bit integers: two ads with different keys never get the same tie hash. Python's own ``hash`` differs
-from process to process and is never used.
+BLAKE2b gives the draws, as its ``person`` parameter keeps the purposes of hashes apart (RFC 7693). A tie is broken
+by a draw and the ads' keys, in ``tie_hash`` of ``scan.py``. Python's own ``hash`` differs from process to process
+and is never used.
 """
 
 import functools
 import hashlib
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 KEYS_KEPT: Final = 16  # of draws: a seed holds for long, and purposes are few
 _IDS: Final = hashlib.blake2b(digest_size=16, person=b"adjudge-id")
-_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
-_FACTOR_1, _FACTOR_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def continued(begun: hashlib.blake2b, message: bytes) -> hashlib.blake2b:
@@ -45,14 +39,6 @@ def _draws(seed: bytes, purpose: str) -> hashlib.blake2b:
     key = hashlib.blake2b(seed, digest_size=32, person=b"adjudge-seed").digest()
     key = hashlib.blake2b(purpose.encode(), digest_size=32, key=key, person=b"adjudge-purpose").digest()
     return hashlib.blake2b(digest_size=8, key=key, person=b"adjudge-draw")
-
-
-def tie_hashes(seed: bytes, request_id: str, ad_keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Tie hash of each ad (uint64, the shape of ``ad_keys``): at equal rank values the larger wins."""
-    mixed = ad_keys ^ np.uint64(draw(seed, request_id, "tie"))
-    mixed = (mixed ^ (mixed >> _SHIFT_1)) * _FACTOR_1
-    mixed = (mixed ^ (mixed >> _SHIFT_2)) * _FACTOR_2
-    return mixed ^ (mixed >> _SHIFT_3)
 
 
 def hashed_id(text: str) -> str:

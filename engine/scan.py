@@ -110,7 +110,11 @@ def score(model: int, base: int, row: int, table: Table, heard: Heard) -> int:
 
 @compiled
 def tie_hash(ad: int, key: int) -> int:
-    """The finaliser of SplitMix64, as ``hashing.py`` has it; the sign bit is turned, so that int64 orders it."""
+    """At equal rank values the larger one wins. ``ad``: the ad's key, ``key``: the request's draw, both as int64.
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), a bijection of 64-bit integers: two ads with different
+    keys never get the same. The sign bit is turned, so that int64 orders it.
+    """
     mixed = np.uint64(ad) ^ np.uint64(key)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
