@@ -1,6 +1,6 @@
 """One Kafka transaction at a time, and never a doubt about what became of it (D3).
 
-A thin layer over aiokafka's producer. What it adds, each for a measured reason (kafka-facts, traps of the client):
+A thin layer over aiokafka's producer. What it adds, each for a measured reason (ARCHITECTURE.md, Traps of the Kafka client):
 
 - every send is awaited before the commit, as the client commits over a batch that was refused (trap 1);
 - EndTxn is sent once. The client repeats it silently when no answer comes, and the late duplicate then ends the

@@ -1,6 +1,6 @@
 """What targeting conditions, policies and models read: the request's fields and the derived attributes beside them.
 
-Derived names stand under ``adjudge`` (data-model.md, Derived attributes); each is absent when unknown. A client's own
+Derived names stand under ``adjudge`` (docs/reference/targeting.md, Paths); each is absent when unknown. A client's own
 ``adjudge`` field at the top of a request is replaced, so that derived attributes cannot be forged.
 """
 

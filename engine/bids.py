@@ -1,4 +1,4 @@
-"""The bid of a winner: OpenRTB 2.6, 4.2.3, with what we say beyond it (data-model.md, The OpenRTB boundary)."""
+"""The bid of a winner: OpenRTB 2.6, 4.2.3, with what we say beyond it (docs/events.md, Results)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The catalog: a state machine of its own, fed with campaign-updates (design, Decisions D1, D9, D13).
+"""The catalog: a state machine of its own, fed with campaign-updates (D1, D9, D13).
 
 Its state is a function of the last record of each key alone, so that neither compaction nor a restart nor the order
 of arrival shows. What a missing parent makes ineligible becomes eligible when the parent comes.

@@ -1,4 +1,4 @@
-"""The controls: policies, seed, limits, models and saved groups that operators put in force (design, D6).
+"""The controls: policies, seed, limits, models and saved groups that operators put in force (D6).
 
 A state machine like the catalog. The topic is kept for ever, so a fold is enough; an invalid control leaves the
 former one of its key in force: a typing error must not lift an emergency stop.

@@ -50,7 +50,7 @@ def ask(request: AdRequest, world: World, place: Place, /) -> Asked:
     """What is known of a request before any ad is looked at."""
     privacy = basis(request.fields, tcf_vendor_id=world.controls.limits.tcf_vendor_id)
     seen = attributes(request.fields, event_time_ms=place.event_time_ms, personalised=privacy.personalised)
-    # A policy's conditions read request fields and the first imp (data-model.md, Policy).
+    # A policy's conditions read request fields and the first imp (docs/reference/controls.md).
     page = {**seen, "imp": next(iter(items(seen.get("imp"))), None)}
     policy = world.controls.policy_for(page)
     return Asked(

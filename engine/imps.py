@@ -58,7 +58,7 @@ def slots_of(request: AdRequest, policy: PolicyInForce, policy_floor_nanos: int)
 def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None:
     """The floor of an imp or deal in the policy's currency, rounded up to nanos and again when converted; None without a rate.
 
-    A floor of nothing needs no rate. A currency that is named must be known all the same (data-model.md). What no ad is worth
+    A floor of nothing needs no rate. A currency that is named must be known all the same (docs/requests.md, Floors). What no ad is worth
     is asked for as RESERVE_NANOS_MAX: floors of currencies of small units are high numbers, and no mistake.
     """
     nanos = cpm_text_to_nanos(asking.bidfloor) if asking.bidfloor else 0

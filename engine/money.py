@@ -88,5 +88,5 @@ def convert_charge(nanos: int, rate_ppb: int) -> int:
 
 
 def bid_per_event_nanos(event: str, amount_micros: int) -> int:
-    """The bid for one billing event in nanos of the advertiser's currency (auctions.md, b_i before conversion)."""
+    """The bid for one billing event in nanos of the advertiser's currency (``b`` of docs/auctions.md, before conversion)."""
     return amount_micros if event in EVENTS_PER_MILLE else amount_micros * 1_000

@@ -1,6 +1,6 @@
 """From awards to what is written: the result for the feed, an impression for each slot filled, and its costs.
 
-Every fact here was decided before; this module only names it (data-model.md, Events and The OpenRTB boundary).
+Every fact here was decided before; this module only names it (docs/events.md).
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -111,7 +111,7 @@ def refuse(
 
 
 def _decision_id(place: Place) -> str:
-    """Shard, offset and the log's epoch (data-model.md, Ids)."""
+    """Shard, offset and the log's epoch (docs/events.md, Ids)."""
     return f"{place.epoch}-{place.shard}-{place.offset}"
 
 

@@ -1,4 +1,4 @@
-"""Whether a request may be personalised, and what is removed when it may not (data-model.md, Privacy).
+"""Whether a request may be personalised, and what is removed when it may not (docs/requests.md, Privacy).
 
 Signals are read in both places that OpenRTB versions put them (``regs.gdpr`` and ``regs.ext.gdpr``, ``user.consent``
 and ``user.ext.consent``, ...); when the two differ, the more protective one holds. What is present and cannot be read

@@ -1,7 +1,7 @@
 """Settlement: tiers one after the other, each auction pulling on retrieval until no unseen row matters (D9).
 
 Scanning stops only when the bound of every unseen row, with the greatest user value, lies strictly below the line
-that the auction names (auctions.md, Exact early stop). How rows lie in parts and chunks never shows.
+that the auction names (docs/auctions.md, What else an outcome says). How rows lie in parts and chunks never shows.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class TierResult(msgspec.Struct, frozen=True, kw_only=True):
 def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: bool = False) -> tuple[TierResult, ...]:
     """Decide every slot: the standard tier, then house ads on what it left (``exhaustive``: look at all rows).
 
-    Where VCG is given up in one tier, the whole request runs as GSP (auctions.md, VCG).
+    Where VCG is given up in one tier, the whole request runs as GSP (docs/auctions.md, The three).
     """
     results = _tiers(question, snapshot, rules, question.policy.policy.auction, exhaustive=exhaustive)
     fallen = [result.outcome.fallback for result in results]

@@ -1,4 +1,4 @@
-"""What operators write: the controls of ``ads.controls``, key ``kind/name`` (data-model.md, Policy).
+"""What operators write: the controls of ``ads.controls``, key ``kind/name`` (docs/reference/controls.md).
 
 A control is anything that can change a decision (D6). Conditions are kept as plain JSON, read by the engine.
 A field that is not known is refused, at any depth: a misspelt ``blocked`` would otherwise lift an emergency stop.

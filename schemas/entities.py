@@ -1,4 +1,4 @@
-"""What campaign management writes: the seven kinds of entity of ``ads.campaign-updates`` (data-model.md, Entities).
+"""What campaign management writes: the seven kinds of entity of ``ads.campaign-updates`` (docs/reference/entities.md).
 
 The key of a record is ``kind/id``; a null value removes. Decoding checks one entity alone: whether its parents
 exist and whether it may serve is derived by the engine, from the last record of each key.

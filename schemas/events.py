@@ -1,4 +1,4 @@
-"""What the engine says of its decisions, and what feeds say of its ads (data-model.md, Events).
+"""What the engine says of its decisions, and what feeds say of its ads (docs/events.md).
 
 Fields of later capabilities are here from the first version, with a neutral value. Amounts are integers: nanos
 of the named currency, probabilities in ppb, factors in ppm. Fields are only ever added, with defaults.

@@ -1,7 +1,7 @@
 """Limits that messages are checked against, each with its unit in its name (D11).
 
 The limits of decisions stand in ``engine/limits.py``; the money limits here are multiplied there by a test that
-shows that int64 holds every product (auctions.md, Limits that keep int64 safe).
+shows that int64 holds every product (docs/auctions.md, Numbers).
 """
 
 # Scales of the integer fields.

@@ -1,4 +1,4 @@
-"""Results: OpenRTB 2.6 BidResponse (4.2) with ``ext.adjudge``; what is absent is left out (data-model.md).
+"""Results: OpenRTB 2.6 BidResponse (4.2) with ``ext.adjudge``; what is absent is left out (docs/events.md, Results).
 
 ``nbr`` only when nothing is filled. ``bid.price`` is the expected revenue of an impression as a decimal CPM; what
 is charged is ``ext.adjudge.price_nanos`` for each ``price_event``.

@@ -50,7 +50,7 @@ _NAME: Final = msgspec.json.Decoder(RequestName)
 
 
 def request_key(request: BidRequest | RequestName, *, personalised: bool = True) -> bytes:
-    """Key of a request's record: the user's id, else the device's, else the session's, else its own (data-model.md).
+    """Key of a request's record: the user's id, else the device's, else the session's, else its own (docs/operations.md, Topics).
 
     Records of a request that is not ``personalised`` have none of the first two.
 

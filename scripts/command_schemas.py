@@ -39,7 +39,7 @@ Examples:
 def schemas(*, out: pathlib.Path, check: bool, as_json: bool) -> None:
     """Write a JSON Schema (2020-12) of every message, the AsyncAPI 3.0 document of all topics, and pages for people.
 
-    schemas/NAME.json, asyncapi.json, and reference/NAME.md for entities, controls, topics, reasons, settings and
+    schemas/NAME.json, asyncapi.json, and a page in reference/ for entities, controls, topics, reasons, settings and
     metrics. Examples are the golden records of the source tree, and reasons mean what docs/events.md says; without
     that tree there are neither.
     """

@@ -96,6 +96,11 @@ def test_every_suppression_has_its_code_its_reason_and_its_place_in_the_count() 
     assert {folder: counts[folder] for folder in FOLDERS if counts[folder] > SUPPRESSIONS_MAX[folder]} == {}
 
 
+def test_every_document_that_is_named_is_there() -> None:
+    documents = [path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))]
+    assert over_all(lambda name: tidiness.missing_documents(name, sources()[name], tree(name), documents)) == []
+
+
 def test_nothing_is_tied_to_one_machine_or_registry() -> None:
     texts = sources() | {
         name: (ROOT / name).read_text(encoding="utf-8") for name in OTHER_TEXTS if (ROOT / name).is_file()
@@ -234,6 +239,23 @@ def test_marks_of_the_unfinished_are_found(line: str) -> None:
 def test_suppressions_are_counted_and_need_code_and_reason(*, name: str, line: str, good: bool) -> None:
     ((_, problem),) = tidiness.suppressions(name, line + "\n")
     assert (problem == "") is good
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ('"""As data-model.md says (Ids)."""', ["data-model.md"]),
+        ('def f():\n    """See docs/nothing.md."""', ["docs/nothing.md"]),
+        ("x = 1  # nothing.md has the rule", ["nothing.md"]),
+        ('"""docs/events.md, events.md and ARCHITECTURE.md."""  # docs/events.md', []),
+        ('"""vents.md"""', ["vents.md"]),
+        ('x = "other.md"', []),
+    ],
+)
+def test_a_document_that_is_not_there_is_found(text: str, missing: list[str]) -> None:
+    documents = ["ARCHITECTURE.md", "docs/events.md"]
+    found = list(tidiness.missing_documents("x.py", text, ast.parse(text), documents))
+    assert found == [f"x.py: names {one}, which is not here" for one in missing]
 
 
 def test_a_mark_inside_a_text_is_no_suppression() -> None:

@@ -4,7 +4,7 @@ import ast
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import StringIO
 
 LAYERS = ("schemas", "engine", "consumers", "scripts")  # each imports itself and those before it
@@ -44,6 +44,8 @@ UNFINISHED_COMMENT = re.compile(r"\b(TODO|FIXME|XXX|HACK|PLACEHOLDER)\b|\b[Ff]or
 UNFINISHED_CODE = re.compile(r"\bNotImplemented(Error)?\b")
 SUPPRESSION = re.compile(r"#\s*(type:\s*ignore|noqa|pragma:|mypy:|ruff:)")
 IGNORE_WITH_CODE_AND_REASON = re.compile(r"#\s*type:\s*ignore\[[a-z-]+(,\s*[a-z-]+)*\]\s+#\s+\S+")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+DOCUMENT = re.compile(r"[\w./-]+\.md\b")
 REGISTRIES = re.compile(
     r"maven\.(apache\.)?org|maven\.org|pypi\.org|pythonhosted|docker\.io|ghcr\.io|quay\.io|artifactory|nexus\."
 )
@@ -213,6 +215,15 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
+
+
+def missing_documents(name: str, text: str, tree: ast.AST, documents: Collection[str]) -> Iterator[str]:
+    """Documents that a docstring or comment names and nobody can look up. ``documents``: their paths from the root."""
+    places = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
+    places += [comment for _, comment in comments(text)]
+    for document in (found for place in places for found in DOCUMENT.findall(place)):
+        if not any(f"/{path}".endswith(f"/{document}") for path in documents):
+            yield f"{name}: names {document}, which is not here"
 
 
 def ties_to_a_machine(name: str, text: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which ads may stand together (docs/auctions.md, Feasible): the one place for every auction."""
+"""Which ads may stand together (docs/auctions.md, Numbers): the one place for every auction."""
 
 from collections.abc import Collection, Iterable
 

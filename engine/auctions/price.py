@@ -1,4 +1,4 @@
-"""What a winner pays (docs/auctions.md, price). Python integers: the products pass int64."""
+"""What a winner pays (docs/auctions.md, Numbers). Python integers: the products pass int64."""
 
 from engine.auctions.contract import Candidates
 from engine.limits import PPB, PPM

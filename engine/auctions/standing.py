@@ -1,4 +1,4 @@
-"""Which ads may stand together, as compiled code; ``feasibility.py`` is its readable twin (docs/auctions.md, Feasible)."""
+"""Which ads may stand together, as compiled code; ``feasibility.py`` is its readable twin (docs/auctions.md, Numbers)."""
 
 from typing import Final, NamedTuple
 

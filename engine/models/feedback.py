@@ -1,6 +1,6 @@
 """The user value of an ad from what users made of its creative: hides and reports against likes, as one score.
 
-The score is ``feedback_ppm`` of the creative (data-model, Entities); how it is made of single events is for whoever writes
+The score is ``feedback_ppm`` of the creative (docs/reference/entities.md); how it is made of single events is for whoever writes
 the creative. It is the same in every request.
 """
 

@@ -1,4 +1,4 @@
-"""What a request says, for the oracle of decisions: privacy and attributes (data-model.md).
+"""What a request says, for the oracle of decisions: privacy and attributes (docs/privacy.md, docs/reference/targeting.md).
 
 Of the fields that ``tests/property/decision_worlds.py`` generates; how odd ones are read is tested where they are.
 """

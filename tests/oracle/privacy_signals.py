@@ -1,6 +1,6 @@
 """GPP and TCF strings, read and written slowly, field by field, from the tables of their specifications.
 
-Global-Privacy-Platform, Core/Consent String Specification.md and Sections/*; consent string and vendor list formats v2.
+Global-Privacy-Platform, Core/Consent String Specification and Sections/*; consent string and vendor list formats v2.
 For the oracle of decisions, whose strings are drawn from ``write_us`` and ``write_tc``.
 """
 

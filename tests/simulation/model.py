@@ -1,6 +1,6 @@
 """A log with transactions, its owners and their crashes, all in memory, in one thread, step by step.
 
-Modelled after what kafka-facts.md tells of Kafka: one transactional id a shard, whose initialisation fences the former
+Modelled after what ARCHITECTURE.md tells of Kafka: one transactional id a shard, whose initialisation fences the former
 owner; a commit that happens although its owner is told nothing; markers that take up offsets.
 """
 

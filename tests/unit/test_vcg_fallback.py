@@ -1,4 +1,4 @@
-"""Where VCG is given up in one tier of a request, the whole request runs as GSP (auctions.md, VCG)."""
+"""Where VCG is given up in one tier of a request, the whole request runs as GSP (docs/auctions.md, The three)."""
 
 import itertools
 from typing import Any
