@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from engine.privacy import DERIVED, DEVICE_ID_FIELDS, INTERESTS, USER_FIELDS
 from engine.reading import at, integer, mapping
 from schemas.entities import Advertiser
 from schemas.limits import DSA_NAME_CHARS_MAX
@@ -29,11 +30,11 @@ _NO_DATA: Final = 0  # datatopub
 
 # What each parameter is read from; all other paths of requests tell of page, app and device: basic.
 _PROFILE: Final = (
-    "user.id", "user.buyeruid", "user.eids", "user.yob", "user.gender", "user.keywords", "user.kwarray",
-    "user.customdata", "user.data", "user.ext", "device.ifa", "device.didsha1", "device.didmd5", "device.dpidsha1",
-    "device.dpidmd5", "device.macsha1", "device.macmd5", "device.ext", "ext.adjudge.interests", "adjudge.segments",
-    "adjudge.interests", "adjudge.keywords",
-)  # fmt: skip
+    *(f"user.{name}" for name in USER_FIELDS),
+    *(f"device.{name}" for name in DEVICE_ID_FIELDS),
+    INTERESTS,
+    *DERIVED,
+)
 _PLACE: Final = tuple(
     f"{holder}.geo.{name}" for holder in ("device", "user") for name in ("lat", "lon", "accuracy", "lastfix")
 )

@@ -24,22 +24,23 @@ AGE_YEARS_MAX: Final = 120
 _DAY_MS: Final = 86_400_000
 
 _GEO: Final = ("lat", "lon", "type", "accuracy", "lastfix", "ipservice", "zip", "ext")
-_USER: Final = ("id", "buyeruid", "eids", "yob", "gender", "keywords", "kwarray", "customdata", "data", "ext")
-_DEVICE_IDS: Final = ("ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5", "ext")
+USER_FIELDS: Final = ("id", "buyeruid", "eids", "yob", "gender", "keywords", "kwarray", "customdata", "data", "ext")
+DEVICE_ID_FIELDS: Final = ("ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5", "ext")
+INTERESTS: Final = "ext.adjudge.interests"
 
 # Removed from requests that are not personalised. Extensions of user, device and their geo go as a whole: identity
 # providers and device ids of older versions travel there.
 REMOVED: Final[tuple[str, ...]] = (
-    *(f"user.{name}" for name in _USER),
+    *(f"user.{name}" for name in USER_FIELDS),
     *(f"user.geo.{name}" for name in _GEO),
-    *(f"device.{name}" for name in ("ip", "ipv6", *_DEVICE_IDS)),
+    *(f"device.{name}" for name in ("ip", "ipv6", *DEVICE_ID_FIELDS)),
     *(f"device.geo.{name}" for name in _GEO),
-    "ext.adjudge.interests",
+    INTERESTS,
 )
 # What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` is one: the user's own
 # keywords are missing from it then, and a condition that shuns one of them would hold for exactly those who opted out.
-_DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
-_PERSONAL: Final = (*REMOVED, *_DERIVED)
+DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
+_PERSONAL: Final = (*REMOVED, *DERIVED)
 
 _NO_SECTION: Final = {-1, 0}  # as gpp_sid says that none applies
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
