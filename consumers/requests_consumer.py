@@ -30,6 +30,7 @@ METADATA_AGE_MS: Final = 30_000  # after so long a widened topic is noticed, her
 HEARTBEATS_A_SESSION: Final = 20  # a member learns by its next heartbeat only that another one came or went
 CONFIRM_S_MAX: Final = 5.0
 LOOK_S_MAX: Final = 5.0
+HAND_OVER_S_MAX: Final = 1.0  # the group waits meanwhile, as it did for the shards to be given up
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def on_partitions_revoked(self, _revoked: object) -> None:
         self._consumer.drop_all()
         await self._shards.release_all()
+        await self._consumer.hand_over()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._consumer.hold(assigned)
@@ -148,6 +150,16 @@ class RequestsConsumer:
             held.clear()
         self.joined = False
 
+    async def hand_over(self) -> None:
+        """All shards are given up: the group is told where they are, as whoever comes asks it, and here it is forgotten."""
+        positions, self._positions = self._positions, {}
+        places = {TopicPartition(self._topic, partition): offset for partition, offset in positions.items()}
+        try:
+            async with asyncio.timeout(HAND_OVER_S_MAX):
+                await self._commit({where: max(await self._told(where), offset) for where, offset in places.items()})
+        except (KafkaError, TimeoutError, ValueError) as error:
+            log.debug("the group could not be told where shards are", error=repr(error))
+
     def open(self, partition: int, offset: int) -> Buffer:
         """Let a shard's input come, from ``offset`` on. Raises IllegalStateError when it was revoked meanwhile."""
         where = TopicPartition(self._topic, partition)
@@ -202,27 +214,48 @@ class RequestsConsumer:
         return int(begins[where])
 
     async def confirmed(self, partition: int) -> bool:
-        """Whether the group holds this process to be the partition's owner: it takes a commit of its generation."""
+        """Whether the group holds this process to be the partition's owner: it takes a commit of its generation.
+
+        What is committed is never below what the group was told by whoever decided the shard meanwhile.
+        """
         where = TopicPartition(self._topic, partition)
         if where not in self._consumer.assignment():
             return False
-        position = self._positions.get(partition)
         try:
             async with asyncio.timeout(CONFIRM_S_MAX):
-                offset = await self.first_offset(partition) if position is None else position
-                await self._consumer.commit({where: OffsetAndMetadata(offset, "")})
+                await self._commit({where: max(await self._told(where), self._positions.get(partition, 0))})
         except (KafkaError, TimeoutError, ValueError):
             return False
         return where in self._consumer.assignment()
+
+    async def _told(self, where: TopicPartition) -> int:
+        """Where the group was told that a shard is; the first request that is kept, where it was told less."""
+        told = await self._consumer.committed(where)
+        return max(await self.first_offset(where.partition), told or 0)
 
     async def _report(self, shards: Shards) -> None:
         """Now and then: tell the group where shards are, and look at what no fetch would show."""
         while True:
             await asyncio.sleep(LAG_S)
-            for partition in sorted(self._buffers):
-                await self.confirmed(partition)
+            await self._tell_group()
             await self._look_at_paused()
             self.check_count(shards)
+
+    async def _tell_group(self) -> None:
+        """Where the shards that are decided here are, for lag tools: what cannot be told is told the next time."""
+        places = {TopicPartition(self._topic, partition): self._positions[partition] for partition in self._buffers}
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                await self._commit(places)
+        except (KafkaError, TimeoutError, ValueError) as error:
+            log.debug("the group could not be told where shards are", error=repr(error))
+
+    async def _commit(self, places: Mapping[TopicPartition, int]) -> None:
+        """The group's offsets, of those that are still assigned."""
+        held = self._consumer.assignment()
+        offsets = {where: OffsetAndMetadata(offset, "") for where, offset in places.items() if where in held}
+        if offsets:
+            await self._consumer.commit(offsets)
 
     async def _look_at_paused(self) -> None:
         """Where partitions end that are not fetched: those of stopped shards, and those whose buffer is full."""
@@ -233,9 +266,7 @@ class RequestsConsumer:
                     self._ends[where.partition] = end
                 for where in paused:
                     if where.partition not in self._positions and where in self._consumer.assignment():
-                        told = await self._consumer.committed(where)
-                        first = await self.first_offset(where.partition)
-                        self._reported[where.partition] = first if told is None else max(first, told)
+                        self._reported[where.partition] = await self._told(where)
         except (KafkaError, TimeoutError, ValueError) as error:
             log.debug("ends of paused partitions are not known", error=repr(error))
 

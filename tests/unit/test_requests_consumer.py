@@ -1,0 +1,148 @@
+"""Where shards are, as lag tools and the group are told, when partitions go away and come back."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import pytest
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+
+from consumers import requests_consumer
+from consumers.requests_consumer import RequestsConsumer
+from consumers.settings import load_settings
+
+ZERO, ONE = (TopicPartition("ads.requests", partition) for partition in range(2))
+FIRST, END = 3, 100
+
+
+class Group:
+    """A consumer that holds both partitions, and what their group was told."""
+
+    def __init__(self) -> None:
+        self.told: dict[TopicPartition, int] = {}
+        self.commits: list[dict[int, int]] = []
+        self.held = {ZERO, ONE}
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.held
+
+    def highwater(self, _: TopicPartition) -> int:
+        return END
+
+    def pause(self, _: TopicPartition) -> None:
+        """Nothing comes anyway."""
+
+    resume = pause
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        """Nothing comes anyway."""
+
+    def paused(self) -> set[TopicPartition]:
+        return self.held
+
+    async def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, FIRST)
+
+    async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, END)
+
+    async def committed(self, where: TopicPartition) -> int | None:
+        await self.answers.wait()
+        return self.told.get(where)
+
+    async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        if not offsets.keys() <= self.held:
+            raise IllegalStateError("a partition is not assigned")
+        self.told |= {where: each.offset for where, each in offsets.items()}
+        self.commits.append({where.partition: each.offset for where, each in offsets.items()})
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group()
+
+
+@pytest.fixture
+def requests(group: Group) -> RequestsConsumer:
+    made = RequestsConsumer(load_settings({}), "ads.requests", {}, partitions=2)
+    made._consumer = group
+    return made
+
+
+def deciding(requests: RequestsConsumer, partitions: Collection[int], offset: int) -> None:
+    for partition in partitions:
+        requests.open(partition, FIRST)
+        requests.decided(partition, offset)
+
+
+async def test_a_shard_that_comes_back_is_where_others_took_it(group: Group, requests: RequestsConsumer) -> None:
+    deciding(requests, [0], 10)
+    assert requests.lag(0) == 90
+    requests.drop_all()
+    requests.decided(0, 12)  # the owner is let finish what it had begun
+    await requests.hand_over()
+    assert group.commits == [{0: 12}]
+    group.told[ZERO] = 80  # by who had it meanwhile
+    requests.hold({ZERO})
+    assert requests.lag(0) is None
+    await requests._look_at_paused()
+    assert requests.lag(0) == 20
+
+
+async def test_a_shard_that_others_have_taken_further_is_handed_over_as_they_said(
+    group: Group, requests: RequestsConsumer
+) -> None:
+    deciding(requests, [0, 1], 10)
+    group.told[ONE] = 80  # fenced here, and not yet revoked
+    await requests.hand_over()
+    await requests.hand_over()
+    assert group.commits == [{0: 10, 1: 80}]
+
+
+async def test_a_group_that_does_not_answer_holds_nobody_up(
+    group: Group, requests: RequestsConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_consumer, "HAND_OVER_S_MAX", 0)
+    group.answers.clear()
+    deciding(requests, [0], 10)
+    await requests.hand_over()
+    assert group.commits == []
+    assert requests.lag(0) is None
+
+
+@pytest.mark.parametrize(("told", "committed"), [(None, 10), (4, 10), (80, 80)])
+async def test_confirming_never_moves_the_group_back(
+    told: int | None, committed: int, group: Group, requests: RequestsConsumer
+) -> None:
+    deciding(requests, [0], 10)
+    requests.close(0)
+    if told is not None:
+        group.told[ZERO] = told
+    assert await requests.confirmed(0)
+    assert group.commits == [{0: committed}]
+
+
+async def test_a_shard_that_was_never_decided_here_is_confirmed_where_its_log_begins(
+    group: Group, requests: RequestsConsumer
+) -> None:
+    assert await requests.confirmed(1)
+    group.held = {ZERO}
+    assert not await requests.confirmed(1)
+    assert group.commits == [{1: FIRST}]
+
+
+async def test_the_group_is_told_of_all_shards_at_once(group: Group, requests: RequestsConsumer) -> None:
+    await requests._tell_group()
+    deciding(requests, [0, 1], 10)
+    await requests._tell_group()
+    requests.close(1)  # it stands still; where it is was told
+    requests.decided(0, 11)
+    await requests._tell_group()
+    deciding(requests, [1], 12)
+    group.held = {ONE}  # the other one is being revoked
+    await requests._tell_group()
+    group.held = set()
+    await requests._tell_group()
+    assert group.commits == [{0: 10, 1: 10}, {0: 11}, {1: 12}]
