@@ -16,14 +16,7 @@ STALL_PROBE_S: Final = 0.01
 _BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 _COMMIT_BUCKETS_MS: Final = (1, 2, 3, 5, 8, 13, 20, 35, 60, 100, 200, 500, 1_000)
 _DECIDE_BUCKETS_US: Final = (20, 50, 100, 200, 350, 500, 750, 1_000, 2_000, 5_000, 20_000, 100_000)
-RESTORE_CAUSES: Final = (
-    "fenced",
-    "DoubtfulError",
-    "TransactionError",
-    "ShardFailedError",
-    "TooLargeError",
-    "LookupError",
-)
+RESTORE_CAUSES: Final = ("fenced", "DoubtfulError", "ShardFailedError", "TooLargeError")  # exceptions by name
 
 
 class Metrics:

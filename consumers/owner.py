@@ -133,7 +133,7 @@ class Owner:
             await self._await_confirmation()
         except IllegalStateError:  # revoked a moment ago; we are about to be told to stop
             await self._pause(BACKOFF_S)
-        except (ShardFailedError, TooLargeError, LookupError) as error:
+        except (ShardFailedError, TooLargeError) as error:
             of_request = error.of_request if isinstance(error, ShardFailedError) else shard.position > self._committed
             self._restores.failed(self._committed, of_request=of_request)
             # Inputs go one by one past the two batches in question: one that fails takes no other with it.

@@ -9,9 +9,12 @@ from aiohttp import web
 
 from consumers import probes
 from consumers.addresses import parse_address
+from consumers.metrics import RESTORE_CAUSES
+from consumers.owner import ShardFailedError
 from consumers.probes import serve_http
 from consumers.service import Service
 from consumers.settings import load_settings
+from consumers.transactions import FencedError, TransactionError
 from engine.effects import CAMPAIGN_UPDATES
 from tests.builders import advertiser
 from tests.unit.test_broadcast import Written
@@ -28,6 +31,12 @@ async def test_updates_whose_version_does_not_grow_are_counted_where_operators_l
         for first in ('restores_total{cause="DoubtfulError"}', 'outcomes_total{what="nbr_internal_error"}'):
             assert f"\nadjudge_{first} 0.0\n".encode() in service.metrics.exposition(), "alerts go by increases"
         assert b"\nadjudge_stale_versions 2.0\n" in service.metrics.exposition()
+
+
+def test_every_cause_of_a_restore_is_counted_from_the_start() -> None:
+    """What a producer raises that is not fenced, and what a shard does: by name, as each is counted."""
+    kinds: list[type[Exception]] = [ShardFailedError, *TransactionError.__subclasses__()]
+    assert sorted(RESTORE_CAUSES) == sorted(["fenced", *(kind.__name__ for kind in kinds if kind is not FencedError)])
 
 
 async def test_an_address_that_cannot_be_taken_is_named() -> None:
