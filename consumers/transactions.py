@@ -142,11 +142,7 @@ def _look_at(waiters: Iterable[asyncio.Future[Any] | None]) -> None:
             waiter.exception()
 
 
-def _failed(outcome: Any) -> bool:
-    return isinstance(outcome, BaseException)
-
-
-def _not_fenced(failure: Any) -> bool:
+def _not_fenced(failure: BaseException) -> bool:
     return not isinstance(failure, (ProducerFenced, InvalidProducerEpoch))
 
 
@@ -221,7 +217,7 @@ class TransactionalProducer:
             raise DoubtfulError(f"{self.transactional_id}: {type(error).__name__} {error}") from error
 
     async def _delivered(self, producer: Any, records: Sequence[Record]) -> list[int]:
-        """Offset of each builder's last record, in the order of sending; the first failure is raised."""
+        """Offset of each builder's last record, in the order of sending. A failure is raised, one of fencing if there is any."""
         pending: list[asyncio.Future[Any]] = []
         counts: list[int] = []
         try:
@@ -234,8 +230,9 @@ class TransactionalProducer:
                 delivery.cancel()
             _look_at(pending)
             raise
-        for failure in sorted(filter(_failed, outcomes), key=_not_fenced):
-            raise failure
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:  # one that was fenced explains the others
+            raise min(failures, key=_not_fenced)
         return [outcome.offset + count - 1 for outcome, count in zip(outcomes, counts, strict=True)]
 
     def _builders(self, producer: Any, records: Sequence[Record]) -> list[tuple[str, Any]]:
