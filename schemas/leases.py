@@ -3,12 +3,11 @@
 A lease belongs to a partition, not to a process. ``spent + leased + free = budget`` always, each at least 0.
 """
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from schemas.decoding import decode
 from schemas.limits import PPM
 from schemas.shapes import Currency, Id, Offset
 
@@ -105,16 +104,3 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sp
 
 
 LedgerReport = Demand | Returned | Spent
-
-_LEASE: Final[msgspec.json.Decoder[Lease]] = msgspec.json.Decoder(Lease)
-_REPORT: Final[msgspec.json.Decoder[LedgerReport]] = msgspec.json.Decoder(LedgerReport)
-
-
-def decode_lease(value: bytes) -> Lease:
-    """A record of ``ads.leases``. Raises SchemaError with the field."""
-    return decode(_LEASE, value)
-
-
-def decode_ledger_report(value: bytes) -> LedgerReport:
-    """A record of ``ads.ledger``. Raises SchemaError with the field."""
-    return decode(_REPORT, value)
