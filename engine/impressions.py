@@ -82,7 +82,10 @@ _COST: Final = maker(Cost, Impression, Charge)
 
 
 def impression_of(winner: Winner) -> Impression:
-    """One slot filled. The clearing price is the award's; the auction's other numbers are those of the pool."""
+    """One slot filled. The clearing price is the award's; the auction's other numbers are those of the pool.
+
+    Raises ValueError where retrieval let through an ad whose currency has no rate.
+    """
     return _IMPRESSION(
         winner.told + winner.ad.facts + astuple(_slot(winner)) + astuple(_worth(winner)) + astuple(_price(winner))
     )
@@ -91,6 +94,10 @@ def impression_of(winner: Winner) -> Impression:
 def _slot(winner: Winner) -> SlotFacts:
     asked, slot, outcome = winner.asked, winner.slot, winner.result.outcome
     imp = asked.request.typed.imp[slot.imp]
+    currency = winner.ad.advertiser.currency
+    rate_ppb = asked.policy.rate_ppb(currency)
+    if rate_ppb is None:
+        raise ValueError(f"the ad {winner.ad.row.facts.ad_id} won in {currency}, for which the policy names no rate")
     return SlotFacts(
         impression_id=winner.impression_id,
         imp_id=imp.id,
@@ -100,7 +107,7 @@ def _slot(winner: Winner) -> SlotFacts:
         auction=cast("AuctionRun", outcome.auction),
         fallback=outcome.fallback,
         currency=asked.policy.policy.currency,
-        rate_ppb=asked.policy.rate_ppb(winner.ad.advertiser.currency) or 0,
+        rate_ppb=rate_ppb,
         effect_ppm=slot.effects_ppm[winner.ad.row.event],
     )
 

@@ -6,7 +6,8 @@ The numbers are written out: two runs of the same engine agree whatever the dige
 import orjson
 import pytest
 
-from engine.decide import decide
+from engine.controls import PolicyInForce
+from engine.decide import ask, auction, conclude, decide
 from engine.digest import first_digest
 from engine.effects import REQUESTS, Input
 from engine.outcome import refuse
@@ -86,6 +87,15 @@ def test_an_unfilled_request_names_its_no_bid_code(entities: list[Json], imp: Js
 
 def test_a_refused_request_names_its_no_bid_code() -> None:
     assert refuse("r1", Nbr.INTERNAL_ERROR, Stage().world(), place(), "why").outcome == (-int(Nbr.INTERNAL_ERROR),)
+
+
+def test_a_winner_without_a_rate_is_a_fault_and_no_impression_at_a_rate_of_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    auctioned = auction(ask(request(FLOOR), Stage(*one_ad()).world(), place()))
+    monkeypatch.setattr(PolicyInForce, "rate_ppb", lambda *_: None)
+    with pytest.raises(ValueError, match="the ad ad1 won in USD, for which the policy names no rate"):
+        conclude(auctioned, duplicate=False)
 
 
 def test_the_digest_of_some_requests_never_changes_between_versions() -> None:
