@@ -106,14 +106,15 @@ def shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
         bid_micros=line_item.pricing.amount_micros,
         bid_currency=advertiser.currency,
     )
+    bid = _bid_facts(campaign, advertiser, creative, form, prepared)
     return ShownAd(
         row=row,
         line_item=line_item,
         advertiser=advertiser,
-        adomain=creative.adomain or advertiser.adomain,
+        adomain=bid.adomain,
         prepared=prepared,
         facts=astuple(facts),
-        bid=astuple(_bid_facts(campaign, advertiser, creative, form, prepared)),
+        bid=astuple(bid),
     )
 
 
