@@ -19,6 +19,8 @@ MODULES: Final = (
     "engine.limits",
     "engine.reasons",
     "engine.layout",
+    "engine.models.sigmoid",
+    "engine.auctions.contract",
     "engine.targeting.words",
     "engine.scan",
     "engine.auctions.standing",

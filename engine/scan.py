@@ -13,6 +13,7 @@ from engine import layout as col
 from engine.compiled import compiled
 from engine.layout import CANDIDATE, DEAD, UNKNOWN, Codes, Facts, Ints, Verdicts, Words
 from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
+from engine.models.sigmoid import LIMIT_MICRO_LOGITS, STEP_MICRO_LOGITS
 from engine.reasons import Reason
 from engine.targeting.words import Clauses, Conditions, condition_holds, lanes_hold
 
@@ -32,7 +33,6 @@ _NOT_SECURE: Final = int(Reason.NOT_SECURE)
 _LANGUAGE: Final = int(Reason.LANGUAGE)
 _BILLABLE: Final = int(Reason.UNSUPPORTED_BILLABLE_EVENT)
 _ZERO: Final = int(Reason.ZERO_PROBABILITY)
-_LIMIT, _STEP = 20_000_000, 1_000  # micro-logits, as in models/sigmoid.py
 
 
 class Table(NamedTuple):
@@ -102,8 +102,8 @@ def score(model: int, base: int, row: int, table: Table, heard: Heard) -> int:
     for cross in range(models[model, col.CROSSES_FROM], models[model, col.CROSSES_TO]):
         total += heard.weights[table.codes[row, col.CODES + cross]]
     if models[model, col.SIGMOID]:
-        place = min(max(total, -_LIMIT), _LIMIT) + _LIMIT
-        total = heard.sigmoid[(place + _STEP // 2) // _STEP] * models[model, col.SCALE] // PPB
+        place = min(max(total, -LIMIT_MICRO_LOGITS), LIMIT_MICRO_LOGITS) + LIMIT_MICRO_LOGITS
+        total = heard.sigmoid[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS] * models[model, col.SCALE] // PPB
         total += models[model, col.OFFSET]
     return int(min(max(total, models[model, col.LOW]), models[model, col.HIGH]))
 

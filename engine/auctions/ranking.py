@@ -1,7 +1,6 @@
 """First price and GSP as compiled code; ``greedy.py`` is the readable twin, and what both must agree with to the last nano."""
 
-from typing import Final
-
+from engine.auctions.contract import LINE_CLOSED
 from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
 from engine.compiled import compiled
 from engine.layout import (
@@ -19,9 +18,6 @@ from engine.layout import (
 )
 from engine.limits import RUNNERS_UP
 
-_LINE_CLOSED: Final = 2**63 - 1  # contract.py has it too, beside the types
-
-
 FIRST_PRICE, SECOND_PRICE = range(2)
 
 
@@ -30,10 +26,10 @@ def rank(listed: int, auction: int, contest: Contest) -> int:
     """Fill the awards slot by slot from the candidates listed; returns the line below which no further row matters. Prices
     would pass int64.
     """
-    values, awards, line = contest.values, contest.awards, _LINE_CLOSED
+    values, awards, line = contest.values, contest.awards, LINE_CLOSED
     awards[:] = -1
     for slot in range(len(contest.slots)):
-        awards[slot, OWN_LINE] = _LINE_CLOSED
+        awards[slot, OWN_LINE] = LINE_CLOSED
         if not far_enough(slot, contest, slot):
             continue
         least = contest.slots[slot, LEAST]
