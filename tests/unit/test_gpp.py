@@ -4,7 +4,7 @@ import pytest
 
 from engine.bitstring import Bits, UnreadableError
 from engine.consent import consents, purposes_consented
-from engine.gpp import permits
+from engine.gpp import _listed, consent_string, permits
 from engine.limits import PRIVACY_STRING_CHARS_MAX
 from tests.oracle.privacy_signals import HEADERS, SECTIONS, fibonacci, text_of, write_gpp, write_tc, write_us
 
@@ -118,12 +118,43 @@ def test_consent_to_sensitive_data_decides_nothing(section: int, consent: list[i
     "damaged",
     [None, 7, ["DBABTA"], "", "~", "DBABTA", "DBABTA~", "DBAB~1YNN", "DAABTA~1YNN", "CBABTA~1YNN", "DCABTA~1YNN",
      "DBABTA~1YNN~1YNN", " DBABTA~1YNN", "DBABTA=~1YNN", "DBP_TA~1YNN", "DBAB" + "A" * 40 + "~1YNN",
-     write_gpp({6: "1YNN"}) + "~" * PRIVACY_STRING_CHARS_MAX, "é~1YNN"],
+     "é~1YNN"],
 )  # fmt: skip
 def test_what_is_no_whole_string_permits_nothing(damaged: object) -> None:
     assert not permits(damaged, (), 0)
     assert not permits(damaged, (6,), 0)
     assert permits("DBABTA~1YNN", (6,), 0)
+
+
+def test_a_string_is_read_up_to_its_length() -> None:
+    """What stands behind the core of a consent string decides nothing, and counts."""
+    longest = write_gpp({2: f"{CONSENT}."}).ljust(PRIVACY_STRING_CHARS_MAX, "A")
+    assert permits(longest, (2,), 0)
+    assert consent_string(longest, ()) == longest.partition("~")[2]
+    assert not permits(longest + "A", (2,), 0)
+    assert consent_string(longest + "A", ()) is None
+
+
+@pytest.mark.parametrize(("last", "most"), [(7, 2), (7, 1), (20_000, 3)])
+def test_a_range_that_names_more_sections_than_follow_is_not_written_out(last: int, most: int) -> None:
+    header = Bits(text_of(f"{1:012b}" + "1" + fibonacci(5) + fibonacci(last - 5)))
+    with pytest.raises(UnreadableError, match=f"more sections than the {most} that follow"):
+        _listed(header, most)
+
+
+def test_a_range_may_name_as_many_sections_as_follow() -> None:
+    assert _listed(Bits(text_of(f"{1:012b}" + "1" + fibonacci(5) + fibonacci(2))), 3) == [5, 6, 7]
+
+
+@pytest.mark.parametrize("section", sorted(HEADERS))
+def test_a_section_with_a_header_needs_a_core_and_its_version(section: int) -> None:
+    header, _, core = write_us(section).partition(".")
+    assert not permits(write_gpp({section: header}), (section,), 0)
+    newer = text_of(f"{section:06b}{2:06b}{1:012b}0" + fibonacci(1))
+    assert permits(write_gpp({section: f"{header}.{core}"}), (section,), 0)
+    assert not permits(write_gpp({section: f"{newer}.{core}"}), (section,), 0)
+    for version in (1, 2, 63):  # of the MSPA, which decides nothing
+        assert permits(write_gpp({section: write_us(section, {"MspaVersion": version})}), (section,), 0)
 
 
 @pytest.mark.parametrize("number", [*range(1, 60), 610, 987, 17_710])
@@ -161,6 +192,12 @@ def test_a_publisher_s_restriction_takes_a_purpose_from_the_vendor_unless_it_ask
         assert purposes_consented(whole, 7) == left
         assert purposes_consented(whole, 901) == (1, 3, 4)
         assert purposes_consented(whole) == (1, 3, 4)
+
+
+def test_the_ends_of_a_range_of_vendors_are_part_of_it() -> None:
+    """A publisher takes a purpose from vendors 1 to 900; all of them have consent."""
+    whole = write_tc((1, 3, 4), vendors=range(1, 1_000), denied={4: 0})
+    assert [purposes_consented(whole, vendor) for vendor in (1, 2, 899, 900, 901)] == [(1, 3)] * 4 + [(1, 3, 4)]
 
 
 def test_vendors_of_a_published_string() -> None:

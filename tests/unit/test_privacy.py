@@ -23,12 +23,15 @@ JUNE_2026 = 1_780_300_800_000
         {"regs": {"ext": {"gdpr": 1}}, "user": {"ext": {"consent": CONSENT}}},
         {"regs": {"gdpr": 1}, "user": {"consent": CONSENT, "ext": {"consent": ""}}},
         {"device": {"lmt": 0, "dnt": "0", "ext": {"dnt": False}}},
+        {"device": {"lmt": "0.0", "dnt": 0.0, "ext": {"lmt": "false", "dnt": ""}}},
         {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": [2]}},
         {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": [3], "gdpr": 1}},
         {"regs": {"gpp": f"DBABM~{CONSENT}", "gpp_sid": ["2"], "gdpr": 1}},
         {"regs": {"gpp": "", "gpp_sid": [], "ext": {"gpp": None, "gpp_sid": None}}},
         {"regs": {"gpp": "DBABTA~1YYN", "gpp_sid": [-1]}},
         {"regs": {"gpp": "unreadable", "gpp_sid": 0}},
+        {"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [-1, 6]}},
+        {"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [0, 6]}},
         {"regs": {"gpp": "DBABTA~1YNN"}},
         {"regs": {"us_privacy": ""}},
         {"regs": {"ext": None}, "device": {"ext": None}, "user": {"ext": None}},
@@ -166,7 +169,7 @@ def test_paths_that_do_not(path: str) -> None:
 @pytest.mark.parametrize(
     ("born", "adult"),
     [
-        (2007, True), ("2007", True), (2007.0, True), (1950, True), (2008, False), (2020, False), (1900, False), (0, False),
+        (2007, True), ("2007", True), (2007.0, True), (1950, True), (2008, False), (2020, False), (1906, True), (1905, False), (1900, False), (0, False),
         (None, False), ("unknown", False), (2030, False), ([1980], False),
     ],
 )  # fmt: skip

@@ -1,0 +1,51 @@
+"""What a shard says of a request that it cannot decide is bounded, and so is what it reads of one."""
+
+import pytest
+
+import engine.answering
+from engine.limits import PROBLEM_CHARS_MAX
+from schemas.codes import Nbr
+from schemas.errors import SchemaError
+from schemas.events import Problem
+from schemas.limits import JSON_DEPTH_MAX, REQUEST_BYTES_MAX
+from schemas.openrtb import AdRequest
+from schemas.openrtb_response import BidResponse
+from tests.simulation.small_world import asks, request, world
+from tests.unit.test_shard import new_shard, results_of
+
+
+def nested(levels: int) -> object:
+    """Lists in lists."""
+    fields: object = []
+    for _ in range(levels):
+        fields = [fields]
+    return fields
+
+
+def refused(value: bytes) -> BidResponse:
+    [result] = results_of(new_shard().handle([asks(0, value=value)], world()))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("fields", "nbr"),
+    [
+        ({"site": {"name": "x" * REQUEST_BYTES_MAX}}, Nbr.TOO_LARGE),
+        ({"ext": nested(JSON_DEPTH_MAX)}, Nbr.UNREADABLE),
+    ],
+    ids=["too large", "too deep"],
+)
+def test_of_what_is_too_large_or_too_deep_nobody_reads_whether_it_is_a_test(
+    fields: dict[str, object], nbr: Nbr
+) -> None:
+    result = refused(request("r", test=1, **fields))
+    assert (result.nbr, result.ext.adjudge.test) == (nbr, False)
+
+
+def test_what_a_result_says_of_a_fault_has_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_: bytes) -> AdRequest:
+        raise SchemaError("f" * (PROBLEM_CHARS_MAX + 1), "p" * (PROBLEM_CHARS_MAX + 1))
+
+    monkeypatch.setattr(engine.answering, "take_request", read)
+    told = refused(request("r")).ext.adjudge.problem
+    assert told == Problem(field="f" * PROBLEM_CHARS_MAX, problem="p" * PROBLEM_CHARS_MAX)
