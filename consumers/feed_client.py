@@ -206,7 +206,10 @@ class FeedClient:
             raise self._late(request_id.decode(), timeout_s, asked) from None
         finally:
             self._forget(request_id, asked)
-        return FeedResult(value=answer, response=decode_message("result", answer))
+        try:
+            return FeedResult(value=answer, response=decode_message("result", answer))
+        except SchemaError as error:
+            raise FeedUnavailable(f"the result cannot be read: {error}", may_be_written=True) from error
 
     def _admit(self, request_id: bytes, size_bytes: int) -> _Asked:
         """Room for one more request, or why there is none."""

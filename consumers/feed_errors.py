@@ -18,7 +18,7 @@ class FeedFull(FeedError):
 
 
 class FeedUnavailable(FeedError):
-    """Kafka, or a topic, cannot be reached. Unless ``may_be_written``, nothing was written."""
+    """Kafka, or a topic, cannot be reached, or a result cannot be read. Unless ``may_be_written``, nothing was written."""
 
     def __init__(self, problem: str, *, may_be_written: bool = False) -> None:
         super().__init__(problem)
