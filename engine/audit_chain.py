@@ -12,6 +12,7 @@ from typing import Final
 from engine.audit_rules import Finding
 from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, REQUESTS
+from engine.window import ID_HASH_BYTES
 from schemas.journal import FORMAT, Entry, Fence, Genesis, Log, Whole
 
 RISING: Final = ("clock_ms", "catalog_offset", "controls_offset")  # from entry to entry, or the same (D13)
@@ -69,6 +70,7 @@ class Chain:
         self.last_sequence, self._digest = record.sequence, record.digest_after
         self._fence = record.fence if self._fence is None else self._fence
         yield from self._runs(offset, record)
+        yield from _hashes(offset, record.delta.remembered)
         if self._counts is not None:
             self._counts.update(record.delta.counts)
         if record.checkpoint is not None:
@@ -108,6 +110,7 @@ class Chain:
     def _checkpoint(self, offset: int, record: Entry, whole: Whole) -> Iterator[Finding]:
         """The whole state, beside remembered ids: what the entries so far add up to, or else where adding up begins."""
         yield from self._log(offset, whole.log)
+        yield from _hashes(offset, whole.remembered)
         if whole.clock_ms != record.clock_ms:
             yield "checkpoint", "journal", offset, f"its clock is at {whole.clock_ms}, the entry's at {record.clock_ms}"
         if self.position not in {None, whole.position}:
@@ -138,6 +141,12 @@ class Chain:
     def _format(self, offset: int, version: int) -> Iterator[Finding]:
         if version != FORMAT:
             yield "format", "journal", offset, f"is of format {version}, known is {FORMAT}"
+
+
+def _hashes(offset: int, remembered: bytes) -> Iterator[Finding]:
+    if len(remembered) % ID_HASH_BYTES:
+        problem = f"remembers {len(remembered)} bytes, which are no hashes of {ID_HASH_BYTES} bytes each"
+        yield "remembered", "journal", offset, problem
 
 
 def _rule_of(name: str) -> str:

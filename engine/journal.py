@@ -13,6 +13,7 @@ from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, Record
 from engine.shard import Shard
 from engine.state import Change, State
+from engine.window import ID_HASH_BYTES
 from schemas.errors import SchemaError
 from schemas.journal import FORMAT, CheckpointPlace, Entry, Fence, Genesis, Log, Whole, decode_journal
 from schemas.wire import encode, schema_header
@@ -203,6 +204,7 @@ class Fold:
             raise self._error(
                 offset, f"its digest goes on from {entry.digest_before}, not from {before}", entry.sequence
             )
+        self._check_remembered(offset, entry.delta.remembered, entry.sequence)
 
     def _change(self, offset: int, entry: Entry, state: State) -> Change:
         """What an entry did to the state before it. Its runs must go on where those before ended."""
@@ -231,6 +233,7 @@ class Fold:
     def _check_point(self, offset: int, entry: Entry, whole: Whole) -> None:
         """Begin at the whole state that an entry carries, or compare it with what the fold has come to."""
         self._check_log(offset, whole.log, entry.sequence)
+        self._check_remembered(offset, whole.remembered, entry.sequence)
         if self._state is None:
             self._log = whole.log
             self._state = State.restored(
@@ -259,6 +262,11 @@ class Fold:
             problem = (
                 f"it speaks of {partitions} partitions of requests; there are {self.partitions}, which never changes"
             )
+            raise self._error(offset, problem, sequence)
+
+    def _check_remembered(self, offset: int, hashes: bytes, sequence: int) -> None:
+        if len(hashes) % ID_HASH_BYTES:
+            problem = f"{len(hashes)} bytes are no hashes of request ids, of {ID_HASH_BYTES} bytes each"
             raise self._error(offset, problem, sequence)
 
     def _check_format(self, offset: int, version: int, sequence: int | None = None) -> None:

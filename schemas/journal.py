@@ -15,7 +15,7 @@ from schemas.shapes import Offset
 
 FORMAT: Final = 1  # of entries, their delta and state; readers refuse one that they do not know
 
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,128}$(?!\n)")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]  # 32 bytes (``engine/digest.py``)
 Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
 Partitions = Annotated[int, Meta(ge=1)]
 

@@ -53,6 +53,7 @@ CHECKPOINTS: dict[str, tuple[dict[str, object], str, str]] = {
     "another clock": ({"clock_ms": 1_002}, "checkpoint", "its clock is at 1002, the entry's at 1003"),
     "other counts": ({"counts": {"requests": 7}}, "checkpoint", "counts {'requests': 7}, and not "),
     "other rejections": ({"rejections_below": {}}, "checkpoint", "wrote off {}, and not {'campaign-updates': 5}"),
+    "a part of a hash": ({"remembered": b"123456789"}, "remembered", "remembers 9 bytes"),
     "another epoch": ({"log": of(epoch="e-2")}, "checkpoint", "is of epoch 'e-2', behind 'e-1'"),
     "another shard": ({"log": of(shard=1)}, "shard", "has a checkpoint of shard 1"),
     "other partitions": ({"log": of(partitions=8)}, "partitions", "speaks of 8 partitions"),
@@ -158,6 +159,12 @@ RECORDS: dict[str, tuple[Callable[[Topics], object], str, int, str]] = {
         "fence",
         3,
         "an entry of fence 6 behind fence 7",
+    ),
+    "a part of a remembered hash": (
+        lambda log: in_journal(log, 3, delta=Delta(remembered=b"1234567")),
+        "remembered",
+        3,
+        "remembers 7 bytes, which are no hashes of 8 bytes each",
     ),
     "a topic that no shard reads": (
         lambda log: in_journal(log, 3, runs=(*_runs(log, 3), Run(topic="leases", from_=0, to=1))),

@@ -212,6 +212,24 @@ REFUSED: dict[str, tuple[Callable[[Journal], Journal], int, int | None, str]] = 
     ),
     "a clock that falls": (lambda j: j.edited(5, clock_ms=1_499), 9, 4, "clock_ms may not fall"),
     "a catalog that falls": (lambda j: j.edited(5, catalog_offset=1), 9, 4, "catalog_offset may not fall"),
+    "controls that fall": (
+        lambda j: j.edited(3, controls_offset=1).edited(4, controls_offset=0),
+        7,
+        3,
+        "controls_offset may not fall",
+    ),
+    "a part of a remembered hash": (
+        lambda j: j.edited(3, delta=Delta(remembered=b"1234567")),
+        5,
+        2,
+        "7 bytes are no hashes of request ids, of 8 bytes each",
+    ),
+    "a part of a hash in the state where the fold begins": (
+        lambda j: j.edited(4, checkpoint=msgspec.structs.replace(whole(j), remembered=b"123456789")).since(4),
+        7,
+        3,
+        "9 bytes are no hashes of request ids",
+    ),
     "an entry of another shard": (lambda j: j.edited(3, shard=2), 5, 2, "it belongs to the journal of shard 2"),
     "a checkpoint of another shard": (
         lambda j: j.edited(4, checkpoint=whole(j, shard=2)),
@@ -245,6 +263,9 @@ def test_what_does_not_follow_is_refused_with_its_place(journal: Journal, case: 
         (b'"outside":[]', b'"outside":[{"kind":"shed"}]', "outside"),
         (b'"shard":0,', b"", "shard"),
         (b'"checkpoint":null', b'"checkpoint":{}', "checkpoint.log"),
+        (b'"digest_after":"', b'"digest_after":"0', "digest_after"),
+        (b'"digest_after":"', b'"digest_after":"00', "digest_after"),
+        (b'"digest_before":"', b'"digest_before":"00', "digest_before"),
     ],
 )
 def test_an_entry_with_a_part_that_cannot_be_read_is_refused_with_its_field(
