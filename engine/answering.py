@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 import orjson
 
-from engine.attributes import take_request
+from engine.attributes import readable, take_request
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
@@ -178,15 +178,6 @@ def _unwritten(asked: Asked, error: OutputTooLargeError, counts: Mapping[str, in
 def misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     """Whether the key's hash says another partition. What is too long for a request anyway is not hashed: 57 ms for 900 KB."""
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
-
-
-def readable(key: bytes | None, value: bytes | None) -> bytes:
-    """The bytes of a record of requests to read. Raises SchemaError when there are none, or too many with the key."""
-    if value is None:
-        raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
-    if len(value) + len(key or b"") > REQUEST_BYTES_MAX:
-        raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
-    return value
 
 
 def refused_as(error: SchemaError) -> tuple[Nbr, Reason]:

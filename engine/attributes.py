@@ -11,7 +11,8 @@ from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
 from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
-from schemas.errors import SchemaError
+from schemas.errors import SchemaError, TooLargeError
+from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest, read_request
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
@@ -32,6 +33,15 @@ def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised
     """The attributes of one request; without anything personal unless ``personalised``. ``fields`` is not changed."""
     seen = fields if personalised else strip(fields)
     return {**seen, "adjudge": _derived(seen, event_time_ms)}
+
+
+def readable(key: bytes | None, value: bytes | None) -> bytes:
+    """The bytes of a record of requests to read. Raises SchemaError when there are none, or too many with the key."""
+    if value is None:
+        raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
+    if len(value) + len(key or b"") > REQUEST_BYTES_MAX:
+        raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
+    return value
 
 
 def take_request(value: bytes) -> AdRequest:

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from engine.answering import misplaced, readable, refused_as
+from engine.answering import misplaced, refused_as
 from engine.asked import Asked
-from engine.attributes import take_request
+from engine.attributes import readable, take_request
 from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
 from engine.effects import Input

@@ -9,8 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.answering import readable
-from engine.attributes import take_request
+from engine.attributes import readable, take_request
 from engine.controls import check_room, values_of, with_group
 from engine.models.default import build
 from engine.schedule import compile_schedule
