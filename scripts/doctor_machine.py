@@ -124,7 +124,7 @@ def disk(state: pathlib.Path) -> Finding:
             free[folder] = shutil.disk_usage(existing(folder)).free // MIB
         except OSError as error:
             fix = f"let who runs Adjudge search it, or set {setting} to another folder"
-            return problem("disk", f"{folder} ({setting}) cannot be looked at: {error.strerror}", fix)
+            return warning("disk", f"{folder} ({setting}) cannot be looked at: {error.strerror}", fix)
     least = min(free, key=lambda folder: free[folder])
     fix = f"make room at {least}, or move it: {', '.join(looked)}"
     return _room("disk", f"{free[least]:,} MiB free at {least}", free[least], (DISK_MIB_MIN, DISK_MIB_LOW), fix)

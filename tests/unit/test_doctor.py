@@ -94,7 +94,7 @@ async def test_what_cannot_be_looked_at_is_a_problem_of_its_own_and_the_rest_is_
     environment = {"ADJUDGE_STATE": folder.as_uri(), "ADJUDGE_HTTP": "127.0.0.1:0", "ADJUDGE_KAFKA": "127.0.0.1:1"}
     monkeypatch.setattr(doctor_machine, "packages", (folder / "requirements.lock").read_text)
     found = {each.check: each for each in await command_doctor.examine(environment)}
-    is_problem(found["disk"], f"{folder} (ADJUDGE_STATE) cannot be looked at", "set ADJUDGE_STATE")
+    is_warning(found["disk"], f"{folder} (ADJUDGE_STATE) cannot be looked at", "set ADJUDGE_STATE")
     is_problem(found["token key"], f"{folder}/token.key (ADJUDGE_STATE) cannot be read")
     is_problem(found["packages"], f"cannot be looked at: {folder}", "read it")
     assert {*found} >= {"python", "memory", "files", "local Kafka", "compiled code", "http", "cluster"}
