@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import pytest
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers import requests_consumer
-from consumers.requests_consumer import RequestsConsumer
+from consumers.requests_consumer import RequestsConsumer, _Listener
 from consumers.settings import load_settings
 
 ZERO, ONE = (TopicPartition("ads.requests", partition) for partition in range(2))
@@ -89,6 +90,20 @@ async def test_a_shard_that_comes_back_is_where_others_took_it(group: Group, req
     assert requests.lag(0) is None
     await requests._look_at_paused()
     assert requests.lag(0) == 20
+
+
+async def test_at_a_revocation_the_group_is_told_what_owners_still_finished(
+    group: Group, requests: RequestsConsumer
+) -> None:
+    class Owners:
+        async def release_all(self) -> None:
+            assert group.commits == []
+            requests.decided(0, 12)
+
+    deciding(requests, [0], 10)
+    owners: Any = Owners()
+    await _Listener(requests, owners).on_partitions_revoked({ZERO})
+    assert group.commits == [{0: 12}]
 
 
 async def test_a_shard_that_others_have_taken_further_is_handed_over_as_they_said(
