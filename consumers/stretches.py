@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from consumers.pace import Pace
 from engine.effects import Effects, Input
 from engine.limits import STEP_REQUESTS
 from engine.shard import Shard
-from engine.slices import next_slice
 from engine.world import World
 
+STRETCH_S_MAX: Final = 0.015  # of computing, after which a stretch is left between two auctions: some take 10 ms each
 TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
 
 
@@ -21,16 +21,29 @@ async def in_stretches(shard: Shard, batch: Sequence[Input], world: World, pace:
     Whoever leaves it in the middle has to restore the shard.
     """
     stretch, seconds, start = pace.stretch(STEP_REQUESTS, batch=len(batch)), 0.0, 0
-    handling, effects = shard.handling(batch, world, stretch), None
+    handling, effects, computed, since = shard.handling(batch, world, stretch), None, 0.0, 0.0
     while effects is None:
-        if start:
-            await let_others_on()
-        started, computed = time.perf_counter(), time.thread_time()
-        effects = next_slice(handling)
+        started, computed_before = time.perf_counter(), time.thread_time()
+        ended, effects = _go_on(handling)
         seconds += time.perf_counter() - started
-        pace.learn(min(stretch, len(batch) - start), time.thread_time() - computed)
-        start += stretch
+        spent = time.thread_time() - computed_before
+        computed, since = computed + spent, since + spent
+        if ended:
+            pace.learn(min(stretch, len(batch) - start), computed)
+            start, computed = start + stretch, 0.0
+        if effects is None and (ended or since >= STRETCH_S_MAX):
+            await let_others_on()
+            since = 0.0
     return effects, seconds
+
+
+def _go_on(handling: Generator[bool, None, Effects]) -> tuple[bool, Effects | None]:
+    """To the next pause: whether it ends a stretch; and what all of the batch comes to, at its end."""
+    try:
+        return next(handling), None
+    except StopIteration as end:
+        effects: Effects = end.value
+        return True, effects
 
 
 async def let_others_on() -> None:

@@ -106,9 +106,10 @@ class Shard:
         """
         return at_once(self.handling(batch, world, STEP_REQUESTS))
 
-    def handling(self, batch: Sequence[Input], world: World, stretch: int) -> Generator[None, None, Effects]:
-        """The same in stretches of so many inputs, with a pause between two of them, so that a batch may take longer than the
-        event loop may be held (D11). Whoever leaves it in the middle has to restore the shard.
+    def handling(self, batch: Sequence[Input], world: World, stretch: int) -> Generator[bool, None, Effects]:
+        """The same in stretches of so many inputs, with a pause between two of them (True), so that a batch may take longer than
+        the event loop may be held (D11); and with one between two auctions (False), for a stretch that takes longer than
+        it should. Whoever leaves it in the middle has to restore the shard.
         """
         self._check(batch, world)
         draft = Draft()
@@ -116,9 +117,9 @@ class Shard:
         self._broken = True
         for start in range(0, len(batch), stretch):
             if start:
-                yield
+                yield True
             inputs = batch[start : start + stretch]
-            auctioned = self._auctioned(inputs, world)
+            auctioned = yield from self._auctioned(inputs, world)
             for given in inputs:
                 self._take(given, world, auctioned, draft)
         self._broken = False
@@ -140,7 +141,7 @@ class Shard:
             if given.topic not in (REQUESTS, TICK) and (given.topic not in _REJECTED or self.log.shard != 0):
                 raise ValueError(f"shard {self.log.shard} does not read records of {given.topic!r}")
 
-    def _auctioned(self, inputs: Sequence[Input], world: World) -> dict[int, Answering]:
+    def _auctioned(self, inputs: Sequence[Input], world: World) -> Generator[bool, None, dict[int, Answering]]:
         """The requests among the inputs, by offset, as far as they depend on nothing before them but the clock.
 
         Each step is taken for all before the next one: its code is warm then. That never shows (D5).
@@ -158,7 +159,9 @@ class Shard:
                 )
         for answering in begun.values():
             answering.read()
-        for answering in begun.values():
+        for number, answering in enumerate(begun.values()):
+            if number:
+                yield False
             answering.auction()
         return begun
 

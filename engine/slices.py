@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def next_slice(slices: Generator[None, None, T]) -> T | None:
+def next_slice(slices: Generator[object, None, T]) -> T | None:
     """Go on to the next pause, where it is None; what the work comes to, at its end."""
     try:
         next(slices)
@@ -16,7 +16,7 @@ def next_slice(slices: Generator[None, None, T]) -> T | None:
     return None
 
 
-def at_once(slices: Generator[None, None, T]) -> T:
+def at_once(slices: Generator[object, None, T]) -> T:
     """All slices without a pause; what the work comes to."""
     while True:
         if (made := next_slice(slices)) is not None:

@@ -40,7 +40,7 @@ async def write_requests(cluster: Cluster, first: int, end: int, partition: int 
 def before_each_batch(monkeypatch: pytest.MonkeyPatch, act: Callable[[Sequence[Input]], None]) -> None:
     handling = Shard.handling
 
-    def acting(shard: Shard, batch: Sequence[Input], world: World, stretch: int) -> Generator[None, None, Effects]:
+    def acting(shard: Shard, batch: Sequence[Input], world: World, stretch: int) -> Generator[bool, None, Effects]:
         act(batch)
         return (yield from handling(shard, batch, world, stretch))
 

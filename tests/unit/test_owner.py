@@ -58,10 +58,10 @@ class PlayedShard:
         self.position = 0
         self._scene = scene
 
-    def handling(self, batch: Sequence[Input], _world: object, stretch: int) -> Generator[None, None, Effects]:
+    def handling(self, batch: Sequence[Input], _world: object, stretch: int) -> Generator[bool, None, Effects]:
         self._scene.said.append(f"decide {self.name}: {len(batch)}")
         for _ in range(stretch, len(batch), stretch):
-            yield
+            yield True
             self._scene.said.append(f"go on {self.name}")
         self.position += len(batch)
         entry = Record(topic="journal", key=None, value=b"e", headers=())
