@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from engine.answering import misplaced, refused_as
+from engine import decide
+from engine.answering import Answering, misplaced, refused_as
+from engine.answering import Asked as RequestAsked
 from engine.asked import Asked
 from engine.attributes import readable, take_request
 from engine.decide import ask, not_auctioned, run_auctions
@@ -12,6 +14,7 @@ from engine.effects import Input
 from engine.reasons import Reason
 from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of
+from engine.window import Window
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.errors import SchemaError
@@ -46,7 +49,17 @@ def explain_record(given: Input, world: World, place: Place, line_item_id: str, 
         request = take_request(readable(given.key, given.value))
     except SchemaError as error:
         return Explanation(ads={}, not_decided=refused_as(error)[0].label)
-    return explain_line_item(request, world, place, line_item_id)
+    explained = explain_line_item(request, world, place, line_item_id)
+    if WON in explained.ads.values() and not _can_be_written(given, world, place, partitions):
+        return Explanation(ads={}, not_decided=Nbr.TOO_LARGE.label)
+    return explained
+
+
+def _can_be_written(given: Input, world: World, place: Place, partitions: int) -> bool:
+    answering = Answering(RequestAsked(given=given, place=place, world=world, partitions=partitions, decider=decide))
+    answering.read()
+    answering.auction()
+    return answering.answer(Window()).nbr != Nbr.TOO_LARGE
 
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:

@@ -7,11 +7,12 @@ from engine import decide
 from engine.answering import Answering, Asked
 from engine.effects import REQUESTS, Input
 from engine.explain import Explanation, explain_line_item, explain_record
+from engine.limits import MACROS_CHARS_MAX
 from engine.partitioning import partition_of
 from engine.window import Window
 from schemas.codes import Nbr
 from schemas.limits import REQUEST_BYTES_MAX
-from tests.builders import NOW_MS, Stage, banner_imp, one_ad, place, request
+from tests.builders import NOW_MS, Stage, banner_imp, creative, one_ad, place, request
 
 HERE = next(b"u%d" % number for number in range(99) if partition_of(b"u%d" % number, 2) == 0)
 ELSEWHERE = next(b"u%d" % number for number in range(99) if partition_of(b"u%d" % number, 2) == 1)
@@ -56,3 +57,12 @@ def test_a_record_is_explained_as_the_engine_answers_it(key: bytes, value: bytes
 def test_a_record_elsewhere_is_explained_as_decided_where_that_is_accepted() -> None:
     given = Input(topic=REQUESTS, offset=0, timestamp_ms=NOW_MS, key=ELSEWHERE, value=GOOD)
     assert explain_record(given, Stage(*one_ad()).world(), place(), "l1", partitions=2).ads == {"ad1": "won"}
+
+
+def test_a_request_whose_result_no_topic_would_take_is_not_told_as_won() -> None:
+    formats = [{"type": "banner", "w": 300, "h": 250, "markup": "${AUCTION_ID}" * 200}]
+    stage = Stage(*one_ad()[:-1], creative(formats=formats))
+    long = orjson.dumps({"id": "\N{GRINNING FACE}" * (MACROS_CHARS_MAX // 200 // 12 + 1), "imp": [banner_imp()]})
+    given = Input(topic=REQUESTS, offset=0, timestamp_ms=NOW_MS, key=HERE, value=long)
+    explained = explain_record(given, stage.world(), place(), "l1", partitions=2)
+    assert explained == Explanation(ads={}, not_decided="too_large")
