@@ -111,7 +111,7 @@ class Gateway:
         except FeedTimeout as error:
             log.debug("no result in time", request_id=error.request_id, place=error.place)
             if not error.may_be_written:
-                return _no_bid(Nbr.INSUFFICIENT_TIME), "insufficient_time"
+                return _no_bid(Nbr.INSUFFICIENT_TIME), "unwritten"
             return _response(204, {}), "timeout"
         except FeedError as error:
             raise _refused(error) from error

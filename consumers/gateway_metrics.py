@@ -8,7 +8,7 @@ _BUCKETS_MS: Final = (2, 3, 5, 8, 13, 20, 35, 60, 100, 200, 500, 1_000, 2_000, 5
 
 
 class GatewayMetrics:
-    """``reason``: ``bid``, ``no_bid``, ``timeout``, ``insufficient_time``, or why a call was refused."""
+    """``reason``: ``bid``, ``no_bid``, ``timeout``, ``unwritten``, ``insufficient_time``, or why a call was refused."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

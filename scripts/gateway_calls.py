@@ -9,6 +9,7 @@ from typing import Final
 import aiohttp
 
 from consumers.gateway import NBR_HEADER, PATH
+from schemas.codes import Nbr
 from scripts.feed_simulation import Sent
 
 OPEN_MAX: Final = 500  # calls at a time; then the next one waits, and the rate is not kept
@@ -16,6 +17,7 @@ CALL_S_MAX: Final = 5.0  # a gateway answers within tmax, 3 s at most
 UNANSWERED: Final = "none"
 TIMED_OUT: Final = "timed_out"
 NO_BID: Final = 204
+UNTIMELY: Final = str(int(Nbr.INSUFFICIENT_TIME))
 
 
 class Calls:
@@ -54,6 +56,6 @@ class Calls:
 
 
 def _outcome(response: aiohttp.ClientResponse) -> str:
-    """Every no-bid tells its reason; a 204 without one is a result that did not come (docs/how-to/ask.md)."""
-    late = response.status == NO_BID and NBR_HEADER not in response.headers
+    """Every no-bid tells its reason: a 204 without one, or for want of time, is a result that did not come."""
+    late = response.status == NO_BID and response.headers.get(NBR_HEADER, UNTIMELY) == UNTIMELY
     return TIMED_OUT if late else str(response.status)
