@@ -156,7 +156,10 @@ class RequestsConsumer:
         places = {TopicPartition(self._topic, partition): offset for partition, offset in positions.items()}
         try:
             async with asyncio.timeout(HAND_OVER_S_MAX):
-                await self._commit({where: max(await self._told(where), offset) for where, offset in places.items()})
+                told = await asyncio.gather(*map(self._told, places))
+                await self._commit(
+                    {where: max(told_of, places[where]) for where, told_of in zip(places, told, strict=True)}
+                )
         except (KafkaError, TimeoutError, ValueError) as error:
             log.debug("the group could not be told where shards are", error=repr(error))
 
