@@ -13,6 +13,7 @@ from typing import Final
 
 STEP_S: Final = 0.05  # between two looks at the clock; what a turn of the loop takes beyond two of them is a stall
 LATE_S: Final = 2 * STEP_S
+ASLEEP_S: Final = 10.0
 
 
 @contextlib.asynccontextmanager
@@ -31,7 +32,10 @@ async def loop_timeout(seconds: float) -> AsyncIterator[None]:
 
 
 class LoopClock:
-    """Seconds in which the loop turned, for whoever looks at it every ``STEP_S``; a stall counts as ``LATE_S``."""
+    """Seconds in which the loop turned, for whoever looks at it every ``STEP_S``; a stall counts as ``LATE_S``.
+
+    A process that slept for more than ``ASLEEP_S`` slept through all of it: nobody waits that long.
+    """
 
     def __init__(self) -> None:
         self._turned = 0.0
@@ -39,7 +43,8 @@ class LoopClock:
 
     def time(self) -> float:
         """Seconds since the clock was made."""
-        return self._turned + min(time.monotonic() - self._looked, LATE_S)
+        passed = time.monotonic() - self._looked
+        return self._turned + (passed if passed > ASLEEP_S else min(passed, LATE_S))
 
     def look(self) -> float:
         """The same; and what lies between two looks beyond ``LATE_S`` is a stall. Once in a turn of the loop, no more."""

@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import time
+import types
 
 import pytest
 
-from consumers.loop_time import LATE_S, STEP_S, loop_timeout
+from consumers import loop_time
+from consumers.loop_time import ASLEEP_S, LATE_S, STEP_S, loop_timeout
 
 
 async def test_what_takes_longer_is_ended_in_time() -> None:
@@ -48,3 +50,13 @@ async def test_a_loop_that_does_nothing_but_stall_does_not_put_the_end_off_for_e
             await asyncio.Event().wait()
     next_stall[0].cancel()
     assert stalls < 20
+
+
+def test_a_stall_is_no_time_of_the_loop_and_a_sleep_of_the_whole_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(loop_time, "time", types.SimpleNamespace(monotonic=lambda: now_s[0]))
+    clock = loop_time.LoopClock()
+    for passed_s, turned_s in ((0.05, 0.05), (3.0, LATE_S), (ASLEEP_S, LATE_S), (2 * ASLEEP_S, 2 * ASLEEP_S)):
+        before_s = clock.look()
+        now_s[0] += passed_s
+        assert clock.look() == pytest.approx(before_s + turned_s)
