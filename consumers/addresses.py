@@ -9,12 +9,16 @@ _HOST: Final = re.compile(r"[^\s,:\[\]]+|\[([^\s,\[\]]+)\]")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
+class NoAddressError(ValueError):
+    """A text that is no ``host:port`` at all."""
+
+
 def parse_address(text: str, *, port_min: int = 0) -> tuple[str, int]:
     """Host, without brackets, and port. Raises ValueError that says what is wrong."""
     written, _, port = text.rpartition(":")
     host = _HOST.fullmatch(written)
     if host is None or _PORT.fullmatch(port) is None:
-        raise ValueError(f"{text!r} is no address")
+        raise NoAddressError(f"{text!r} is no address")
     if host[1] is not None:
         try:
             ipaddress.IPv6Address(host[1])

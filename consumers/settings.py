@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import platformdirs
 
-from consumers.addresses import parse_address
+from consumers.addresses import NoAddressError, parse_address
 
 PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
@@ -80,6 +80,8 @@ def _addresses(hint: str, *, port_min: int, several: bool) -> Callable[[str], st
         for one in text.split(",") if several else [text]:
             try:
                 parse_address(one, port_min=port_min)
+            except NoAddressError as error:
+                raise ValueError(hint) from error
             except ValueError as error:
                 raise ValueError(f"{hint}; {error}") from error
         return text

@@ -1,8 +1,9 @@
+import dataclasses
 import pathlib
 
 import pytest
 
-from consumers.settings import MASK, SettingsError, load_settings
+from consumers.settings import MASK, Settings, SettingsError, load_settings
 from scripts.serve_processes import child_environment
 
 
@@ -99,3 +100,11 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     assert "swordfish" not in repr(settings)
     assert "sesame" not in repr(settings)
     assert settings.kafka_sasl_password.startswith("sword")
+
+
+def test_what_a_setting_accepts_is_told_without_what_was_tried() -> None:
+    """The reference prints it, of a value that no setting takes."""
+    for setting in (one for one in dataclasses.fields(Settings) if one.metadata):
+        with pytest.raises(ValueError, match=r"\w") as refused:
+            setting.metadata["parse"]("\0")
+        assert "x00" not in str(refused.value)
