@@ -132,7 +132,10 @@ class Answering:
             with self._attempt:
                 return self._conclude(seen)
         if isinstance(self._attempt.error, OutputTooLargeError):
-            return _unwritten(self._asked, self._attempt.error, self._counts)
+            attempt = Attempt()
+            with attempt:
+                return _unwritten(self._asked, self._attempt.error, self._counts)
+            return _defect(self._asked, attempt.error)
         return _defect(self._asked, self._attempt.error)
 
     def _read(self) -> None:

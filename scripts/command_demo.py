@@ -15,6 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
+from consumers.causes import first_cause
 from consumers.connection import client_arguments
 from consumers.settings import load_settings
 from schemas.codes import Nbr
@@ -145,7 +146,7 @@ async def _traffic(
         )
     except* FeedError as group:
         ended = next((engine for engine in engines if not engine.running), engines[0])
-        raise ended.failure(str(group.exceptions[0])) from group
+        raise ended.failure(str(first_cause(group))) from group
 
 
 def _environment(kafka: LocalKafka, folder: pathlib.Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
 )
 
+from consumers.causes import first_cause
 from consumers.feed_errors import FeedError
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicLostError, TopicsError
@@ -25,8 +26,8 @@ _UNREACHABLE = (KafkaConnectionError, NodeNotReadyError, KafkaTimeoutError)
 
 def explain(error: BaseException) -> str:
     """One sentence, two at most. Errors that nobody foresaw are named with the way to see more."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        error = first_cause(error)
     if isinstance(error, TopicsError):
         return _findings(error.findings)
     if isinstance(error, click.ClickException):

@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
+from consumers.causes import first_cause
 from scripts.demo_feed import Feed, FeedError
 from scripts.feed_simulation import Sent, traffic
 from scripts.sample_catalog import entities, records
@@ -40,7 +41,7 @@ async def send(shown: Console, feed: Feed, sample: Iterator[Sent], rate: int) ->
         await feed.paced(sample, rate=rate, progress=every_while(report))
         good = True
     except* FeedError as group:
-        shown.print(f"The sample traffic has ended: {group.exceptions[0]}", style="yellow")
+        shown.print(f"The sample traffic has ended: {first_cause(group)}", style="yellow")
     return good
 
 
