@@ -3,8 +3,7 @@
 
 def first_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """What failed first: the rest was cancelled for it."""
-    cause = group.exceptions[0]
-    return first_cause(cause) if isinstance(cause, BaseExceptionGroup) else cause
+    return leaves(group)[0]
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

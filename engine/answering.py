@@ -141,9 +141,9 @@ class Answering:
     def _read(self) -> None:
         asked = self._asked
         given, shard = asked.given, asked.place.shard
-        elsewhere = misplaced(given.key, asked.partitions, shard)
-        self._counts = {"misplaced": 1} if elsewhere else {}
-        if elsewhere and asked.world.controls.limits.misplaced == "refuse":
+        misplaced = _misplaced(given.key, asked.partitions, shard)
+        self._counts = {"misplaced": 1} if misplaced else {}
+        if misplaced and asked.world.controls.limits.misplaced == "refuse":
             self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
             return
         try:
@@ -165,7 +165,7 @@ class Answering:
 
 
 def _unread(asked: Asked, error: SchemaError, counts: Mapping[str, int]) -> Answer:
-    nbr, reason = refused_as(error)
+    nbr, reason = _kind(error)
     letter = dead_letter(
         asked.given, partition=asked.place.shard, reason=reason, field=error.field, problem=error.problem
     )
@@ -178,12 +178,12 @@ def _unwritten(asked: Asked, error: OutputTooLargeError, counts: Mapping[str, in
     return _refused(asked, Nbr.TOO_LARGE, counts=counts, problem=str(error), letters=(letter,))
 
 
-def misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
+def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     """Whether the key's hash says another partition. What is too long for a request anyway is not hashed: 57 ms for 900 KB."""
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
 
 
-def refused_as(error: SchemaError) -> tuple[Nbr, Reason]:
+def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
     """The code of the result, and the reason of the dead letter, of a request that cannot be read."""
     if isinstance(error, TooLargeError):
         return Nbr.TOO_LARGE, "too_large"

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Final
 
 from engine import decide
-from engine.answering import Answering, misplaced, refused_as
+from engine.answering import Answering
 from engine.answering import Asked as RequestAsked
 from engine.asked import Asked
-from engine.attributes import readable, take_request
+from engine.attributes import take_request
 from engine.decide import ask, not_auctioned, run_auctions
 from engine.decision import Place
 from engine.effects import Input
@@ -17,10 +18,10 @@ from engine.why import reasons_of
 from engine.window import Window
 from engine.world import World
 from schemas.codes import Nbr
-from schemas.errors import SchemaError
 from schemas.openrtb import AdRequest
 
 WON = "won"
+REFUSED: Final = frozenset((Nbr.UNREADABLE, Nbr.TOO_LARGE, Nbr.UNSUPPORTED_FIELD, Nbr.MISPLACED))  # without a decision
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +44,13 @@ class Explanation:
 
 def explain_record(given: Input, world: World, place: Place, line_item_id: str, *, partitions: int) -> Explanation:
     """``explain_line_item`` of a request as it lies on its topic: one that the engine would refuse is not decided."""
-    if world.controls.limits.misplaced == "refuse" and misplaced(given.key, partitions, place.shard):
-        return Explanation(ads={}, not_decided=Nbr.MISPLACED.label)
-    try:
-        request = take_request(readable(given.key, given.value))
-    except SchemaError as error:
-        return Explanation(ads={}, not_decided=refused_as(error)[0].label)
-    explained = explain_line_item(request, world, place, line_item_id)
-    if WON in explained.ads.values() and not _can_be_written(given, world, place, partitions):
-        return Explanation(ads={}, not_decided=Nbr.TOO_LARGE.label)
-    return explained
-
-
-def _can_be_written(given: Input, world: World, place: Place, partitions: int) -> bool:
     answering = Answering(RequestAsked(given=given, place=place, world=world, partitions=partitions, decider=decide))
     answering.read()
     answering.auction()
-    return answering.answer(Window()).nbr != Nbr.TOO_LARGE
+    nbr = answering.answer(Window()).nbr
+    if nbr in REFUSED:
+        return Explanation(ads={}, not_decided=Nbr(nbr).label)
+    return explain_line_item(take_request(given.value or b""), world, place, line_item_id)
 
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:

@@ -28,9 +28,7 @@ NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each n
 FITS_KEPT = 4_096  # formats, for each shape of a slot that is kept: how they fit it
 IMP_KINDS_KEPT = 256  # of a feed's imps and their shapes: each is worked out once. One may have 100 KB
 OUTPUT_BYTES_MAX = 4_000_000  # of a record with its key: topics take 4 MiB, headers and the batch's own included
-MACROS_CHARS_MAX = (
-    262_144  # of what macros are replaced by in one text of an ad; a request with more is refused as too large
-)
+MACROS_CHARS_MAX = 262_144  # of what macros are replaced by in one text of an ad; more is refused as too large
 TEMPLATES_KEPT = 4_096  # texts of ads, taken apart at their macros once
 TEMPLATE_KEPT_CHARS_MAX = 4_096  # longer ones are taken apart each time
 SHOWN_ADS_KEPT = 2_048  # pairs of an ad and a kind of slot, which may have 100 KB: what every decision writes alike

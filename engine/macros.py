@@ -119,7 +119,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def filled(self, values: Mapping[str, str]) -> str:
         """The text with every macro replaced. ``values``: MacroValues, or UNREPLACED.
 
-        Raises OutputTooLargeError where they would add more than MACROS_CHARS_MAX.
+        Raises OutputTooLargeError where their values have more than MACROS_CHARS_MAX characters.
         """
         if self.pick is None:
             return self.form
