@@ -1,5 +1,7 @@
 """What is odd about a message though the engine accepts it: what leads nowhere, and what changes no decision yet."""
 
+import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
-from schemas.controls import Blocked, Control, ModelControl, Policy
+from schemas.controls import Control, ModelControl, Policy
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
 from schemas.openrtb import Imp
@@ -26,18 +28,12 @@ READ: Final = {
     "logistic": ("bias", "weights", "cap_ppb"),
     "feedback": ("value",),
 }
-NOT_GIVEN: Final[Mapping[str, object]] = {"value": None, "values": {}, "bias": 0, "weights": {}, "cap_ppb": None}
 
 
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
-    of_control: Iterator[SchemaError] = iter(())
-    if isinstance(message, ModelControl):
-        of_control = _unread(message)
-    elif isinstance(message, Policy):
-        of_control = _stops_nothing(message.blocked)
-    of_entity = (*_conditions(message), *_rank(message), *_videos(message), *_unencrypted(message))
-    return (*of_entity, *_kept(message, fields), *of_control)
+    found = (_conditions, _rank, _videos, _unencrypted, functools.partial(_kept, fields), _unread, _stops_nothing)
+    return tuple(itertools.chain.from_iterable(look(message) for look in found))
 
 
 def empty_flights(campaign: Campaign, timezone: str) -> Iterator[SchemaError]:
@@ -142,7 +138,7 @@ def _loaded(message: Entity | Control) -> Iterator[tuple[str, str | None]]:
                 yield from ((f"formats[{number}].files[{place}].url", one.url) for place, one in enumerate(form.files))
 
 
-def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[SchemaError]:
+def _kept(fields: Mapping[str, object], message: Entity | Control) -> Iterator[SchemaError]:
     """Fields of later versions (README, What is not decided yet)."""
     names: tuple[str, ...] = ()
     match message:
@@ -159,11 +155,14 @@ def _kept(message: Entity | Control, fields: Mapping[str, object]) -> Iterator[S
     yield from (SchemaError(name, "is kept, and changes no decision yet") for name in names)
 
 
-def _unread(model: ModelControl) -> Iterator[SchemaError]:
+def _unread(model: Entity | Control) -> Iterator[SchemaError]:
     """Fields of a model that no score depends on, and values of nobody."""
+    if not isinstance(model, ModelControl):
+        return
     read = READ[model.algorithm]
-    for name, default in NOT_GIVEN.items():
-        if name not in read and getattr(model, name) != default:
+    bare = ModelControl(name=model.name, predicts=model.predicts, algorithm=model.algorithm)
+    for name in dict.fromkeys(itertools.chain.from_iterable(READ.values())):
+        if name not in read and getattr(model, name) != getattr(bare, name):
             fix = f"{model.algorithm} reads {', '.join(read)}"
             yield SchemaError(name, f"is not read by the algorithm {model.algorithm}", fix)
     if "cap_ppb" in read and model.cap_ppb is not None and model.predicts not in PROBABILITIES:
@@ -175,8 +174,11 @@ def _unread(model: ModelControl) -> Iterator[SchemaError]:
             yield SchemaError(f"values.{name}", "names nothing that has an id: it is never read", fix)
 
 
-def _stops_nothing(blocked: Blocked) -> Iterator[SchemaError]:
+def _stops_nothing(message: Entity | Control) -> Iterator[SchemaError]:
     """Entries of an emergency stop that no valid entity can have."""
+    if not isinstance(message, Policy):
+        return
+    blocked = message.blocked
     ids = {name: getattr(blocked, name) for name in ("advertisers", "line_items", "ads", "labels")}
     shapes: list[tuple[str, tuple[str, ...], Any, str]] = [
         *((name, listed, Id, "it must match [A-Za-z0-9._:-]{1,64}, without a kind before it") for name, listed in ids.items()),
