@@ -49,8 +49,8 @@ class PolicyInForce:
 class ControlsView:
     """The controls at one offset, immutable. ``models``: by what they predict; all of them, defaults included.
 
-    ``models_offset`` changes when any model does: columns computed with a model are kept under it. ``groups``: the
-    saved groups; the same object until one of them changes.
+    ``model_offsets``: those of their records, likewise, -1 for the built-in: columns computed with a model are kept under
+    it. ``groups``: the saved groups; the same object until one of them changes.
     """
 
     offset: int
@@ -58,7 +58,7 @@ class ControlsView:
     seed: bytes
     limits: Limits
     models: Mapping[str, Model]
-    models_offset: int
+    model_offsets: Mapping[str, int]
     model_versions: Mapping[str, int]  # by name, as outputs carry them
     groups: Groups
 
@@ -124,7 +124,7 @@ class Controls:
         self._seeds: dict[str, Seed] = {}
         self._limits: dict[str, Limits] = {}
         self._groups: Groups = NO_GROUPS
-        self._models_offset = -1
+        self._model_offsets: dict[str, int] = {}
         self._view: ControlsView | None = None
 
     def apply(self, *, offset: int, key: bytes | None, value: bytes | None) -> tuple[Rejection, ...]:
@@ -141,7 +141,7 @@ class Controls:
             if read.error is not None:
                 raise read.error
             if read.made is None:
-                self._remove(read.kind, read.name, read.offset)
+                self._remove(read.kind, read.name)
             else:
                 self._put(read.name, read.made, read.offset)
         except SchemaError as error:
@@ -153,13 +153,14 @@ class Controls:
         if self._view is None:
             in_force = {"default": compile_policy(BUILT_IN, -1), **self._policies}
             models = self._models_by_prediction()
+            offsets = {predicts: self._model_offsets.get(model.name, -1) for predicts, model in models.items()}
             self._view = ControlsView(
                 offset=self.offset,
                 policies=tuple(sorted(in_force.values(), key=_turn)),
                 seed=self._seeds["default"].value.encode() if "default" in self._seeds else b"",
                 limits=self._limits.get("default", Limits(name="default")),
                 models=models,
-                models_offset=self._models_offset,
+                model_offsets=offsets,
                 model_versions={model.name: model.version for model in models.values()},
                 groups=self._groups,
             )
@@ -170,13 +171,13 @@ class Controls:
         named = {self._models[name].predicts: self._models[name] for name in sorted(self._models, reverse=True)}
         return {**default_models(), **named}
 
-    def _remove(self, kind: str, name: str, offset: int) -> None:
+    def _remove(self, kind: str, name: str) -> None:
         match kind:
             case "policy":
                 self._policies.pop(name, None)
             case "model":
                 self._models.pop(name, None)
-                self._models_offset = offset
+                self._model_offsets.pop(name, None)
             case "seed":
                 self._seeds.pop(name, None)
             case "group":
@@ -197,7 +198,7 @@ class Controls:
                 self._groups = with_group(self._groups, name, made)
             case _:
                 self._models[name] = made
-                self._models_offset = offset
+                self._model_offsets[name] = offset
 
 
 def _turn(held: PolicyInForce) -> tuple[bool, int, str]:

@@ -5,6 +5,7 @@ All of it is auctions.md in int64 columns: nanos, ppb and ppm. ``b * n <= b * pc
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, cast
 
@@ -80,7 +81,7 @@ def unprepared(snapshot: Snapshot, controls: ControlsView) -> list[Preparation]:
 def unprepared_in(segments: Iterable[Segment], controls: ControlsView) -> list[Preparation]:
     """The same for segments that no world has yet."""
     segments = tuple(segments)
-    found = [_columns(segment, controls) for segment in segments]
+    found = [column for segment in segments for column in _columns(segment, controls).values()]
     if all(one.segment.holds(one.key, one.version) for one in found):
         found = [_pricing(segment, policy, controls) for segment in segments for policy in controls.policies]
     return [one for one in found if not one.segment.holds(one.key, one.version)]
@@ -93,25 +94,30 @@ def priced(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> P
 
 
 def _key_of(policy: PolicyInForce, controls: ControlsView) -> tuple[Hashable, Hashable]:
-    return ("priced", policy.policy.name), (policy.offset, controls.models_offset)
+    return ("priced", policy.policy.name), (policy.offset, *controls.model_offsets.values())
 
 
-def _columns(segment: Segment, controls: ControlsView) -> Preparation:
-    models = controls.models
-    return Preparation(
-        segment=segment,
-        key="prepared",
-        version=controls.models_offset,
-        make=lambda: {predicts: model.prepare(segment.facts) for predicts, model in models.items()},
-    )
+def _columns(segment: Segment, controls: ControlsView) -> Mapping[str, Preparation]:
+    """What each model knows of the rows, by what it predicts: one that stays in force is not asked again for another."""
+    return {
+        predicts: Preparation(
+            segment=segment,
+            key=("prepared", predicts),
+            version=controls.model_offsets[predicts],
+            make=functools.partial(model.prepare, segment.facts),
+        )
+        for predicts, model in controls.models.items()
+    }
 
 
 def _pricing(segment: Segment, policy: PolicyInForce, controls: ControlsView) -> Preparation:
     key, version = _key_of(policy, controls)
-    columns = _columns(segment, controls)
     prepared: Mapping[str, Prepared] = {}
     if not segment.holds(key, version):  # here and not in ``make``, which may run in a thread
-        prepared = cast("Mapping[str, Prepared]", segment.cached(columns.key, columns.version, columns.make))
+        prepared = {
+            predicts: cast("Prepared", segment.cached(column.key, column.version, column.make))
+            for predicts, column in _columns(segment, controls).items()
+        }
     return Preparation(
         segment=segment, key=key, version=version, make=lambda: _price(segment, policy, controls.models, prepared)
     )

@@ -22,7 +22,7 @@ from engine.deals import DealTable, OwnDeals
 from engine.dsa import RENDERED, TOLD
 from engine.format_table import FormatTable
 from engine.formats import Signature
-from engine.models.base import RowFacts
+from engine.models.base import PREDICTIONS, RowFacts
 from engine.rows import Row
 from engine.schedule import Schedule, Schedules
 from engine.slices import at_once, every
@@ -31,7 +31,9 @@ from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
 from schemas.limits import POLICIES_MAX
 
-CACHED_MAX: Final = POLICIES_MAX + 2  # what a segment keeps: its view under each policy and default, and the models'
+CACHED_MAX: Final = (
+    POLICIES_MAX + 1 + len(PREDICTIONS)
+)  # what a segment keeps: its view under each policy, and each model's
 VERSIONS_MAX: Final = 2  # of each of them, the newest first
 BUILD_SLICE_ROWS: Final = 100
 PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms

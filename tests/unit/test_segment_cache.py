@@ -18,6 +18,18 @@ def prepare(world: World) -> None:
     assert unprepared(world.catalog, world.controls) == []
 
 
+def model(predicts: str, *, name: str = "m", version: int = 1) -> dict[str, object]:
+    """A control of a constant model."""
+    return {
+        "kind": "model",
+        "name": f"{predicts}-{name}",
+        "version": version,
+        "predicts": predicts,
+        "algorithm": "constant",
+        "value": 1_000_000,
+    }
+
+
 def test_a_segment_keeps_the_newest_two_versions() -> None:
     segment = build(())
     for version in (1, 2, 3):
@@ -52,3 +64,28 @@ def test_all_policies_that_there_may_be_are_kept_at_once() -> None:
     prepare(stage.world())
     assert stage.control({"kind": "policy", "name": "default", "blocked": {"everything": True}}) == ()
     prepare(stage.world())
+
+
+def test_a_model_that_stays_in_force_is_not_asked_again_for_another() -> None:
+    """An emergency stop that follows new models waits for these alone."""
+    stage = Stage(*one_ad())
+    assert stage.control(model("click")) == ()
+    prepare(stage.world())
+    assert stage.control(model("quality")) == ()
+    world = stage.world()
+    missing = {one.key for one in unprepared(world.catalog, world.controls)}
+    assert missing == {("prepared", "quality")}
+    assert stage.control(model("click", version=2)) == ()
+    world = stage.world()
+    missing = {one.key for one in unprepared(world.catalog, world.controls)}
+    assert missing == {("prepared", "quality"), ("prepared", "click")}
+
+
+def test_a_model_that_takes_the_place_of_a_removed_one_is_asked() -> None:
+    stage = Stage(*one_ad())
+    assert stage.control(model("click", name="a")) == ()
+    assert stage.control(model("click", name="b")) == ()
+    prepare(stage.world())
+    assert stage.controls.apply(offset=stage.controls.offset, key=b"model/click-a", value=None) == ()
+    world = stage.world()
+    assert {one.key for one in unprepared(world.catalog, world.controls)} == {("prepared", "click")}
