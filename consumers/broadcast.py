@@ -28,7 +28,7 @@ from engine.world import World
 from schemas.topics import BY_NAME
 
 READ_AT_ONCE_BYTES: Final = 32_768  # a control of more is read in a thread: 1 MB of one took a quarter of a second
-SLICE_S: Final = 0.01  # of applying records between two turns of the event loop
+SLICE_S: Final = 0.01  # of applying records, and of building rows, between two turns of the event loop
 POLL_MS: Final = 100
 POLL_RECORDS_MAX: Final = 200  # unpacked in one stretch of the event loop: 5 ms where the machine is crowded
 POLL_LOADING_RECORDS_MAX: Final = 5_000  # before the first decision: all of a fetch, so that the next is under way
@@ -221,11 +221,11 @@ class Broadcast:
         Before the first decision it is merged as well; later that goes on in ``_merge``, and no update waits for it.
         """
         settle = self._catalog.maintain if self.world is None else self._catalog.gather
-        while True:
-            started = time.monotonic()
-            if not settle():
-                break
-            await self._rest(started)
+        started = time.monotonic()
+        while settle():
+            if time.monotonic() - started > SLICE_S:
+                await self._rest(started)
+                started = time.monotonic()
         snapshot = self._catalog.snapshot()
         if self._snapshot is None or snapshot.parts is not self._snapshot.parts:
             self._published_s = time.monotonic()

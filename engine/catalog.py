@@ -136,7 +136,7 @@ class Catalog:
 
         An update of an advertiser may change very many ads: more than SNAPSHOT_ROWS_MAX are folded first.
         """
-        return self.settle() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge())
+        return self.settle() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge()) or self._levels.gather()
 
     def merge(self, *, quiet: bool = False) -> bool:
         """One slice of merging changed rows, once they are many (``levels.py``); True while there is more to do.

@@ -70,6 +70,7 @@ class Levels:
         self._changed: dict[str, None] = {}  # ads whose row is in neither
         self._merge: _Merge | None = None
         self._fold: _Merge | None = None
+        self._last: _Merge | None = None  # of what lies in neither, until it changes
         self.installed = 0  # segments that were put in force
 
     @property
@@ -86,16 +87,29 @@ class Levels:
     def change(self, ad_id: str) -> None:
         """The row of an ad is another one, or gone."""
         self._changed[ad_id] = None
+        self._last = None
         self._base.end(ad_id)
         self._middle.end(ad_id)
         for merge in (self._fold, self._merge):
             if merge is not None:
                 merge.changed[ad_id] = None
 
+    def gather(self) -> bool:
+        """One slice of building the rows that have changed since the last fold; True while there is more to do."""
+        return self._gathered() is None
+
+    def _gathered(self) -> Segment | None:
+        if self._last is None:
+            self._last = _Merge(self._in_force(self._changed))
+        if self._last.made is None:
+            self._last.go_on()
+        return self._last.made
+
     def parts(self) -> tuple[Part, ...]:
-        """All rows in force; builds those that have changed since the last fold."""
-        last = Level(build(self._in_force(self._changed)))
-        return tuple(level.part() for level in (self._base, self._middle, last) if len(level.segment))
+        """All rows in force; builds what ``gather`` has left."""
+        while (last := self._gathered()) is None:
+            pass
+        return tuple(level.part() for level in (self._base, self._middle, Level(last)) if len(level.segment))
 
     def work(self, *, quiet: bool) -> bool:
         """One slice of folding and merging, or the beginning of one; False when there is nothing to do."""
@@ -131,7 +145,7 @@ class Levels:
             fold.go_on()
             return
         self.installed += 1
-        self._middle, self._fold = Level(fold.made), None
+        self._middle, self._fold, self._last = Level(fold.made), None, None
         self._changed = fold.changed
         for ad in fold.changed:
             self._middle.end(ad)
@@ -139,7 +153,7 @@ class Levels:
     def _end_merge(self, merge: _Merge, base: Segment) -> None:
         """What has changed since the merge began, is above it; all else is in it."""
         self.installed += 1
-        self._base, self._merge = Level(base), None
+        self._base, self._merge, self._last = Level(base), None, None
         for ad in merge.changed:
             self._base.end(ad)
         for ad in self._middle.ids():

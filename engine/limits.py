@@ -84,7 +84,7 @@ CHUNK_ROWS_SEARCHED = 1_024  # the same before VCG, which costs more than passin
 # The catalog.
 CATALOG_DELTA_ROWS_MAX = 256  # changed ads that every snapshot builds anew, before they are folded together
 
-SNAPSHOT_ROWS_MAX = 1_024  # changed ads that a snapshot builds in one stretch, some 20 ms; more are folded first
+SNAPSHOT_ROWS_MAX = 1_024  # changed ads that every snapshot may have beside what is merged; more are folded first
 
 # Shards.
 STEP_REQUESTS = (

@@ -7,7 +7,8 @@ protects: a signal, and an object that would hold signals. docs/privacy.md has t
 
 import datetime as dt
 import functools
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -40,7 +41,7 @@ REMOVED: Final[tuple[str, ...]] = (
 # What conditions read of them under derived names (engine/attributes.py). ``adjudge.keywords`` is one: the user's own
 # keywords are missing from it then, and a condition that shuns one of them would hold for exactly those who opted out.
 DERIVED: Final = ("adjudge.segments", "adjudge.interests", "adjudge.keywords")
-_PERSONAL: Final = (*REMOVED, *DERIVED)
+_PERSONAL: Final = frozenset((*REMOVED, *DERIVED))
 
 _NO_SECTION: Final = {-1, 0}  # as gpp_sid says that none applies
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
@@ -192,13 +193,17 @@ def _tree(paths: Iterable[str]) -> dict[str, object]:
 _TREE: Final = _tree(REMOVED)
 
 
+def _stems(path: str) -> Iterator[str]:
+    """A path and all that hold it: ``a``, ``a.b`` and ``a.b.c`` of the last."""
+    return itertools.accumulate(path.split("."), "{}.{}".format)
+
+
+_HOLDING: Final = frozenset(itertools.chain.from_iterable(map(_stems, _PERSONAL)))
+
+
 def reads_personal(paths: Iterable[str]) -> bool:
     """Whether any path is a removed one, lies inside one, or holds one."""
-    return any(
-        path == personal or path.startswith(f"{personal}.") or personal.startswith(f"{path}.")
-        for path in paths
-        for personal in _PERSONAL
-    )
+    return any(path in _HOLDING or not _PERSONAL.isdisjoint(_stems(path)) for path in paths)
 
 
 def known_adult(fields: Mapping[str, object], *, event_time_ms: int) -> bool:

@@ -196,7 +196,7 @@ def _compile(conditions: Sequence[Condition], slice_conditions: int) -> Generato
             yield
     clauses = len(conditions) + len(sorter.owners)
     owners = np.array(sorter.owners, dtype=np.int64)
-    chosen = sorter.chosen()
+    chosen = yield from sorter.chosen(slice_conditions)
     tests_from, tests = sorter.tests_by_clause(clauses)
     return _Compiled(
         count=len(conditions),
@@ -256,6 +256,11 @@ def _finished(drafts: Sequence[tuple[str, Draft]], clauses: int) -> Generator[No
     return paths
 
 
+def _values_of(constraint: Constraint) -> int:
+    """How many values it asks for."""
+    return 2 if isinstance(constraint, Range) else len(constraint.values)
+
+
 class _Sorter:
     """Sorts the constraints of conditions into drafts of lanes, and numbers their tests."""
 
@@ -297,7 +302,7 @@ class _Sorter:
             repetition = repeated.get(kind, 0)
             repeated[kind] = repetition + 1
             self._put((*kind, repetition), place, literal)
-            values += 2 if isinstance(literal, Range) else len(literal.values)
+            values += _values_of(literal)
         return values
 
     def _put(self, key: tuple[str, Asks, int], place: int, constraint: Constraint) -> None:
@@ -318,15 +323,20 @@ class _Sorter:
             self.tests.append(test)
         return number
 
-    def chosen(self) -> list[tuple[str, Draft]]:
+    def chosen(self, slice_conditions: int) -> Generator[None, None, list[tuple[str, Draft]]]:
         """The fullest INDEX_LANES_MAX drafts, by path; what lies in others is tested."""
         fullest = sorted(self._drafts, key=lambda key: (-len(self._drafts[key].clauses), key))
+        work = 0
         for key in fullest[INDEX_LANES_MAX:]:
             draft = self._drafts[key]
             constraints: Sequence[Constraint] = draft.constraints
             for place, constraint in zip(draft.clauses, constraints, strict=True):
                 test = as_test(constraint)
                 self._testing.append((place, 2 * self._number(test) + test.negated))
+                work += 1 + _values_of(constraint) // _VALUES_PER_CONDITION
+                if work >= slice_conditions:
+                    work = 0
+                    yield
         return [(key[0], self._drafts[key]) for key in sorted(fullest[:INDEX_LANES_MAX])]
 
     def tests_by_clause(self, clauses: int) -> tuple[Ints, Ints]:

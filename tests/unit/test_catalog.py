@@ -238,3 +238,24 @@ def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
     stage.put({**advertiser(), "status": "paused", "version": 2})
     assert states(stage.world().catalog) == {"ad1": Reason.STATUS_INACTIVE}
+
+
+def test_a_snapshot_is_built_in_slices_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``gather`` has built is not built again, by the snapshot or by the next one of the same rows."""
+    stage = Stage(*one_ad())
+    stage.merge()
+    stage.put(*(ad(f"d{number}") for number in range(300)))
+    slices = 0
+    while stage.catalog.gather():
+        slices += 1
+    assert slices > 300 // BUILD_SLICE_ROWS
+    monkeypatch.setattr("engine.levels.build_sliced", None)  # whoever has to build now fails
+    snapshot = stage.catalog.snapshot()
+    assert snapshot.ads == 301
+    assert stage.catalog.apply(offset=stage.catalog.offset, key=b"no/entity", value=None)
+    assert stage.catalog.snapshot().parts[-1].segment is snapshot.parts[-1].segment
+    monkeypatch.undo()
+    stage.put(ad("d0", status="paused"))
+    row = stage.catalog.snapshot().row_of("d0")
+    assert row is not None
+    assert row.join.ad.status == "paused"
