@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from engine.partitioning import partition_of
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.feeding import ad_request, engine_settings
-from tests.kafka.running import running, write_campaign
+from tests.kafka.running import ENTITIES, entity_record, running, write_campaign
 
 SHARDS = 4
 USERS = [f"user-{number}" for number in range(40)]
@@ -71,6 +71,24 @@ async def test_its_default_partitioner_misplaces_which_is_counted_and_by_control
     assert {user: shard for user, (shard, _) in found.items()} == BY_CRC32
     codes = {user: result.get("nbr") for user, (_, result) in found.items()}
     assert codes == {user: 509 if refused and user in MISPLACED else None for user in USERS}
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_all_that_others_write_is_read_by_whichever_codec_they_compress(cluster: Cluster, codec: str) -> None:
+    """Brokers pass on what they are given, so that the reader needs every codec of Kafka's."""
+
+    def write_compressed() -> None:
+        producer = Producer({"bootstrap.servers": cluster.bootstrap, "compression.type": codec})
+        for key, value in map(entity_record, ENTITIES):
+            producer.produce(cluster.name("campaign-updates"), key=key, value=value)
+        assert producer.flush(20) == 0
+
+    await cluster.create(shards=SHARDS)
+    await asyncio.to_thread(write_compressed)
+    await produce(cluster, {}, **{"partitioner": "murmur2_random", "compression.type": codec})
+    async with running(engine_settings(cluster)):
+        found = await results(cluster)
+    assert all(result["seatbid"] for _, result in found.values())
 
 
 async def test_with_murmur2_all_is_right_and_replies_can_be_read_by_it(cluster: Cluster) -> None:
