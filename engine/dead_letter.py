@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, REQUESTS, Headers, Input, Record
-from engine.limits import DEAD_LETTER_BYTES_MAX
+from engine.limits import DEAD_LETTER_BYTES_MAX, DEAD_LETTER_KEY_BYTES_MAX
 from schemas.dead_letters import DeadLetter, Reason
 from schemas.wire import schema_header
 
@@ -23,10 +23,10 @@ def dead_letter(given: Input, *, partition: int, reason: Reason, field: str, pro
     """Write a record off. ``field``: the place of the error, empty for the whole; ``problem``: what is wrong there.
 
     Key and value stay as they came; of a value above DEAD_LETTER_BYTES_MAX only its SHA-256 and length remain,
-    with the origin by which it can be read again while its topic keeps it. The schema header names what the record
-    was meant to be.
+    with the origin by which it can be read again while its topic keeps it; of a key above DEAD_LETTER_KEY_BYTES_MAX
+    nothing. The schema header names what the record was meant to be.
     """
-    value = given.value
+    key, value = given.key, given.value
     kept = value is None or len(value) <= DEAD_LETTER_BYTES_MAX
     said = DeadLetter(
         reason=reason,
@@ -40,5 +40,8 @@ def dead_letter(given: Input, *, partition: int, reason: Reason, field: str, pro
         size_bytes=None if kept else len(value or b""),
     )
     return Record(
-        topic=DEAD_LETTERS, key=given.key, value=value if kept else b"", headers=_SCHEMAS[given.topic] + said.headers()
+        topic=DEAD_LETTERS,
+        key=key if key is None or len(key) <= DEAD_LETTER_KEY_BYTES_MAX else None,
+        value=value if kept else b"",
+        headers=_SCHEMAS[given.topic] + said.headers(),
     )

@@ -99,3 +99,4 @@ REPLY_PARTITION_MAX = 99_999
 PROBLEM_CHARS_MAX = 1_000  # of what a refused request is told about its fault
 CHECKPOINT_ENTRIES = 1_000  # every so many journal entries carry the whole state
 DEAD_LETTER_BYTES_MAX = 900_000  # a larger value is written off as hash and origin
+DEAD_LETTER_KEY_BYTES_MAX = 262_144  # a larger key is left out: compressed, one may be larger than any topic takes
