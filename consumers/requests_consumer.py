@@ -6,7 +6,8 @@ offsets, which are committed for lag tools and to have the group confirm its gen
 """
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -74,6 +75,7 @@ class RequestsConsumer:
         self._partitions = partitions
         self._settings = settings
         self._buffers: dict[int, Buffer] = {}
+        self._fetched: dict[int, int] = {}  # offset behind what was put into a shard's buffer
         self._positions: dict[int, int] = {}
         self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
         self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
@@ -113,7 +115,7 @@ class RequestsConsumer:
     async def _fetch(self) -> None:
         while True:
             try:
-                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+                self._put(await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX))
             except OffsetOutOfRangeError as error:
                 self._out_of_range(error)
                 continue
@@ -121,13 +123,32 @@ class RequestsConsumer:
                 continue  # assigned a moment ago; its placeholder is about to be set (trap 12)
             except KafkaError as error:
                 log.warning("requests cannot be fetched", error=repr(error))
-                await asyncio.sleep(BACKOFF_S)
-                continue
-            for where, records in batches.items():
-                buffer = self._buffers.get(where.partition)
-                if buffer is not None:
-                    buffer.put(list(map(_input, records)))
-                await asyncio.sleep(0)
+                await self._fetch_apart()
+            await asyncio.sleep(0)
+
+    def _put(self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        for where, records in batches.items():
+            buffer = self._buffers.get(where.partition)
+            if buffer is not None:
+                buffer.put(list(map(_input, records)))
+                self._fetched[where.partition] = records[-1].offset + 1
+
+    async def _fetch_apart(self) -> None:
+        """Each shard alone, from where its buffer ends.
+
+        At a batch that cannot be read (its checksum is wrong) the client forgets what it had of other partitions in the same
+        poll, and goes on behind it.
+        """
+        places = [TopicPartition(self._topic, partition) for partition in self._buffers]
+        for where in places:
+            self._if_assigned(self._go_back, where)
+        await asyncio.sleep(BACKOFF_S)
+        for where in places:
+            with contextlib.suppress(KafkaError):  # the next poll of all tells it
+                self._put(await self._consumer.getmany(where, timeout_ms=0, max_records=POLL_RECORDS_MAX))
+
+    def _go_back(self, where: TopicPartition) -> None:
+        self._consumer.seek(where, self._fetched[where.partition])
 
     def _out_of_range(self, error: Any) -> None:
         for where, offset in error.args[0].items():
@@ -176,6 +197,7 @@ class RequestsConsumer:
             resume=lambda: self._if_assigned(self._consumer.resume, where),
         )
         self._buffers[partition] = buffer
+        self._fetched[partition] = offset
         self._positions[partition] = offset
         buffer.open()
         return buffer

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 PRODUCE = 0
+FETCH = 1
 END_TXN = 26
 
 
@@ -42,6 +43,7 @@ class FrameProxy:
         self._requests: dict[int, _Gate] = {}
         self._answers: dict[int, _Gate] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._spoiled = b""
         self.counts: collections.Counter[int] = collections.Counter()  # request frames passed on, by api key
         self.port = 0
         self.target = 0
@@ -65,6 +67,14 @@ class FrameProxy:
     def hold_answers(self, api_key: int, count: int = 1) -> None:
         """The answers to the next requests of a kind wait."""
         self._call(self._set(self._answers, api_key, _Gate(count)))
+
+    def spoil(self, text: bytes) -> None:
+        """The next answer that holds this text comes with its first byte changed, as on a bad line."""
+        self._spoiled = text
+
+    def spoils(self) -> bool:
+        """Whether that is still to come."""
+        return bool(self._spoiled)
 
     def held(self, api_key: int) -> int:
         """How many frames of a kind have been held since it was asked for."""
@@ -153,6 +163,9 @@ class FrameProxy:
                 await self._answers[api_key].pass_through()
             if writer.is_closing():
                 continue
+            if self._spoiled and self._spoiled in frame:
+                frame = frame.replace(self._spoiled, b"#" + self._spoiled[1:], 1)
+                self._spoiled = b""
             writer.write(frame)
             try:
                 await writer.drain()
