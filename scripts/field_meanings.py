@@ -147,6 +147,7 @@ _CONTROLS: Final = {
     "Limits.misplaced": "whether a request on another partition than its key says is decided, or refused with code 509",
     "Limits.tcf_vendor_id": "id in the TCF's vendor list whose own consent TCF strings must have; 0 asks for none",
     "Limits.dsa_domain": "whom bids name as the one who applied targeting (DSA transparency); null is the advertiser's domain",
+    "Group.name": "unique in its kind; what conditions ask for, and the record's key is `group/NAME`",
     "Group.values": "what `$inGroup` and `$notInGroup` of this name ask for, compared as `$in` does",
     "ModelControl.name": "unique in its kind; the record's key is `model/NAME`",
     "ModelControl.predicts": "which probability, or the quality, or the user value; one model is in force for each",
@@ -159,7 +160,18 @@ _CONTROLS: Final = {
     "ModelControl.weights": "in micro-logits, by feature: `path=value`, `ad.line_item_id=ID` or `line_item=ID`, `path=value*ad.labels=y`",
 }
 
-MEANINGS: Final[Mapping[str, str]] = types.MappingProxyType({**_SHARED, **_ENTITIES, **_CONTROLS})
+_VERSIONS: Final = {
+    **dict.fromkeys(
+        ("Seed.version", "Limits.version", "Group.version"),
+        "grows with every change; one that does not is taken all the same",
+    ),
+    **dict.fromkeys(
+        ("Policy.version", "ModelControl.version"),
+        "grows with every change, and outputs name it; one that does not is taken all the same",
+    ),
+}
+
+MEANINGS: Final[Mapping[str, str]] = types.MappingProxyType({**_SHARED, **_ENTITIES, **_CONTROLS, **_VERSIONS})
 
 
 def meaning(struct: str, field: str) -> str:
