@@ -5,6 +5,7 @@ former one of its key in force: a typing error must not lift an emergency stop.
 """
 
 import dataclasses
+import operator
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -154,6 +155,7 @@ class Controls:
             in_force = {"default": compile_policy(BUILT_IN, -1), **self._policies}
             models = self._models_by_prediction()
             offsets = {predicts: self._model_offsets.get(model.name, -1) for predicts, model in models.items()}
+            told = sorted(models.values(), key=operator.attrgetter("version"))  # a control may be named as the built-in are
             self._view = ControlsView(
                 offset=self.offset,
                 policies=tuple(sorted(in_force.values(), key=_turn)),
@@ -161,7 +163,7 @@ class Controls:
                 limits=self._limits.get("default", Limits(name="default")),
                 models=models,
                 model_offsets=offsets,
-                model_versions={model.name: model.version for model in models.values()},
+                model_versions={model.name: model.version for model in told},
                 groups=self._groups,
             )
         return self._view

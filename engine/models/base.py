@@ -74,7 +74,10 @@ class Prepared(Protocol):
         """
 
     def caps(self) -> NDArray[np.int64]:
-        """Per row the most that any request can score; the tighter, the earlier retrieval may stop."""
+        """Per row the most of any score that counts: ``cap_ppb``, or less where no request scores as much.
+
+        The tighter, the earlier retrieval may stop. A probability above it is cut down to it, and told as the raw one.
+        """
 
 
 class Model(Protocol):
@@ -114,12 +117,15 @@ def output_range(predicts: str) -> tuple[int, int]:
     return 0, PPB
 
 
-def clip(predicts: str, cap_ppb: int | None, score: int) -> int:
-    """A score within its range; ``cap_ppb`` limits probabilities alone."""
+def clip(predicts: str, score: int) -> int:
+    """A score within its range."""
     low, high = output_range(predicts)
-    if cap_ppb is not None and predicts in PROBABILITIES:
-        high = min(high, cap_ppb)
     return min(max(score, low), high)
+
+
+def capped(predicts: str, cap_ppb: int | None, most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``caps`` of rows that score so much at most; ``cap_ppb`` limits probabilities alone."""
+    return most if cap_ppb is None or predicts not in PROBABILITIES else np.minimum(most, cap_ppb)
 
 
 # What is predicted where no control says otherwise: ppb for probabilities, ppm for the others.

@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.base import Linear, Prepared, RowFacts, clip
+from engine.models.base import Linear, Prepared, RowFacts, capped, clip
 
 _WEAKEST_FIRST: Final[Sequence[tuple[str, Callable[[RowFacts], str]]]] = (
     ("advertiser", operator.attrgetter("advertiser_id")),
@@ -21,20 +21,23 @@ OWNERS: Final = tuple(name for name, _ in reversed(_WEAKEST_FIRST))  # whose val
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConstantColumns:
-    """``values``: int64[rows], already within bounds; constant, so they are the caps too."""
+    """``values``: int64[rows], already within bounds; constant, so they are the caps too, where ``most`` is not less."""
 
     values: NDArray[np.int64]
+    most: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Sequence[int] | NDArray[np.int64]) -> Self:
+    def of(cls, values: Sequence[int] | NDArray[np.int64], *, predicts: str, cap_ppb: int | None = None) -> Self:
         """The columns of one value for each row."""
         column = np.array(values, dtype=np.int64)
-        column.setflags(write=False)
-        return cls(values=column)
+        most = capped(predicts, cap_ppb, column)
+        for one in (column, most):
+            one.setflags(write=False)
+        return cls(values=column, most=most)
 
     def caps(self) -> NDArray[np.int64]:
         """See ``Prepared``."""
-        return self.values
+        return self.most
 
     def linear(self) -> Linear:
         """See ``Prepared``."""
@@ -71,7 +74,7 @@ class ConstantModel:
             named = self._named(name)
             if named:
                 values = [named.get(owner, value) for owner, value in zip(map(facts, rows), values, strict=True)]
-        return ConstantColumns.of(values)
+        return ConstantColumns.of(values, predicts=self.predicts, cap_ppb=self.cap_ppb)
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""
@@ -88,4 +91,4 @@ class ConstantModel:
         }
 
     def _clip(self, value: int) -> int:
-        return clip(self.predicts, self.cap_ppb, value)
+        return clip(self.predicts, value)

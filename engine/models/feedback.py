@@ -26,12 +26,13 @@ class FeedbackModel:
 
     def bounds(self) -> tuple[int, int]:
         """See ``Model``: whatever creatives come."""
-        return USER_VALUE_PPM_MIN, max(PPM, clip(self.predicts, None, self.value))
+        return USER_VALUE_PPM_MIN, max(PPM, clip(self.predicts, self.value))
 
     def prepare(self, rows: Sequence[RowFacts]) -> ConstantColumns:
         """See ``Model``."""
         scores = [self.value if row.feedback_ppm is None else row.feedback_ppm for row in rows]
-        return ConstantColumns.of(np.clip(np.array(scores, np.int64), *output_range(self.predicts)))
+        values = np.clip(np.array(scores, np.int64), *output_range(self.predicts))
+        return ConstantColumns.of(values, predicts=self.predicts)
 
     def score(self, prepared: Prepared, rows: NDArray[np.int64], request: Mapping[str, object]) -> NDArray[np.int64]:
         """See ``Model``."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.limits import PPB, PPM
-from engine.models.base import Linear, Prepared, RowFacts, Weighed, clip
+from engine.models.base import Linear, Prepared, RowFacts, Weighed, capped, output_range
 from engine.models.features import Weights, found_in, values_at
 from engine.models.sigmoid import sigmoid_ppb
 
@@ -82,7 +82,7 @@ class LogisticModel:
             for of_value, added in values.values():
                 best[of_value] += np.maximum(added, 0)
         reachable = base_column + sum(max(w, 0) for w in self._request_weights()) + best[crossed].sum(axis=1)
-        caps = self._output(reachable)
+        caps = capped(self.predicts, self.cap_ppb, self._output(reachable))
         for column in (base_column, crossed, caps):
             column.setflags(write=False)
         scale, offset, low, high = self._scaled
@@ -154,7 +154,7 @@ class LogisticModel:
     def _scaled(self) -> tuple[int, int, int, int]:
         """Factor (before the division by PPB), summand and bounds that make a score of a sigmoid in ppb."""
         scale, offset = _SCALES.get(self.predicts, (PPB, 0))
-        return scale, offset, clip(self.predicts, self.cap_ppb, -PPB), clip(self.predicts, self.cap_ppb, 10 * PPB)
+        return scale, offset, *output_range(self.predicts)
 
     @functools.cached_property
     def _no_crosses(self) -> NDArray[np.int64]:

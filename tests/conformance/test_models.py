@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import layout
-from engine.models.base import PREDICTIONS, Model, RowFacts, output_range
+from engine.models.base import PREDICTIONS, PROBABILITIES, Model, RowFacts, output_range
+from engine.models.constant import ConstantModel
 from engine.models.default import build, default_models
+from engine.models.logistic import LogisticModel
 from engine.pricing import heard, linear_columns
 from engine.scan import Table
 from engine.scan import score as compiled_score
@@ -131,8 +133,11 @@ def test_scores_keep_within_caps_bounds_and_the_range_of_the_prediction(
     caps = model.prepare(segment).caps()
     assert caps.dtype == np.int64
     assert caps.shape == (len(segment),)
+    cap_ppb = model.cap_ppb if isinstance(model, ConstantModel | LogisticModel) else None
+    counts = most if cap_ppb is None or model.predicts not in PROBABILITIES else cap_ppb  # of a score, at most
     for score, cap in zip(scores(model, segment, request, list(range(len(segment)))), caps.tolist(), strict=True):
-        assert least <= low <= score <= cap <= high <= most
+        assert least <= low <= score <= high <= most
+        assert min(score, counts) <= cap <= min(high, counts)
 
 
 @given(models(), segments, requests)

@@ -51,7 +51,8 @@ class Models:
         control = self._controls.get(predicts)
         if control is not None and control["algorithm"] == "logistic":
             return int(_logistic(orjson.dumps(control), facts)[1].caps()[0])
-        return self._constant(predicts, facts)
+        value, cap = self._constant(predicts, facts), (control or {}).get("cap_ppb")
+        return value if cap is None or predicts in ("quality", "user_value") else min(value, cap)
 
     def score(self, predicts: str, facts: RowFacts, attributes: Json) -> int:
         control = self._controls.get(predicts)
@@ -85,8 +86,7 @@ class Models:
         )
         for owner in reversed(owners):
             value = control.get("values", {}).get(owner, value)
-        probability = predicts not in ("quality", "user_value")
-        return min(value, control["cap_ppb"]) if probability and control.get("cap_ppb") is not None else value
+        return value
 
 
 @functools.lru_cache(maxsize=1_000)

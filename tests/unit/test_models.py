@@ -15,6 +15,7 @@ from engine.models.features import read_weights, value_text
 from engine.models.sigmoid import sigmoid_ppb
 from schemas.controls import ModelControl
 from schemas.errors import SchemaError
+from tests.builders import Stage
 
 ROW = RowFacts(
     ad_id="ad1",
@@ -64,9 +65,17 @@ def test_constant_takes_the_nearest_owner() -> None:
     assert score(model(algorithm="constant", value=9)) == [9, 9]
 
 
-def test_cap_limits_probabilities_alone() -> None:
-    assert score(model(algorithm="constant", value=500, cap_ppb=100)) == [100, 100]
-    assert score(model(predicts="quality", algorithm="constant", value=2_000_000, cap_ppb=100)) == [2_000_000] * 2
+def test_cap_limits_what_counts_of_probabilities_alone() -> None:
+    """The score stays what it is: impressions tell it as the raw probability."""
+    for fields, scored, counted in (
+        ({"algorithm": "constant", "value": 500}, 500, 100),
+        ({"algorithm": "constant", "value": 50}, 50, 50),
+        ({"predicts": "quality", "algorithm": "constant", "value": 2_000_000}, 2_000_000, 2_000_000),
+        ({"bias": 0}, PPB // 2, 100),
+    ):
+        one = model(**fields, cap_ppb=100)
+        assert score(one) == [scored, scored]
+        assert one.prepare([ROW, OTHER]).caps().tolist() == [counted, counted]
 
 
 def test_defaults() -> None:
@@ -160,6 +169,13 @@ def test_feedback_is_the_score_of_the_creative_and_neutral_without_one() -> None
         build(msgspec.convert(control | {"predicts": "click"}, ModelControl))
 
 
+def test_a_control_that_is_named_as_the_built_in_ones_is_told_with_its_own_version() -> None:
+    stage = Stage()
+    fields = {"name": "built-in", "version": 3, "predicts": "click", "algorithm": "constant", "value": 7}
+    assert stage.control({"kind": "model", **fields}) == ()
+    assert stage.controls.view().model_versions == {"built-in": 3}
+
+
 def test_no_evidence_is_neutral() -> None:
     assert score(model(predicts="click")) == [PPB // 2, PPB // 2]
     assert score(model(predicts="quality")) == [1_000_000, 1_000_000]
@@ -169,7 +185,7 @@ def test_no_evidence_is_neutral() -> None:
 def test_evidence_without_end_stays_in_range() -> None:
     assert score(model(predicts="quality", bias=-50 * LOGIT)) == [100_000, 100_000]
     assert score(model(predicts="user_value", bias=-50 * LOGIT)) == [-1_000_000, -1_000_000]
-    assert score(model(bias=900 * LOGIT, cap_ppb=20_000_000)) == [20_000_000, 20_000_000]
+    assert score(model(bias=900 * LOGIT)) == [PPB - 2, PPB - 2]
 
 
 @pytest.mark.parametrize("feature", ["", "os", "=x", ".os=x", "device..os=x", "ad*tier=house", "cat=IAB1*tier=house"])
