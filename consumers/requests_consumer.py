@@ -6,7 +6,6 @@ offsets, which are committed for lag tools and to have the group confirm its gen
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -121,7 +120,7 @@ class RequestsConsumer:
                 continue
             except NoOffsetForPartitionError:
                 continue  # assigned a moment ago; its placeholder is about to be set (trap 12)
-            except KafkaError as error:
+            except (KafkaError, UnicodeDecodeError) as error:
                 log.warning("requests cannot be fetched", error=repr(error))
                 await self._fetch_apart()
             await asyncio.sleep(0)
@@ -137,26 +136,33 @@ class RequestsConsumer:
         """Each shard alone, from where its buffer ends.
 
         At a batch that cannot be read (its checksum is wrong) the client forgets what it had of other partitions in the same
-        poll, and goes on behind it.
+        poll, and goes on behind it. A header whose name is not UTF-8 it never reads.
         """
         places = [TopicPartition(self._topic, partition) for partition in self._buffers]
         for where in places:
             self._if_assigned(self._go_back, where)
         await asyncio.sleep(BACKOFF_S)
         for where in places:
-            with contextlib.suppress(KafkaError):  # the next poll of all tells it
+            try:
                 self._put(await self._consumer.getmany(where, timeout_ms=0, max_records=POLL_RECORDS_MAX))
+            except KafkaError:
+                continue  # the next poll of all tells it
+            except UnicodeDecodeError:
+                self._fail(
+                    where, f"the name of a header is not UTF-8, at or behind offset {self._fetched[where.partition]}"
+                )
 
     def _go_back(self, where: TopicPartition) -> None:
         self._consumer.seek(where, self._fetched[where.partition])
 
     def _out_of_range(self, error: Any) -> None:
         for where, offset in error.args[0].items():
-            buffer = self._buffers.get(where.partition)
-            if buffer is not None:
-                buffer.fail(
-                    LookupError(f"offset {offset} of {where.topic}/{where.partition} is not in the log any more")
-                )
+            self._fail(where, f"offset {offset} of {where.topic}/{where.partition} is not in the log any more")
+
+    def _fail(self, where: TopicPartition, problem: str) -> None:
+        buffer = self._buffers.get(where.partition)
+        if buffer is not None:
+            buffer.fail(LookupError(problem))
 
     def hold(self, assigned: set[TopicPartition]) -> None:
         """Pause, and seek to a placeholder, so that nothing comes and nothing fails until the shard is restored."""

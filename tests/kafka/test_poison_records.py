@@ -1,7 +1,10 @@
 """Records that nobody would write on purpose: each is written off, and what comes behind it is decided."""
 
+import struct
+
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import request_record, results_reach, running, write_campaign
@@ -32,3 +35,23 @@ async def test_a_key_that_is_small_only_while_it_is_compressed(cluster: Cluster,
             ]
 
         await until(written_off)
+
+
+async def test_a_header_whose_name_is_no_text_stops_its_shard_and_no_other(cluster: Cluster) -> None:
+    """The client reads no record of that fetch; clients that check nothing can write one."""
+    await cluster.create(shards=2)
+    await write_campaign(cluster)
+    await cluster.write("requests", [request_record(0)], 1)
+    producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap)
+    async with producer:
+        batch = producer.create_batch()
+        key, value = request_record(1)
+        batch.append(timestamp=None, key=key, value=value, headers=[("x-name", b"")])
+        written = bytearray(batch._build().replace(b"x-name", b"x-n\xffme"))
+        struct.pack_into(">I", written, 17, calc_crc32c(bytes(written[21:])))
+        batch._buffer = written
+        await (await producer.send_batch(batch, cluster.name("requests"), partition=0))
+    async with running(cluster.settings(), ready=False) as service:
+        await cluster.write("requests", [request_record(2)], 1)
+        assert await results_reach(cluster, 2, 1) == ["r0", "r2"]
+        await until(lambda: service.unready() == ["shard 0: stopped: 3 restores at request offset 0 did not help"])
