@@ -22,6 +22,7 @@ from typing import Any, Final
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    IllegalOperation,
     InvalidProducerEpoch,
     KafkaError,
     MessageSizeTooLargeError,
@@ -102,6 +103,11 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
         """Whether there is something that an abort could end."""
         return self._txn_manager.state in (TransactionState.IN_TRANSACTION, TransactionState.ABORTABLE_ERROR)
 
+    def failure(self) -> BaseException | None:
+        """What the brokers ended the transaction for; the client may answer with errors that only follow from it."""
+        ended = self._txn_manager.wait_for_transaction_end()
+        return ended.exception() if ended is not None and ended.done() and not ended.cancelled() else None
+
     async def abort(self) -> None:
         """End the transaction without its records; an error that it had is known."""
         _look_at([self._txn_manager.wait_for_transaction_end()])  # the client forgets it for a new future
@@ -142,7 +148,7 @@ def _look_at(waiters: Iterable[asyncio.Future[Any] | None]) -> None:
             waiter.exception()
 
 
-def _not_fenced(failure: BaseException) -> bool:
+def _not_fenced(failure: BaseException | None) -> bool:
     return not isinstance(failure, (ProducerFenced, InvalidProducerEpoch))
 
 
@@ -201,19 +207,20 @@ class TransactionalProducer:
     @contextlib.asynccontextmanager
     async def _guarded(self, seconds: float) -> Any:
         """Any failure discards the producer and is told in one of our three words."""
-        if self._producer is None:
+        producer = self._producer
+        if producer is None:
             raise DoubtfulError("the producer was discarded; the id must be initialised again")
         try:
             async with loop_timeout(seconds):
-                yield self._producer
-        except (ProducerFenced, InvalidProducerEpoch) as error:
-            await self.discard()
-            raise FencedError(f"{self.transactional_id} was fenced") from error
+                yield producer
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             await self.discard()
             raise TooLargeError(f"{self.transactional_id}: a record is larger than its topic takes") from error
-        except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+        except (KafkaError, IllegalOperation, OSError, TimeoutError, AssertionError) as error:
+            known = producer.failure()
             await self.discard()
+            if not (_not_fenced(error) and _not_fenced(known)):
+                raise FencedError(f"{self.transactional_id} was fenced") from error
             raise DoubtfulError(f"{self.transactional_id}: {type(error).__name__} {error}") from error
 
     async def _delivered(self, producer: Any, records: Sequence[Record]) -> list[int]:

@@ -85,6 +85,21 @@ async def test_a_new_owner_settles_what_the_former_left_open(cluster: Cluster) -
     assert await cluster.values("journal") == [b"entry committed"]
 
 
+async def test_an_owner_that_is_fenced_while_it_gives_the_client_several_topics_is_told_so(cluster: Cluster) -> None:
+    """The client then says that there is no transaction, in an error that is none of Kafka's."""
+    await cluster.create(shards=4)
+    topics = ("results", "impressions", "costs", "dead-letters", "ledger", "journal")
+    records = [Record(topic=topic, key=b"u", value=b"x", headers=()) for topic in topics]
+    for shard in range(4):
+        former, latter = cluster.owner(shard), cluster.owner(shard)
+        await former.start()
+        await latter.start()
+        with pytest.raises(FencedError):
+            await former.send(records)
+        await latter.send(records)
+        await latter.commit()
+
+
 async def test_after_any_failure_nothing_is_sent_before_initialising_again(cluster: Cluster) -> None:
     await cluster.create()
     owner = cluster.owner()
