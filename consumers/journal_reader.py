@@ -14,11 +14,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from consumers.connection import close_in_time
 from schemas.errors import SchemaError
+from schemas.journal import Entry, Fence, decode_journal
 from schemas.topics import BY_NAME
 
 READ_RECORDS_MAX: Final = 200  # of one slice between two turns of the event loop
 WINDOW_OFFSETS: Final = 64  # first look back from the end; eight times as far each further time
 POLL_MS: Final = 500
+EMPTY_POLLS_MAX: Final = 2
 READ_S_MAX: Final = 60.0  # without any progress
 
 
@@ -66,6 +68,33 @@ class JournalReader:
         async for record in self._records(start, fence_offset + 1):
             fold.add(record.offset, record.value)
 
+    async def fence(self, number: int) -> Fence | None:
+        """The fence of that number; None where it is not kept. Only a genesis stands between its number and itself."""
+        begin, _ = await self.bounds()
+        if number < begin:
+            return None
+        async for record in self._records(number, number + 2):
+            if isinstance(found := decode_journal(record.value), Fence):
+                return found
+        return None
+
+    async def fence_number(self, below: int) -> int | None:
+        """Of which fence the last record below an offset is; None where none is near.
+
+        The offset before that is a marker, whose passing the client may not report (trap 8).
+        """
+        begin, _ = await self.bounds()
+        self._consumer.seek(self._partition, max(begin, below - WINDOW_OFFSETS))
+        self._consumer.resume(self._partition)
+        number = None
+        empty = 0  # polls in a row; one may wait for a fetch of where reading was before
+        while await self._consumer.position(self._partition) < below - 1 and empty < EMPTY_POLLS_MAX:
+            batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+            for record in batches.get(self._partition, ()):
+                number = _fence_number(record) if record.offset < below else number
+            empty = 0 if batches else empty + 1
+        return number
+
     async def _start(self, fence_offset: int, checkpoint_of: Callable[[int, bytes], int | None]) -> int:
         begin, _ = await self.bounds()
         width = WINDOW_OFFSETS
@@ -103,6 +132,14 @@ class JournalReader:
             await asyncio.sleep(0)
 
 
+def _fence_number(record: ConsumerRecord) -> int | None:
+    match decode_journal(record.value):
+        case Entry(fence=number) | Fence(number=number):
+            return number
+        case _:
+            return None
+
+
 def _told(checkpoint_of: Callable[[int, bytes], int | None], record: ConsumerRecord) -> int | None:
     """What one record says; one that cannot be read says nothing here, and the fold names it."""
     try:
@@ -112,8 +149,10 @@ def _told(checkpoint_of: Callable[[int, bytes], int | None], record: ConsumerRec
 
 
 @contextlib.asynccontextmanager
-async def open_journal(topic: str, partition: int, arguments: Mapping[str, Any]) -> AsyncIterator[JournalReader]:
-    """A reader of one partition, closed at the end."""
+async def open_journal(
+    topic: str, partition: int, arguments: Mapping[str, Any], *, fetch_wait_ms: int = 500
+) -> AsyncIterator[JournalReader]:
+    """A reader of one partition, closed at the end. ``fetch_wait_ms``: how long a fetch that finds nothing holds up the next."""
     where = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(
         **arguments,
@@ -121,6 +160,7 @@ async def open_journal(topic: str, partition: int, arguments: Mapping[str, Any])
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
+        fetch_max_wait_ms=fetch_wait_ms,
         max_partition_fetch_bytes=BY_NAME["journal"].bytes_max,
         retry_backoff_ms=20,
     )

@@ -23,6 +23,7 @@ from consumers.edges import Edges
 from consumers.journal_reader import JournalReader
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
+from consumers.rivals import Rivals
 from consumers.stretches import in_stretches, let_others_on
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
 from engine.effects import REQUESTS, TICK, Effects, Input, Record
@@ -72,6 +73,8 @@ class Owner:
         self._wake = asyncio.Event()
         self._producer: TransactionalProducer | None = None
         self._restores = Restores()
+        self._last_fence: int | None = None  # the number of our last one that was committed
+        self._rivals = Rivals(edges.settings.group)
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
@@ -169,6 +172,10 @@ class Owner:
             self.phase = "reading the journal"
             fold = Fold(self.partition, partitions=self._edges.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
+            if self._rivals.count and fold.former_fence not in (None, self._last_fence):
+                self._rivals.taker = await journal.fence(fold.former_fence)
+            self._last_fence = end
+            self._rivals.took_over(time.monotonic())
         shard = fold.finish()
         await self._await_world(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
         self._log.info("took the shard over", offset=shard.position, sequence=shard.sequence, fence=end)
@@ -214,6 +221,7 @@ class Owner:
             engine_version=ENGINE_VERSION,
             partitions=self._edges.partitions,
             tzdata_version=tzdata_version(),
+            group=self._edges.settings.group,
         )
 
     async def _decide_until_told(self, shard: Shard) -> None:
@@ -348,6 +356,23 @@ class Owner:
         await self._discard()
         while not self._ending() and not await self._edges.requests.confirmed(self.partition):
             await self._pause(BACKOFF_S)
+        self._rivals.fenced(time.monotonic())
+        await self._leave_to_rivals()
+
+    async def _leave_to_rivals(self) -> None:
+        """The group holds the shard to be ours, and others take it: let them have it for a while, and say so."""
+        rivals = self._rivals
+        if not rivals.pause_s or self._ending():
+            return
+        self.phase = f"fenced {rivals.count} times by {rivals.name}: {rivals.advice}"
+        self._log.error(
+            "the shard is taken from here again and again",
+            by=rivals.name,
+            times=rivals.count,
+            pause_s=rivals.pause_s,
+            advice=rivals.advice,
+        )
+        await self._pause(rivals.pause_s)
 
     async def _stand_still(self, reason: str) -> None:
         """Decide nothing and skip nothing: people must look. Others may take the shard and will stop there too."""

@@ -48,7 +48,9 @@ def new_genesis(
     )
 
 
-def new_fence(*, number: int, owner: str, partitions: int, engine_version: str, tzdata_version: str) -> Record:
+def new_fence(
+    *, number: int, owner: str, partitions: int, engine_version: str, tzdata_version: str, group: str = ""
+) -> Record:
     """The record of a new owner.
 
     ``number`` is above that of every former owner: the journal's end offset, asked for after the transactional id
@@ -61,6 +63,7 @@ def new_fence(*, number: int, owner: str, partitions: int, engine_version: str, 
             partitions=partitions,
             engine_version=engine_version,
             tzdata_version=tzdata_version,
+            group=group,
         )
     )
 
@@ -96,6 +99,7 @@ class Fold:
         self.shard: Final = shard
         self.partitions: Final = partitions
         self.fence: int | None = None  # of the last fence, or of the entries when they came before any
+        self.former_fence: int | None = None  # of the one before, as far as it was read
         self._offset = -1  # of the last record
         self._last: Entry | None = None
         self._log: Log | None = None  # known with the state: from genesis or from a checkpoint
@@ -178,7 +182,7 @@ class Fold:
         self._check_partitions(offset, fence.partitions)
         if self.fence is not None and fence.number <= self.fence:
             raise self._error(offset, f"fence {fence.number} comes after fence {self.fence}")
-        self.fence = fence.number
+        self.former_fence, self.fence = self.fence, fence.number
 
     def _go_on(self, offset: int, entry: Entry) -> None:
         self._check_entry(offset, entry)

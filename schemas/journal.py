@@ -37,7 +37,10 @@ class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fence"):
-    """A new owner: every entry behind it and before the next fence is of this ``number``."""
+    """A new owner: every entry behind it and before the next fence is of this ``number``.
+
+    ``owner``: its process; ``group``: the consumer group that gave it the shard, empty where none was told.
+    """
 
     kind: ClassVar[Literal["fence"]] = "fence"
     number: Offset
@@ -45,6 +48,7 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fe
     engine_version: str
     partitions: Partitions
     tzdata_version: str
+    group: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):

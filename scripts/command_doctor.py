@@ -19,6 +19,7 @@ from scripts.console import console, json_option, print_json, table
 from scripts.doctor_finding import Finding, bounded, in_thread, problem, warning
 from scripts.doctor_kafka import Brokers, reach
 from scripts.doctor_machine import machine_checks
+from scripts.doctor_rivals import rivals
 from scripts.kafka_access import admin_client
 
 MACHINE_S_MAX: Final = 10.0
@@ -109,8 +110,9 @@ async def _cluster(settings: Settings, brokers: Brokers) -> list[Finding]:
 
     clocks = await bounded("clock", CHECK_S_MAX, clock(), fix=_AGAIN)
     hanging = doctor_cluster.transactions(brokers, settings, skew_ms)
-    others, open_ones = await asyncio.gather(
+    others, two_groups, open_ones = await asyncio.gather(
         bounded("topics", CHECK_S_MAX, as_admin(), fix=_AGAIN),
+        bounded("group", CHECK_S_MAX, rivals(brokers, settings), fix=_AGAIN),
         bounded("transactions", CHECK_S_MAX, hanging, fix=_AGAIN),
     )
-    return [*others, *open_ones, *clocks]
+    return [*others, *two_groups, *open_ones, *clocks]

@@ -98,20 +98,20 @@ async def group(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Settings
         return [warning(check, f"no engine runs in {settings.group}; {waiting}", "adjudge serve, where one should")]
     if state in _MOVING:
         return [warning(check, f"{settings.group} is spreading its shards anew", "look again in some seconds")]
-    held = {shard for member in members for shard in _held(member, requests)}
-    alone = sorted(set(range(_shards(brokers, settings))) - held)
+    taken = {shard for member in members for shard in held(member, requests)}
+    alone = sorted(set(range(_shards(brokers, settings))) - taken)
     if alone:
         text = f"{len(members)} members of {settings.group}, and shards that none has: {', '.join(map(str, alone))}"
         return [problem(check, text, "restart the engine; do all members read the same topics (ADJUDGE_TOPIC_PREFIX)?")]
     full = [shard for shard, lag in lags.items() if lag > settings.buffer_records]
-    text = f"{len(members)} members of {settings.group} have all {len(held)} shards; {waiting}"
+    text = f"{len(members)} members of {settings.group} have all {len(taken)} shards; {waiting}"
     if full:
         fix = "more processes, up to one a shard, or a look at adjudge_loop_stall_max_ms and the shards' state"
         return [warning(check, f"{text}, more than a buffer on shards {', '.join(map(str, full))}", fix)]
     return [ok(check, text)]
 
 
-def _held(member: Any, topic: str) -> Iterator[int]:
+def held(member: Any, topic: str) -> Iterator[int]:
     """Partitions of a topic that a member of the group has."""
     assignment = member[-1]
     if assignment:
