@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
 from consumers.rejections import Rejections
+from consumers.rights import in_words
 from consumers.silence import Silence
 from consumers.topic_check import TopicLostError
 from engine.catalog import Catalog
@@ -144,7 +145,7 @@ class Broadcast:
             except OffsetOutOfRangeError as error:
                 raise _lost(place, error.args[0][place]) from error
             except KafkaError as error:
-                self.silence.goes_on(name, repr(error))
+                self.silence.goes_on(name, in_words(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
             self.silence.listen(name, records=bool(batches), polled=consumer.last_poll_timestamp(place))

@@ -36,7 +36,9 @@ from consumers.feed_metrics import FeedMetrics
 from consumers.feed_replies import ReplyReader
 from consumers.feed_writer import GivenUpError, RequestWriter
 from consumers.reaching import UnreachableError, start
+from consumers.rights import missing_right
 from consumers.settings import Settings
+from consumers.topic_check import unusable
 from schemas.errors import SchemaError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidResponse
@@ -334,8 +336,8 @@ class FeedClient:
         finally:
             await admin.close()
         for name in self._topics.values():
-            if name not in described or described[name]["error_code"]:
-                raise FeedUnavailable(f"topic {name} is not there: `adjudge topics create` makes it")
+            if found := unusable(described[name]):
+                raise FeedUnavailable(str(found))
         count = len(described[self._topics["replies"]]["partitions"])
         chosen = self._settings.reply_partition
         if chosen is None:
@@ -345,6 +347,8 @@ class FeedClient:
         return chosen
 
     def _unreachable(self, error: BaseException) -> FeedUnavailable:
+        if right := missing_right(error):
+            return FeedUnavailable(right)
         reason = str(error) if isinstance(error, UnreachableError) else repr(error)
         return FeedUnavailable(f"cannot reach Kafka at {self._settings.kafka}: {reason}")
 

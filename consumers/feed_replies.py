@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
+from consumers.rights import in_words
 from consumers.silence import Silence
 from schemas.topics import BY_NAME
 
@@ -70,7 +71,7 @@ class ReplyReader:
                 await self._again_from_the_end()
                 continue
             except KafkaError as error:
-                self._silence.goes_on(self._where.topic, repr(error))
+                self._silence.goes_on(self._where.topic, in_words(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
             polled = self._consumer.last_poll_timestamp(self._where)

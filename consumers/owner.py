@@ -23,6 +23,7 @@ from consumers.edges import Edges
 from consumers.journal_reader import JournalReader
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
+from consumers.rights import in_words
 from consumers.rivals import Rivals
 from consumers.stretches import in_stretches, let_others_on
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
@@ -37,6 +38,7 @@ BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
 MISPLACED_TOLD_S: Final = 60.0  # between two lines about it
+HINDRANCE_TOLD_S: Final = 10.0  # the same one of a shard is told so often
 TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
 
 log = structlog.get_logger(__name__)
@@ -79,6 +81,8 @@ class Owner:
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
         self._misplaced_told_s = -MISPLACED_TOLD_S
+        self._hindrance = ""  # to taking over
+        self._hindrance_told_s = 0.0
         self._doubted = False  # this machine's clock
         self._pace = Pace()
         self._log = log.bind(shard=partition)
@@ -124,9 +128,10 @@ class Owner:
             await self._await_confirmation()
             return
         except (TransactionError, KafkaError, IllegalStateError, TimeoutError, OSError) as error:
-            self._log.warning("the shard could not be taken over; trying again", error=repr(error))
+            self._tell_of_hindrance(in_words(error), time.monotonic())
             await self._pause(BACKOFF_S)
             return
+        self._hindrance = ""
         if self._restores.are_enough(shard.position):
             await self._stand_still(f"{RESTORES_MAX} restores at request offset {shard.position} did not help")
             return
@@ -147,6 +152,11 @@ class Owner:
             if not self._acknowledged:
                 await self._pause(BACKOFF_S)
 
+    def _tell_of_hindrance(self, hindrance: str, now_s: float) -> None:
+        if hindrance != self._hindrance or now_s - self._hindrance_told_s >= HINDRANCE_TOLD_S:
+            self._hindrance, self._hindrance_told_s = hindrance, now_s
+            self._log.warning("the shard could not be taken over; trying again", error=hindrance)
+
     def _note_failure(self, error: Exception, **more: int) -> None:
         self.phase = "about to be restored"
         self._edges.metrics.restores.labels(type(error).__name__).inc()
@@ -160,7 +170,7 @@ class Owner:
 
     async def _take_over(self) -> Shard:
         """Fence the former owner, read the journal back, and wait for the world to be no older than it."""
-        self.phase = "taking over"
+        self.phase = f"taking over again: {self._hindrance}" if self._hindrance else "taking over"
         await self._discard()
         producer = self._producer = self._edges.journals.producer(self.partition)
         await producer.start()

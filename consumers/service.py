@@ -64,7 +64,7 @@ class Service:
             f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
             for topic, behind in self.broadcast.behind().items()
         ]
-        reasons += self.broadcast.silence.reasons()
+        reasons += self.broadcast.silence.reasons() + self.requests.silence.reasons()
         if not self.requests.joined:
             reasons.append("the group has not assigned shards yet")
         elif self.shards.refusal and not self.shards.phases():

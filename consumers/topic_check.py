@@ -6,7 +6,7 @@ a decision could not be repeated (D6, D13), so the engine refuses to start.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -28,10 +28,16 @@ from schemas.topics import (
     topic_name,
 )
 
+DESCRIBE: Final = "DESCRIBE"
+DESCRIBE_CONFIGS: Final = "DESCRIBE_CONFIGS"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", "exists" or "authorization"."""
+    """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", "exists" or "authorization".
+
+    Of the last, ``wanted`` is the right (ACL) that is missing.
+    """
 
     topic: str
     setting: str
@@ -42,9 +48,8 @@ class Finding:
         if self.setting == "exists":
             return f"topic {self.topic} does not exist: `adjudge topics create` makes it"
         if self.setting == "authorization":
-            return (
-                f"topic {self.topic}: this user may not look at it, if it is there: it needs the right to describe it"
-            )
+            where = ", if it is there" if self.wanted == DESCRIBE else ""
+            return f"topic {self.topic}: this user may not look at it{where}: it needs the ACL {self.wanted} on it"
         return f"topic {self.topic}: {self.setting} is {self.actual}, must be {self.wanted}"
 
 
@@ -66,7 +71,7 @@ async def check_topics(
     """Compare every topic with the table, in its order. Topics for replies may be absent: a setting names those in use."""
     counts, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
     there = [topic for topic in TOPICS if topic_name(prefix, topic.name) in counts]
-    configs = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
+    configs, kept_from = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
     shards = counts.get(topic_name(prefix, "requests"), 0)
     findings: list[Finding] = []
     for topic in TOPICS:
@@ -75,10 +80,26 @@ async def check_topics(
             findings += _count_findings(topic, name, counts[name], shards)
             findings += _config_findings(topic, name, configs[name], replay_window_ms)
         elif name in refused:
-            findings.append(Finding(topic=name, setting="authorization", actual="refused", wanted="allowed"))
+            findings.append(refusal(name))
+        elif name in kept_from:
+            findings.append(refusal(name, DESCRIBE_CONFIGS))
         elif topic.partitions != "any":
             findings.append(Finding(topic=name, setting="exists", actual="absent", wanted="present"))
     return findings
+
+
+def refusal(topic: str, right: str = DESCRIBE) -> Finding:
+    """This user may not look at a topic."""
+    return Finding(topic=topic, setting="authorization", actual="refused", wanted=right)
+
+
+def unusable(described: Mapping[str, Any]) -> Finding | None:
+    """Why a topic cannot be used, by what the admin client was told of it; None when it can."""
+    if described["error_code"] == TopicAuthorizationFailedError.errno:
+        return refusal(described["topic"])
+    if described["error_code"]:
+        return Finding(topic=described["topic"], setting="exists", actual="absent", wanted="present")
+    return None
 
 
 def _count_findings(topic: Topic, name: str, count: int, shards: int) -> list[Finding]:
@@ -101,10 +122,14 @@ async def create_topics(
 ) -> list[str]:
     """Create the topics that are absent, with ``shards`` partitions; returns their names. Existing ones stay as they are.
 
-    Raises KafkaError when the cluster refuses one.
+    Raises KafkaError when the cluster refuses one, TopicsError when it does not tell whether one is there.
     """
     replication = replication_for(len((await admin.describe_cluster())["brokers"]))
-    existing, _ = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    existing, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    if refused:  # they may be there: to say that they could not be made would mislead
+        raise TopicsError(
+            [refusal(topic_name(prefix, topic.name)) for topic in TOPICS if topic_name(prefix, topic.name) in refused]
+        )
     absent = [topic for topic in TOPICS if topic_name(prefix, topic.name) not in existing]
     new = [
         NewTopic(
@@ -122,6 +147,10 @@ async def create_topics(
         return []
     response = await admin.create_topics(new)
     for name, code, *message in response.topic_errors:
+        if code == TopicAuthorizationFailedError.errno:
+            raise KafkaError(
+                f"topic {name} could not be created: this user needs the ACL CREATE on it, or on the cluster"
+            )
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise KafkaError(
                 f"topic {name} could not be created: {for_code(code).__name__} {' '.join(map(str, message))}"
@@ -137,20 +166,29 @@ async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> tup
     return counts, frozenset(refused)
 
 
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str | None]]:
-    """Every config of each topic, by name; a topic that went away since it was listed has none."""
+async def _configs(
+    admin: AIOKafkaAdminClient, names: list[str]
+) -> tuple[dict[str, dict[str, str | None]], frozenset[str]]:
+    """Every config of each topic, by name, and topics whose configs this user is not told.
+
+    A topic that went away since it was listed has none.
+    """
     if not names:
-        return {}
+        return {}, frozenset()
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     configs: dict[str, dict[str, str | None]] = {}
+    refused = set()
     for response in await admin.describe_configs(resources):
         for code, message, _, name, entries in response.resources:
             if code == UnknownTopicOrPartitionError.errno:
                 continue
+            if code == TopicAuthorizationFailedError.errno:
+                refused.add(name)
+                continue
             if code:
                 raise KafkaError(f"the settings of topic {name} cannot be read: {message or for_code(code).__name__}")
             configs[name] = {entry[0]: _text(entry[1]) for entry in entries}
-    return configs
+    return configs, frozenset(refused)
 
 
 def _text(value: Any) -> str | None:

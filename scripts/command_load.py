@@ -15,10 +15,12 @@ from aiokafka.errors import KafkaError
 from rich.progress import Progress
 
 from consumers.settings import Settings
+from consumers.topic_check import unusable
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
 from scripts.command_check import show, show_warnings
 from scripts.console import bar, console, json_option, print_json, settings_options
+from scripts.error_texts import plain
 from scripts.kafka_access import admin_client, producer
 from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item, read_items, readable_again
@@ -114,8 +116,8 @@ async def _publish(
     name = topic_name(settings.topic_prefix, topic)
     async with admin_client(settings) as admin:
         (described,) = await admin.describe_topics([name])
-        if described["error_code"]:
-            raise click.ClickException(f"topic {name} does not exist: `adjudge topics create` makes it")
+        if found := unusable(described):
+            raise click.ClickException(str(found))
     shown = progress.add_task(f"Publishing to {name}", total=total)
     published = 0
     async with producer(settings, linger_ms=LINGER_MS, max_request_size=BY_NAME[topic].bytes_max) as client:
@@ -162,4 +164,6 @@ async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[C
         sends = [await client.send(name, one.value, key=one.key, headers=headers) for one in chunk]
         await asyncio.gather(*sends)
     except KafkaError as error:
-        raise click.ClickException(f"publishing to {name} failed: {error}; some records may be written") from error
+        raise click.ClickException(
+            f"publishing to {name} failed: {plain(error)}; some records may be written"
+        ) from error

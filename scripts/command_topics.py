@@ -108,7 +108,9 @@ def _advice(findings: Sequence[Finding]) -> str:
     if "exists" in settings:
         advice.append("`adjudge topics create` makes the missing topics.")
     if "authorization" in settings:
-        advice.append("This user needs the right to describe topics and their settings: DESCRIBE and DESCRIBE_CONFIGS.")
+        advice.append(
+            "This user needs the right to describe topics and their settings: the ACLs DESCRIBE and DESCRIBE_CONFIGS."
+        )
     if settings - {"exists", "partitions", "authorization"}:
         advice.append("`kafka-configs.sh --alter --entity-type topics` changes settings of a topic.")
     if "partitions" in settings:

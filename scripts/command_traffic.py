@@ -12,6 +12,7 @@ from rich.console import Console
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
+from consumers.topic_check import unusable
 from schemas.topics import topic_name
 from scripts.console import console, json_option, print_json, settings_options
 from scripts.demo_feed import open_feed
@@ -84,8 +85,8 @@ async def _shards(settings: Settings) -> int:
     name = topic_name(settings.topic_prefix, "requests")
     async with admin_client(settings) as admin:
         (described,) = await admin.describe_topics([name])
-    if described["error_code"]:
-        raise click.ClickException(f"topic {name} does not exist: `adjudge topics create` makes it")
+    if found := unusable(described):
+        raise click.ClickException(str(found))
     return len(described["partitions"])
 
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVersion, KafkaError
 from aiokafka.structs import TopicPartition
 
 from consumers.settings import Settings
-from consumers.topic_check import check_topics
+from consumers.topic_check import check_topics, refusal
 from consumers.transactions import TRANSACTION_TIMEOUT_MS
 from schemas.topics import TOPICS, topic_name
 from scripts.doctor_finding import Finding, ok, problem, warning
@@ -29,12 +29,14 @@ from scripts.doctor_protocol import (
     offsets,
     open_transactions,
 )
+from scripts.error_texts import refusals
 
 SKEW_MS_LOW: Final = 500
 SKEW_MS_MAX: Final = 5_000
 CLOCK_ASKED: Final = 3  # the quickest answer counts
 HANGING_MS: Final = TRANSACTION_TIMEOUT_MS + 5_000  # brokers look every few seconds for those that are over time
 SHOWN: Final = 5
+_GRANT: Final = "kafka-acls.sh --add: docs/deployment.md lists the rights that each role needs"
 _MOVING: Final = ("PreparingRebalance", "CompletingRebalance")
 
 Where = tuple[str, int]
@@ -44,8 +46,10 @@ async def topics(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Setting
     """Whether topics are as the engine needs them, each with a leader, and those for replies are there."""
     prefix = settings.topic_prefix
     needed = [topic_name(prefix, topic.name) for topic in TOPICS if topic.partitions != "any"]
-    absent = [name for name in needed if name not in brokers.partitions]
+    hidden = [name for name in brokers.hidden if name != OFFSETS_TOPIC]
+    absent = [name for name in needed if name not in brokers.partitions and name not in hidden]
     found = [problem("topics", f"missing: {', '.join(absent)}", "adjudge topics create")] if absent else []
+    found += [problem("topics", each, _GRANT) for each in refusals([refusal(name) for name in hidden])]
     alone = [
         f"{topic}-{partition}" for (topic, partition), node in brokers.leaders.items() if node not in brokers.nodes
     ]
@@ -53,10 +57,12 @@ async def topics(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Setting
         found.append(
             problem("topics", f"no broker leads {_some(alone)}", "start the brokers that hold these partitions")
         )
-    if not absent:
+    if not absent and not hidden:
         fix = "kafka-configs.sh --alter --entity-type topics; the number of partitions needs a new ADJUDGE_TOPIC_PREFIX"
-        found += [problem("topics", str(each), fix) for each in await check_topics(_Asked(admin, brokers), prefix)]
-    unknown = [name for name in settings.reply_topics if name not in brokers.partitions]
+        wrong = await check_topics(_Asked(admin, brokers), prefix)
+        found += [problem("topics", each, _GRANT) for each in refusals(wrong)]
+        found += [problem("topics", str(each), fix) for each in wrong if each.setting != "authorization"]
+    unknown = [name for name in settings.reply_topics if name not in brokers.partitions and name not in hidden]
     if unknown:
         text = f"reply topics that are not there: {', '.join(unknown)}"
         found.append(warning("topics", text, "make them, or correct ADJUDGE_REPLY_TOPICS"))
@@ -88,9 +94,16 @@ async def group(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Settings
     requests = topic_name(settings.topic_prefix, "requests")
     if not _shards(brokers, settings):
         return []
-    if OFFSETS_TOPIC not in brokers.partitions:  # to ask for a group would make it
+    if OFFSETS_TOPIC not in (*brokers.partitions, *brokers.hidden):  # to ask for a group would make it
         return [warning(check, f"no group has ever been on this cluster, {settings.group} neither", "adjudge serve")]
-    (answer,) = await admin.describe_consumer_groups([settings.group])
+    try:
+        (answer,) = await admin.describe_consumer_groups([settings.group])
+    except GroupAuthorizationFailedError:
+        return [
+            warning(
+                check, f"this user may not look at the group {settings.group}: it needs the ACL DESCRIBE on it", _GRANT
+            )
+        ]
     _, _, state, _, _, members, *_ = answer.groups[0]
     lags = await _lags(admin, brokers, settings)
     waiting = f"{sum(lags.values()):,} requests wait"

@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -51,7 +56,10 @@ class Brokers:
         self.nodes: dict[int, tuple[str, int]] = {node: (host, port) for node, host, port, _ in metadata.brokers}
         self.partitions: dict[str, int] = {}
         self.leaders: dict[tuple[str, int], int] = {}
+        self.hidden: list[str] = []  # topics of which this user is told nothing, be they there or not
         for error, topic, _, partitions in metadata.topics:
+            if error == TopicAuthorizationFailedError.errno:
+                self.hidden.append(topic)
             if not error:
                 self.partitions[topic] = len(partitions)
                 self.leaders |= {(topic, partition): leader for _, partition, leader, *_ in partitions}

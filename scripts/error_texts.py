@@ -13,6 +13,7 @@ from aiokafka.errors import (
 
 from consumers.causes import first_cause
 from consumers.feed_errors import FeedError
+from consumers.rights import missing_right
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicLostError, TopicsError
 from schemas.errors import SchemaError
@@ -36,6 +37,8 @@ def explain(error: BaseException) -> str:
         return str(error)
     if isinstance(error, _UNREACHABLE):
         return f"cannot reach Kafka ({plain(error)}): {KAFKA_HINT}"
+    if right := missing_right(error):
+        return f"Kafka refuses: {right}"
     if isinstance(error, KafkaError):
         return f"Kafka refused: {plain(error)}"
     if isinstance(error, OSError):
@@ -46,13 +49,28 @@ def explain(error: BaseException) -> str:
 
 def _findings(findings: Sequence[Finding]) -> str:
     absent = [finding.topic for finding in findings if finding.setting == "exists"]
-    others = [str(finding) for finding in findings if finding.setting != "exists"]
     missing = [f"topics are missing ({', '.join(absent)}): `adjudge topics create` makes them"] if absent else []
+    others = [str(finding) for finding in findings if finding.setting not in ("exists", "authorization")]
     more = f"; and {len(others) - _FINDINGS_SHOWN} more" if len(others) > _FINDINGS_SHOWN else ""
-    return "; ".join([*missing, *others[:_FINDINGS_SHOWN]]) + f"{more}. `adjudge topics check` shows all."
+    shown = "; ".join([*missing, *refusals(findings), *others[:_FINDINGS_SHOWN]])
+    return f"{shown}{more}. `adjudge topics check` shows all."
+
+
+def refusals(findings: Sequence[Finding]) -> list[str]:
+    """Topics that this user may not look at, by the right that is missing."""
+    refused: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.setting == "authorization":
+            refused.setdefault(finding.wanted, []).append(finding.topic)
+    return [
+        f"this user may not look at {', '.join(topics)}: it needs the ACL {right} on them"
+        for right, topics in refused.items()
+    ]
 
 
 def plain(error: KafkaError) -> str:
     """In words alone: the client prefixes names of classes and codes."""
+    if right := missing_right(error):
+        return right
     known = error.description if isinstance(error, BrokerResponseError) else ""
     return str(error.args[0]) if error.args else known or type(error).__name__

