@@ -14,7 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from consumers.connection import close_in_time
+from consumers.connection import begun, close_in_time
 from consumers.rejections import Rejections
 from consumers.rights import in_words
 from consumers.silence import Silence
@@ -109,7 +109,17 @@ class Broadcast:
 
     async def run(self) -> None:
         """Read until cancelled. Raises TopicLostError."""
-        consumer = AIOKafkaConsumer(
+        consumer = await begun(self._make, self._begin, self._cannot_begin)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow(consumer, CONTROLS))
+                tasks.create_task(self._follow(consumer, CAMPAIGN_UPDATES))
+                tasks.create_task(self._merge())
+        finally:
+            await close_in_time(consumer)
+
+    def _make(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
             **self._arguments,
             group_id=None,
             enable_auto_commit=False,
@@ -119,21 +129,21 @@ class Broadcast:
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=BY_NAME[CAMPAIGN_UPDATES].bytes_max,
         )
-        try:
-            await consumer.start()
-            places = list(self._places.values())
-            consumer.assign(places)
-            begins = await consumer.beginning_offsets(places)
-            for place in places:
-                consumer.seek(place, begins[place])
-            ends = await consumer.end_offsets(places)
-            self._ends = {name: ends[place] for name, place in self._places.items()}
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow(consumer, CONTROLS))
-                tasks.create_task(self._follow(consumer, CAMPAIGN_UPDATES))
-                tasks.create_task(self._merge())
-        finally:
-            await close_in_time(consumer)
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> None:
+        """Stand at the beginning of both topics, and note where they end."""
+        await consumer.start()
+        places = list(self._places.values())
+        consumer.assign(places)
+        begins = await consumer.beginning_offsets(places)
+        for place in places:
+            consumer.seek(place, begins[place])
+        ends = await consumer.end_offsets(places)
+        self._ends = {name: ends[place] for name, place in self._places.items()}
+
+    def _cannot_begin(self, problem: str) -> None:
+        for name in self._places:
+            self.silence.goes_on(name, problem)
 
     async def _follow(self, consumer: AIOKafkaConsumer, name: str) -> None:
         """Apply what each poll of one topic gives, and publish."""

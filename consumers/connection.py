@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
+from consumers.rights import in_words
 from consumers.settings import Settings, SettingsError
 
 CLOSE_S_MAX: Final = 1.5
+BEGIN_AGAIN_S: Final = 0.5
 
 
 def client_arguments(settings: Settings) -> dict[str, Any]:
@@ -46,6 +48,26 @@ async def close_in_time(client: Any) -> None:
         inner = getattr(client, "_client", None)  # the connections, which it did not come to
         if inner is not None:
             await _in_time(inner.close())
+
+
+async def begun(make: Callable[[], Any], begin: Callable[[Any], Awaitable[None]], told: Callable[[str], None]) -> Any:
+    """A client of brokers that were there a moment ago, once it has begun; while they are gone, another is made.
+
+    ``told`` hears why it could not begin, each time.
+    """
+    while True:
+        client = make()
+        try:
+            await begin(client)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await close_in_time(client)
+            told(in_words(error))
+        except BaseException:
+            await close_in_time(client)
+            raise
+        else:
+            return client
+        await asyncio.sleep(BEGIN_AGAIN_S)
 
 
 async def _in_time(closing: Awaitable[Any]) -> None:

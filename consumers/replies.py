@@ -12,7 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from consumers.connection import close_in_time
+from consumers.connection import begun, close_in_time
 from consumers.metrics import Metrics
 from engine.effects import Reply
 
@@ -45,14 +45,20 @@ class Replies:
         """Send until cancelled; what is under way then gets a moment."""
         if not self._lanes:
             return
-        producer = AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
+        producer = await begun(self._make, AIOKafkaProducer.start, _cannot_begin)
         try:
-            await producer.start()
             async with asyncio.TaskGroup() as tasks:
                 for lane in self._lanes.values():
                     tasks.create_task(lane.run(producer))
         finally:
             await close_in_time(producer)
+
+    def _make(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
+
+
+def _cannot_begin(problem: str) -> None:
+    log.debug("replies cannot be sent yet", problem=problem)
 
 
 class _Lane:

@@ -15,7 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from aiokafka.structs import OffsetAndMetadata
 
 from consumers.buffers import Buffer
-from consumers.connection import close_in_time
+from consumers.connection import begun, close_in_time
 from consumers.rights import in_words
 from consumers.settings import Settings
 from consumers.silence import Silence
@@ -87,9 +87,8 @@ class RequestsConsumer:
 
     async def run(self, shards: Shards) -> None:
         """Join the group and fetch until cancelled."""
-        self._consumer = self._make()
+        self._consumer = await begun(self._make, AIOKafkaConsumer.start, self._cannot_begin)
         try:
-            await self._consumer.start()
             self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._fetch())
@@ -113,6 +112,9 @@ class RequestsConsumer:
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         )
+
+    def _cannot_begin(self, problem: str) -> None:
+        self.silence.goes_on(REQUESTS, problem)
 
     async def _fetch(self) -> None:
         while True:

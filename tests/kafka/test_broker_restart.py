@@ -5,6 +5,9 @@ import contextlib
 import pathlib
 import socket
 
+import pytest
+
+from consumers import service
 from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.running import request_record, results_reach, running, write_campaign
@@ -15,6 +18,37 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def test_an_engine_that_loses_its_broker_while_it_starts_waits_for_it_and_says_so(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, controller_port = free_port(), free_port()
+    kafka = LocalKafka(
+        port=port, controller_port=controller_port, data=tmp_path / "data", jvm_options=["-XX:TieredStopAtLevel=1"]
+    )
+    await asyncio.to_thread(kafka.start)
+    try:
+        async with Cluster(bootstrap=kafka.bootstrap, prefix="begin.", folder=tmp_path) as cluster:
+            await cluster.create()
+            await write_campaign(cluster)
+            await cluster.write("requests", [request_record(0)])
+            replies = cluster.name("replies")
+        monkeypatch.setattr(service, "warm_up", kafka.stop)  # between looking at the topics and reading them
+        async with running(cluster.settings(ADJUDGE_REPLY_TOPICS=replies), ready=False) as engine:
+            await until(lambda: "campaign-updates: not read for" in "".join(engine.unready()))
+            reasons = engine.unready()
+            assert "campaign-updates: not read yet" in reasons
+            assert any(
+                reason.startswith("requests: not read for") and "Unable to bootstrap" in reason for reason in reasons
+            )
+            await asyncio.to_thread(kafka.start)
+            await until(lambda: not engine.unready())
+            async with Cluster(bootstrap=kafka.bootstrap, prefix="begin.", folder=tmp_path) as again:
+                assert await results_reach(again, 1) == ["r0"]
+            await asyncio.to_thread(kafka.stop)
+    finally:
+        await asyncio.to_thread(kafka.stop)
 
 
 async def test_the_engine_outlives_a_restart_of_the_broker(tmp_path: pathlib.Path) -> None:
