@@ -114,7 +114,9 @@ async def run_service(
     OSError when it cannot start, TopicLostError when what is in force can no longer be trusted.
     """
     partitions = await check_cluster(settings)
-    await asyncio.to_thread(warm_up)
+    if not await asyncio.to_thread(warm_up, lambda: not stop.is_set()):
+        log.info("ended before it began")
+        return
     try:
         await _serve(settings, partitions, stop, started, routes)
     except BaseExceptionGroup as group:

@@ -5,6 +5,7 @@ its module from run to run. The compiler sees there that the module itself has c
 takes from others; so the text of all of them is part of the key.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple, cast
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.event import Listener, install_listener
 
 # Modules of compiled functions, and those they take numbers from; this one says how they are compiled.
 MODULES: Final = (
@@ -66,6 +68,31 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     kept._index_key = lambda signature, target: (*key_of(signature, target), _FINGERPRINT)
     dispatcher._cache = kept
     return cast("Callable[P, R]", dispatcher)
+
+
+class CompilingEndedError(BaseException):
+    """Nobody wants what is being compiled any more. No Exception: the compiler takes those for faults of the code."""
+
+
+class _While(Listener):
+    """Looks before each function that is compiled; one takes a second or so."""
+
+    def __init__(self, wanted: Callable[[], bool]) -> None:
+        self._wanted = wanted
+
+    def on_start(self, _: object) -> None:
+        if not self._wanted():
+            raise CompilingEndedError
+
+    def on_end(self, _: object) -> None:
+        """Nothing to do."""
+
+
+@contextlib.contextmanager
+def compiling_while(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Compile within only for as long as it is wanted. Raises CompilingEndedError."""
+    with install_listener("numba:compile", _While(wanted)):
+        yield
 
 
 def entry(function: Callable[[*Args], R]) -> Callable[[*Args], R]:

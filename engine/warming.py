@@ -3,11 +3,13 @@
 What is compiled stays beside the modules (``compiled.py``): ten seconds once on a machine, a third of a second later.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import orjson
 
 from engine.catalog import Catalog
+from engine.compiled import CompilingEndedError, compiling_while
 from engine.controls import Controls
 from engine.decide import ask, decide, run_auctions
 from engine.decision import Place
@@ -38,8 +40,21 @@ _ENTITIES: Final = (
 )
 
 
-def warm_up() -> None:
-    """Compile, or fetch what was compiled; nothing else stays of it."""
+def _always() -> bool:
+    return True
+
+
+def warm_up(wanted: Callable[[], bool] = _always) -> bool:
+    """Compile, or fetch what was compiled; nothing else stays of it. False: it ended early, no longer ``wanted``."""
+    try:
+        with compiling_while(wanted):
+            _decide_some()
+    except CompilingEndedError:
+        return False
+    return True
+
+
+def _decide_some() -> None:
     catalog, controls = Catalog(), Controls()
     for offset, entity in enumerate(_ENTITIES):
         key = f"{entity['kind']}/{entity['id']}".encode()

@@ -34,7 +34,12 @@ async def test_an_engine_that_loses_its_broker_while_it_starts_waits_for_it_and_
             await write_campaign(cluster)
             await cluster.write("requests", [request_record(0)])
             replies = cluster.name("replies")
-        monkeypatch.setattr(service, "warm_up", kafka.stop)  # between looking at the topics and reading them
+
+        def stop_kafka(_wanted: object) -> bool:
+            kafka.stop()
+            return True
+
+        monkeypatch.setattr(service, "warm_up", stop_kafka)  # between looking at the topics and reading them
         async with running(cluster.settings(ADJUDGE_REPLY_TOPICS=replies), ready=False) as engine:
             await until(lambda: "campaign-updates: not read for" in "".join(engine.unready()))
             reasons = engine.unready()

@@ -12,8 +12,9 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
+import consumers.service
 from consumers import requests_consumer
-from consumers.service import Service
+from consumers.service import Service, run_service
 from engine.effects import Effects, Input, Record
 from engine.shard import Shard
 from engine.world import World
@@ -89,6 +90,26 @@ async def test_an_orderly_end_leaves_no_open_transaction_and_leaves_the_group(cl
     async with running(cluster.settings()):
         assert await results_reach(cluster, 2_000) == numbered(0, 2_000)
     assert decided == numbered(0, len(decided))
+
+
+async def test_an_engine_that_is_told_to_end_while_it_compiles_begins_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.create()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def compiling(wanted: Callable[[], bool]) -> bool:
+        loop.call_soon_threadsafe(stop.set)
+        while wanted():
+            pass
+        return False
+
+    monkeypatch.setattr(consumers.service, "warm_up", compiling)
+    begun: list[Service] = []
+    await run_service(cluster.settings(), stop, started=begun.append)
+    assert not begun
+    assert await journal(cluster) == []
 
 
 async def test_two_processes_share_the_shards_and_take_over_from_each_other(cluster: Cluster) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -65,6 +66,15 @@ def test_every_module_with_compiled_functions_is_part_of_the_key() -> None:
         if line.startswith("from engine.")
     }
     assert imported <= set(compiled.MODULES)
+
+
+def test_compiling_ends_before_the_next_function_once_it_is_not_wanted_any_more() -> None:
+    inner: Any = cast("Any", numba).njit(lambda number: number + 1)
+    outer: Any = cast("Any", numba).njit(lambda number: inner(number) + 1)
+    answers = iter((True, False))
+    with pytest.raises(compiled.CompilingEndedError), compiled.compiling_while(lambda: next(answers)):
+        outer(1)
+    assert outer(1) == 3, "and it can be compiled later"
 
 
 def test_after_the_warm_up_no_request_waits_for_the_compiler() -> None:
