@@ -21,7 +21,8 @@ from consumers.addresses import NoAddressError, parse_address
 
 PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
-NOT_SETTINGS: Final = frozenset((CONFIG, "ADJUDGE_TEST_PROFILE"))
+SOURCES: Final = "ADJUDGE_SOURCES"  # told by a process to its children: where it has from what their environment says
+NOT_SETTINGS: Final = frozenset((CONFIG, SOURCES, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
 
 
@@ -197,11 +198,13 @@ def load_settings(
     path = file or environment.get(CONFIG)
     here = pathlib.Path.cwd()
     texts = _from_file(path) if path else {}
+    told = dict(line.partition("=")[::2] for line in environment.get(SOURCES, "").splitlines())
     for variable in sorted(environment):
         if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
             name = variable.removeprefix(PREFIX).lower()
             _known(name, f"environment variable {variable}", lambda known: PREFIX + known.upper())
-            texts[name] = (_placed(name, environment[variable], here), f"environment variable {variable}")
+            source = told.get(name, f"environment variable {variable}")
+            texts[name] = (_placed(name, environment[variable], here), source)
     for name, text in (overrides or {}).items():
         _known(name, f"command line setting {name}", str)
         texts[name] = (_placed(name, text, here), "command line")

@@ -10,7 +10,7 @@ import sys
 import structlog
 
 from consumers.addresses import PORT_MAX, format_address, parse_address
-from consumers.settings import CONFIG, PREFIX, Settings
+from consumers.settings import PREFIX, SOURCES, Settings
 
 GRACE_S = 15.0  # each drains within 10
 # Of children that we asked to end: one that died of it had not come to installing its handlers, and held nothing yet.
@@ -30,8 +30,8 @@ def child_environment(settings: Settings, number: int) -> dict[str, str]:
     inherited = {
         name: text for name, text in os.environ.items() if not name.startswith(PREFIX) or name == "ADJUDGE_TEST_PROFILE"
     }
-    inherited.pop(CONFIG, None)
-    return inherited | {PREFIX + name.upper(): text for name, text in told.items()}
+    sources = "\n".join(f"{name}={settings.source(name)}" for name in told)
+    return inherited | {SOURCES: sources} | {PREFIX + name.upper(): text for name, text in told.items()}
 
 
 def _counted_on(address: str, number: int) -> str:

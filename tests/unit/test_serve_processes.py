@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import pathlib
 import signal
 import sys
 
@@ -56,3 +57,14 @@ async def test_a_process_that_somebody_else_ended_has_not(monkeypatch: pytest.Mo
     killed = f"import os; print(flush=True); os.kill(os.getpid(), {int(signal.SIGTERM)})"
     running(monkeypatch, {0: READY.format(0), 1: killed}, asyncio.Event())
     assert await serve_processes.supervise(load_settings({}), 2, asyncio.Event()) == 1
+
+
+def test_a_child_tells_where_each_setting_comes_from_as_its_parent_does(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "adjudge.toml"
+    file.write_text('group = "g"\nhttp = "127.0.0.1:1000"\n')
+    parent = load_settings({"ADJUDGE_TICK_MS": "500"}, file=str(file), overrides={"kafka": "broker:1"})
+    environment = serve_processes.child_environment(parent, 1)
+    child = load_settings({name: text for name, text in environment.items() if name.startswith("ADJUDGE_")})
+    for name in ("group", "http", "tick_ms", "kafka", "instance", "state"):
+        assert child.source(name) == parent.source(name), name
+    assert (child.group, child.http, child.kafka, child.tick_ms) == ("g", "127.0.0.1:1001", "broker:1", 500)
