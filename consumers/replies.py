@@ -5,6 +5,8 @@ counted and forgotten. Within a transaction, one frozen engine would hold back e
 """
 
 import asyncio
+import contextlib
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -42,10 +44,17 @@ class Replies:
                 lane.offer(reply)
 
     async def run(self) -> None:
-        """Send until cancelled; what is under way then gets a moment."""
+        """Send until cancelled; what is queued and under way then gets a moment, and what is left counts as failed."""
         if not self._lanes:
             return
-        producer = await begun(self._make, AIOKafkaProducer.start, _cannot_begin)
+        try:
+            await self._run()
+        finally:
+            for lane in self._lanes.values():
+                lane.give_up()
+
+    async def _run(self) -> None:
+        producer = await begun(self._make, operator.methodcaller("start"), _cannot_begin)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for lane in self._lanes.values():
@@ -80,9 +89,19 @@ class _Lane:
             while True:
                 await self._send(producer, await self._queue.get())
         finally:
-            self._metrics.replies.labels("failed").inc(self._queue.qsize())
-            if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=DRAIN_S_MAX)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S_MAX):
+                    while not self._queue.empty():
+                        await self._send(producer, self._queue.get_nowait())
+                    if self._in_flight:
+                        await asyncio.wait(self._in_flight)
+
+    def give_up(self) -> None:
+        """Nothing is sent any more: whatever has no answer by now has failed."""
+        for delivery in tuple(self._in_flight):
+            delivery.remove_done_callback(self._done)
+            self._done(delivery)
+        self._metrics.replies.labels("failed").inc(self._queue.qsize())
 
     async def _send(self, producer: AIOKafkaProducer, reply: Reply) -> None:
         if len(self._in_flight) >= IN_FLIGHT_MAX:
@@ -104,5 +123,5 @@ class _Lane:
 
     def _done(self, delivery: asyncio.Future[Any]) -> None:
         self._in_flight.discard(delivery)
-        failed = delivery.cancelled() or delivery.exception() is not None
+        failed = not delivery.done() or delivery.cancelled() or delivery.exception() is not None
         self._metrics.replies.labels("failed" if failed else "sent").inc()

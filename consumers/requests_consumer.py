@@ -6,6 +6,7 @@ offsets, which are committed for lag tools and to have the group confirm its gen
 """
 
 import asyncio
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -87,7 +88,7 @@ class RequestsConsumer:
 
     async def run(self, shards: Shards) -> None:
         """Join the group and fetch until cancelled."""
-        self._consumer = await begun(self._make, AIOKafkaConsumer.start, self._cannot_begin)
+        self._consumer = await begun(self._make, operator.methodcaller("start"), self._cannot_begin)
         try:
             self._consumer.subscribe([self._topic], listener=_Listener(self, shards))
             async with asyncio.TaskGroup() as tasks:

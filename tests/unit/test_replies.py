@@ -13,7 +13,7 @@ from engine.effects import Record, Reply
 
 
 class PlayedProducer:
-    """Sends at once, but to a topic that is not there, for which it waits."""
+    """Sends at once, but to a topic that is not there, for which it waits; what goes to "slow" is never answered."""
 
     sent: list[str]
 
@@ -31,7 +31,8 @@ class PlayedProducer:
             await asyncio.Event().wait()
         self.sent.append(topic)
         delivery = asyncio.get_running_loop().create_future()
-        delivery.set_result(None)
+        if topic != "slow":
+            delivery.set_result(None)
         return delivery
 
 
@@ -61,3 +62,23 @@ async def test_a_topic_that_is_not_there_holds_up_no_other_and_what_waits_for_it
         await asyncio.sleep(0)
     assert producer.sent == ["here"]
     assert metrics.replies.labels("not_allowed")._value.get() == 1
+
+
+async def test_every_reply_that_was_offered_is_counted_once_when_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of the last batch are still sent; those without an answer, and those after them, have failed."""
+    producer, metrics = PlayedProducer(), Metrics()
+    monkeypatch.setattr(replies, "AIOKafkaProducer", lambda **_: producer)
+    monkeypatch.setattr(replies, "DRAIN_S_MAX", 0.01)
+    sending = Replies(("here", "gone", "slow"), {}, metrics)
+    running = asyncio.create_task(sending.run())
+    sending.offer([reply("slow")])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    sending.offer([reply("here"), reply("gone"), reply("gone"), reply("here"), reply("slow")])
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sorted(producer.sent) == ["here", "here", "slow", "slow"]
+    counts = {what: metrics.replies.labels(what)._value.get() for what in ("sent", "failed")}
+    assert counts == {"sent": 2, "failed": 4}
