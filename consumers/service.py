@@ -54,12 +54,15 @@ class Service:
         )
         self.shards = OwnedShards(edges, tasks)
         self.draining = False
+        self.compiling = True
         self.address = ""  # of /livez, /readyz and /metrics, once they listen
 
     def unready(self) -> list[str]:
         """Why requests are not all being decided here; none when they are. A process without shards stands by, ready."""
         if self.draining:
             return ["the process is ending"]
+        if self.compiling:
+            return ["compiling, which takes some ten seconds the first time"]
         reasons = [
             f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
             for topic, behind in self.broadcast.behind().items()
@@ -114,9 +117,6 @@ async def run_service(
     OSError when it cannot start, TopicLostError when what is in force can no longer be trusted.
     """
     partitions = await check_cluster(settings)
-    if not await asyncio.to_thread(warm_up, lambda: not stop.is_set()):
-        log.info("ended before it began")
-        return
     try:
         await _serve(settings, partitions, stop, started, routes)
     except BaseExceptionGroup as group:
@@ -136,6 +136,13 @@ async def _serve(
         service = Service(settings, partitions=partitions, tasks=tasks)
         app = make_app(service.metrics, service.unready, service.refresh_gauges, routes)
         async with serve_http(app, settings.http) as address:
+            log.info("listening", http=address, partitions=partitions, group=settings.group)
+            service.address = address
+            if started is not None:
+                started(service)
+            if not await asyncio.to_thread(warm_up, lambda: not stop.is_set()):
+                return
+            service.compiling = False
             edges = [
                 tasks.create_task(service.metrics.watch_stalls(), name="stalls"),
                 tasks.create_task(service.broadcast.run(), name="broadcast"),
@@ -143,10 +150,6 @@ async def _serve(
                 tasks.create_task(service.replies.run(), name="replies"),
                 tasks.create_task(service.requests.run(service.shards), name="requests"),
             ]
-            log.info("listening", http=address, partitions=partitions, group=settings.group)
-            service.address = address
-            if started is not None:
-                started(service)
             await stop.wait()
             log.info("draining")
             service.draining = True

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -21,7 +22,8 @@ from scripts.console import console, json_option, print_json
 from scripts.demo_feed import Feed, open_feed
 from scripts.demo_results import Results
 from scripts.demo_setup import make_topics
-from scripts.local_kafka import LocalKafka
+from scripts.doctor_settings import bind_briefly
+from scripts.local_kafka import HOST, LocalKafka
 from scripts.local_kafka_error import LocalKafkaError
 from scripts.sample_traffic import endless, load_sample, send
 from scripts.shard_count import SHARDS_DEFAULT
@@ -53,8 +55,8 @@ async def run(
     async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
         told = {
             "kafka": kafka.bootstrap,
-            "http": f"127.0.0.1:{http_port}",
-            "gateway_http": f"127.0.0.1:{gateway_port}",
+            "http": f"{HOST}:{http_port}",
+            "gateway_http": f"{HOST}:{gateway_port}",
         }
         if data is not None:
             told["state"] = (data / "state").as_uri()
@@ -148,6 +150,19 @@ def _show(shown: Console, settings: Settings, address: str, gateway: str, rate: 
     shown.print(table)
 
 
+def _check_ports(ports: Mapping[str, int]) -> None:
+    """Each is free, and no other's: else that would be told when all the rest runs. Kafka looks at its own."""
+    for option, port in ports.items():
+        if others := [other for other, taken in ports.items() if other != option and taken == port]:
+            raise click.BadParameter(f"it is {port}, as {others[0]} is", param_hint=option)
+        if option != "--kafka-port":
+            try:
+                bind_briefly(HOST, port)
+            except OSError as error:
+                problem = f"port {port} cannot be listened at ({error.strerror}): stop what does, or choose another"
+                raise click.BadParameter(problem, param_hint=option) from error
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -157,9 +172,23 @@ Examples:
   adjudge up --data ./adjudge-data --kafka-port 29092 --http-port 9090 --gateway-port 9180
 """
 )
-@click.option("--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True)
-@click.option("--http-port", type=click.IntRange(1, 65_535), default=HTTP_PORT, show_default=True)
-@click.option("--gateway-port", type=click.IntRange(1, 65_535), default=GATEWAY_PORT, show_default=True)
+@click.option(
+    "--kafka-port", type=click.IntRange(1, 65_535), default=KAFKA_PORT, show_default=True, help="Where Kafka listens."
+)
+@click.option(
+    "--http-port",
+    type=click.IntRange(1, 65_535),
+    default=HTTP_PORT,
+    show_default=True,
+    help="Where the page, /readyz and /metrics are.",
+)
+@click.option(
+    "--gateway-port",
+    type=click.IntRange(1, 65_535),
+    default=GATEWAY_PORT,
+    show_default=True,
+    help="Where the gateway listens.",
+)
 @click.option("--partitions", type=click.IntRange(1, 64), help=f"Shards of a new log.  [default: {SHARDS_DEFAULT}]")
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the sample campaigns and traffic."
@@ -174,6 +203,7 @@ Examples:
 @json_option
 def up(*, data: pathlib.Path | None, as_json: bool, **options: Any) -> None:
     """Run a whole system here with sample campaigns, all roles in one process, until Ctrl-C."""
+    _check_ports({f"--{name}-port": options[f"{name}_port"] for name in ("kafka", "http", "gateway")})
     shown = console(as_json=as_json)
     results = uvloop.run(_until_asked_to_stop(shown, data=data.absolute() if data else None, **options))
     shown.print("Adjudge is down.")

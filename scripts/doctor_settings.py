@@ -94,7 +94,7 @@ async def http_port(settings: Settings) -> list[Finding]:
     if not port:
         return [ok("http", "takes a free port")]
     try:
-        _bind(host, port)
+        bind_briefly(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return [await _who_answers(settings.http, f"http://{format_address(_reachable(host), port)}/readyz")]
@@ -103,7 +103,7 @@ async def http_port(settings: Settings) -> list[Finding]:
     return [ok("http", f"{settings.http} is free")]
 
 
-def _bind(host: str, port: int) -> None:
+def bind_briefly(host: str, port: int) -> None:
     """Take the port for a moment, without listening. Raises OSError."""
     family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:

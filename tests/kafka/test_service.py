@@ -99,7 +99,10 @@ async def test_an_engine_that_is_told_to_end_while_it_compiles_begins_nothing(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
+    reasons: list[list[str]] = []
+
     def compiling(wanted: Callable[[], bool]) -> bool:
+        reasons.append(begun[0].unready())
         loop.call_soon_threadsafe(stop.set)
         while wanted():
             pass
@@ -108,7 +111,8 @@ async def test_an_engine_that_is_told_to_end_while_it_compiles_begins_nothing(
     monkeypatch.setattr(consumers.service, "warm_up", compiling)
     begun: list[Service] = []
     await run_service(cluster.settings(), stop, started=begun.append)
-    assert not begun
+    assert reasons == [["compiling, which takes some ten seconds the first time"]]
+    assert not begun[0].requests.joined
     assert await journal(cluster) == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import pathlib
 import signal
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from scripts import command_up
+from scripts.cli import run
 from scripts.demo_results import Results
 from scripts.local_kafka_error import LocalKafkaError
 from scripts.stop_signals import stop_on_signals
@@ -97,3 +99,17 @@ async def test_a_first_signal_asks_to_stop_and_a_second_is_not_waited_for() -> N
     await stop.wait()
     assert not loop.remove_signal_handler(signal.SIGINT)
     assert loop.remove_signal_handler(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("option", ["--http-port", "--gateway-port"])
+def test_a_port_that_is_taken_is_told_before_anything_is_started(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert run(["up", option, str(port)]) == 2
+        assert f"Invalid value for {option}: port {port} cannot be listened at" in capsys.readouterr().err
+        assert run(["up", "--kafka-port", str(port), option, str(port)]) == 2
+        assert f"Invalid value for --kafka-port: it is {port}, as {option} is" in capsys.readouterr().err
