@@ -58,7 +58,7 @@ def bid_of(winner: Winner, impression: Impression) -> Bid:
 def _macro_facts(impression: Impression, seat: str | None) -> MacroFacts:
     return MacroFacts(
         request_id=impression.request_id,
-        bid_id=impression.impression_id,
+        bid_id=impression.decision_id,
         imp_id=impression.imp_id,
         seat=seat,
         ad_id=impression.ad_id,

@@ -320,7 +320,7 @@ def fit(shape: Shape, form: Signature) -> int:
 def _judged(shape: Shape, form: Signature) -> int:
     if form.kind == "banner" and shape.sizes is not None:
         runs = all(framework in shape.banner_api for framework in form.api)
-        fitting = shape.any_size or (form.w, form.h) in shape.sizes or _flexes(shape, form)
+        fitting = _is_sized(shape, form) or flex_ratio(shape, form) is not None
     elif form.kind == "native" and shape.needs is not None:
         runs = all(framework in shape.native_api for framework in form.api)
         fitting = None not in answers(shape.needs, form.parts) and (bool(shape.needs) or _shows_any(shape, form))
@@ -339,6 +339,14 @@ def _shows_any(shape: Shape, form: Signature) -> bool:
     return any(satisfies(part, wish) for wish in shape.wishes for part in form.parts)
 
 
-def _flexes(shape: Shape, form: Signature) -> bool:
-    """OpenRTB 2.6, 3.2.10: of exactly an allowed ratio, and at least so wide."""
-    return any(form.w * high == form.h * wide and form.w >= least for wide, high, least in shape.ratios)
+def _is_sized(shape: Shape, form: Signature) -> bool:
+    """Whether the slot takes a banner of exactly this size."""
+    return shape.any_size or (form.w, form.h) in (shape.sizes or ())
+
+
+def flex_ratio(shape: Shape, form: Signature) -> tuple[int, int] | None:
+    """The allowed ratio that a banner has, being as wide as asked for (OpenRTB 2.6, 3.2.10); None of one that fits by its size."""
+    if _is_sized(shape, form):
+        return None
+    fitting = ((w, h) for w, h, least in shape.ratios if form.w * h == form.h * w and form.w >= least)
+    return next(fitting, None)

@@ -2,7 +2,7 @@
 
 OpenRTB's: ``${AUCTION_ID}``, ``${AUCTION_BID_ID}``, ``${AUCTION_IMP_ID}``, ``${AUCTION_SEAT_ID}``, ``${AUCTION_AD_ID}``,
 ``${AUCTION_PRICE}``, ``${AUCTION_CURRENCY}``, ``${AUCTION_MULTIPLIER}``; those without a value at a decision
-(``${AUCTION_MBR}``, ``${AUCTION_LOSS}``, ``${AUCTION_MIN_TO_WIN}``, ``${AUCTION_IMP_TS}``) are removed, as 4.4 asks. Ours:
+(``${AUCTION_MBR}``, ``${AUCTION_LOSS}`` and the others of ``_WITHOUT_VALUE``) are removed, as 4.4 asks. Ours:
 ``${CLICK_URL}``, ``${IMPRESSION_ID}``, ``${TOKEN}``. A suffix encodes the value: ``:B64`` URL-safe base64 without padding,
 ``:URL`` percent-encoding. Anything else that looks like a macro stays: scripts use the same characters.
 
@@ -32,7 +32,10 @@ IMPRESSION_ID: Final = "IMPRESSION_ID"
 
 
 class MacroFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What macros stand for. ``price_nanos``: ``bid.price``, nanos of ``currency`` for one impression."""
+    """What macros stand for. ``price_nanos``: ``bid.price``, nanos of ``currency`` for one impression.
+
+    ``bid_id``: the ``bidid`` of the response, which is the decision's.
+    """
 
     request_id: str
     bid_id: str
@@ -45,6 +48,9 @@ class MacroFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: str
 
 
+_WITHOUT_VALUE: Final = (
+    "AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS", "AUCTION_DISCOUNT_PCT", "AUCTION_DISCOUNT_CPM",
+)  # fmt: skip
 _VALUES: Final[Mapping[str, Callable[[MacroFacts], str]]] = types.MappingProxyType(
     {
         "AUCTION_ID": lambda facts: facts.request_id,
@@ -57,11 +63,7 @@ _VALUES: Final[Mapping[str, Callable[[MacroFacts], str]]] = types.MappingProxyTy
         "AUCTION_MULTIPLIER": lambda _: "1",
         IMPRESSION_ID: lambda facts: facts.impression_id,
         "TOKEN": lambda facts: facts.token,
-        **dict.fromkeys(
-            # Without a value at a decision.
-            ("AUCTION_MBR", "AUCTION_LOSS", "AUCTION_MIN_TO_WIN", "AUCTION_IMP_TS"),
-            lambda _: "",
-        ),
+        **dict.fromkeys(_WITHOUT_VALUE, lambda _: ""),
     }
 )
 _MACRO: Final = re.compile(rf"\$\{{((?:{'|'.join((*_VALUES, CLICK_URL))})(?::B64|:URL)?)\}}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import astuple
 
-from engine.formats import ImpSpec, chosen_format
+from engine.formats import ImpSpec, chosen_format, flex_ratio
 from engine.limits import SHOWN_ADS_KEPT
 from engine.rendering import Prepared, prepare
 from engine.rows import Row
@@ -53,10 +53,13 @@ class BidFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cat: tuple[str, ...]
     cattax: int | None
     attr: tuple[int, ...]
+    apis: tuple[int, ...]
     language: str | None
     langb: str | None
     w: int | None
     h: int | None
+    wratio: int | None
+    hratio: int | None
     dur: int | None
     protocol: int | None
 
@@ -106,7 +109,8 @@ def shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
         bid_micros=line_item.pricing.amount_micros,
         bid_currency=advertiser.currency,
     )
-    bid = _bid_facts(campaign, advertiser, creative, form, prepared)
+    ratio = flex_ratio(spec.shape, row.signature[format_index]) if isinstance(form, BannerFormat) else None
+    bid = _bid_facts(campaign, advertiser, creative, form, prepared, ratio=ratio)
     return ShownAd(
         row=row,
         line_item=line_item,
@@ -119,8 +123,15 @@ def shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
 
 
 def _bid_facts(
-    campaign: Campaign, advertiser: Advertiser, creative: Creative, form: Format, prepared: Prepared
+    campaign: Campaign,
+    advertiser: Advertiser,
+    creative: Creative,
+    form: Format,
+    prepared: Prepared,
+    *,
+    ratio: tuple[int, int] | None,
 ) -> BidFacts:
+    """``ratio``: of a banner that fits by it."""
     video = prepared.video
     sized = form if isinstance(form, BannerFormat) else video and video.sized
     tag = creative.language
@@ -134,10 +145,13 @@ def _bid_facts(
         cat=creative.cat or advertiser.cat,
         cattax=advertiser.cattax,
         attr=_attributes(creative, video),
+        apis=creative.api,
         language=tag.lower() if tag and alone else None,
         langb=None if alone else tag,
         w=sized.w if sized else None,
         h=sized.h if sized else None,
+        wratio=ratio[0] if ratio else None,
+        hratio=ratio[1] if ratio else None,
         dur=video.form.duration_s if video else None,
         protocol=video.protocol if video else None,
     )

@@ -7,6 +7,7 @@ import msgspec
 from engine.macros import CLICK_URL, substitute, substitute_all
 from engine.vast import VastAd, vast
 from engine.video import (
+    VAST_2_0,
     VAST_4_2,
     VideoNeed,
     clip_of_format,
@@ -44,11 +45,13 @@ class ShownVideo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def shown_video(form: VideoFormat, video: Video) -> ShownVideo:
     """The video of an imp, as far as no decision changes it."""
     need = need_of_player(video)
+    protocol = _protocol(form, need)
+    silent = form.markup is None and protocol == VAST_2_0  # of skipping: that came with 3.0
     return ShownVideo(
         form=form,
         files=shown_files(need, form),
-        protocol=_protocol(form, need),
-        skip_after_s=_skip_after_s(form, video),
+        protocol=protocol,
+        skip_after_s=None if silent else _skip_after_s(form, video),
         counts=True,
     )
 

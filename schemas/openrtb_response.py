@@ -59,6 +59,7 @@ class BidExt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """4.2.3: all that a feed needs to render. ``mtype``: 1 banner, 2 video, 3 audio, 4 native.
 
+    ``apis``: the frameworks that the markup needs. ``wratio`` and ``hratio``: of a banner that fits by its ratio, a Flex Ad.
     ``language`` by ISO 639-1, or ``langb``, a tag of BCP 47 that says more; never both. Of a video: ``dur`` in seconds,
     ``protocol`` by the list of AdCOM, Creative Subtypes - Audio/Video.
     """
@@ -76,10 +77,13 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     cat: tuple[str, ...] = ()
     cattax: int | None = None
     attr: tuple[int, ...] = ()
+    apis: tuple[int, ...] = ()
     language: str | None = None
     langb: str | None = None
     w: int | None = None
     h: int | None = None
+    wratio: int | None = None
+    hratio: int | None = None
     dur: int | None = None
     protocol: int | None = None
     dealid: str | None = None

@@ -42,6 +42,7 @@ VALUES = values()
         ("${AUCTION_CURRENCY}", "USD"),
         ("${AUCTION_MULTIPLIER}", "1"),
         ("[${AUCTION_MBR}${AUCTION_LOSS}${AUCTION_MIN_TO_WIN}${AUCTION_IMP_TS}]", "[]"),
+        ("[${AUCTION_DISCOUNT_PCT}${AUCTION_DISCOUNT_CPM:URL}]", "[]"),
         ("${AUCTION_PRICE:B64}", "Mi41"),
         ("${AUCTION_ID:B64}", "ciAxJng9Ij48c2NyaXB0Pg"),
         ("${AUCTION_ID:URL}", "r%201%26x%3D%22%3E%3Cscript%3E"),
