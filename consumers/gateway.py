@@ -34,7 +34,15 @@ BESIDE_BYTES: Final = 16_384  # a larger body is read beside the event loop: the
 CALLS_MAX: Final = 5_000  # at a time, each with its body
 DRAIN_S_MAX: Final = TMAX_MAX_MS / 1_000 + 1.0
 RETRY_AFTER_S: Final = 1
-_HINTS: Final = {405: {"Allow": "POST"}, 503: {"Retry-After": f"{RETRY_AFTER_S}"}}
+_LATER: Final = {"Retry-After": f"{RETRY_AFTER_S}"}
+_HINTS: Final = {
+    "method": {"Allow": "POST"},
+    "content_type": {"Accept": "application/json"},
+    "content_encoding": {"Accept-Encoding": "gzip"},  # which tells it from the type (RFC 9110, 12.5.3)
+    "ending": _LATER,
+    "full": _LATER,
+    "unavailable": _LATER,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +96,7 @@ class Gateway:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
-        if self._draining:
+        if self._draining or not request.content.is_eof():  # what is left of a body is no next call
             response.force_close()
         self._metrics.responses.labels(response.status, reason).inc()
         self._metrics.duration_ms.observe((time.monotonic() - arrived) * 1_000)
@@ -165,7 +173,7 @@ def _no_bid(nbr: int | None, result: FeedResult | None = None) -> web.Response:
 
 
 def _refusal(refused: RefusedError) -> web.Response:
-    headers = _HINTS.get(refused.status, {})
+    headers = _HINTS.get(refused.word, {})
     return web.json_response(
         {"error": refused.problem, "field": refused.field},
         status=refused.status,

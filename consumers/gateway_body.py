@@ -56,7 +56,9 @@ def unpacked(packed: bytes) -> bytes:
 
 
 def _check_head(request: web.Request) -> None:
-    if request.content_type != "application/json":
+    if (
+        "Content-Type" in request.headers and request.content_type != "application/json"
+    ):  # none is JSON (OpenRTB 2.6, 2.3)
         raise RefusedError(415, "content_type", "the content type must be application/json")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise RefusedError(415, "content_type", "the text must be UTF-8")

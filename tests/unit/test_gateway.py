@@ -80,9 +80,12 @@ async def called() -> AsyncIterator[Called]:
         yield Called(gateway, feed, address)
 
 
-def call(body: bytes, *more: str, method: str = "POST") -> bytes:
-    head = (f"{method} {PATH} HTTP/1.1", "Host: a", "Content-Type: application/json", f"Content-Length: {len(body)}")
-    return "\r\n".join((*head, *more, "", "")).encode() + body
+JSON = "Content-Type: application/json"
+
+
+def call(body: bytes, *more: str, method: str = "POST", head: tuple[str, ...] = (JSON,)) -> bytes:
+    first = (f"{method} {PATH} HTTP/1.1", "Host: a", *head, f"Content-Length: {len(body)}")
+    return "\r\n".join((*first, *more, "", "")).encode() + body
 
 
 def body(**fields: Any) -> bytes:
@@ -156,6 +159,34 @@ async def test_other_methods_are_refused_as_everything_else_is(method: str) -> N
         assert method == "HEAD" or orjson.loads(text) == {"error": "ads are asked for by POST", "field": ""}
         assert (status, headers["allow"], headers["x-openrtb-version"]) == (405, "POST", "2.6")
         assert gateway.sample("responses_total", status="405", reason="method") == 1
+
+
+async def test_a_body_without_a_type_is_json() -> None:
+    async with called() as gateway:
+        status, headers, _ = await gateway.answer(gateway.send(call(body(), head=())))
+        assert (status, headers["x-adjudge-nbr"]) == (204, "508")
+
+
+@pytest.mark.parametrize(
+    ("head", "hint", "accepted"),
+    [
+        (("Content-Type: text/plain",), "accept", "application/json"),
+        ((JSON, "Content-Encoding: br"), "accept-encoding", "gzip"),
+    ],
+)
+async def test_what_would_be_accepted_stands_in_the_head(head: tuple[str, ...], hint: str, accepted: str) -> None:
+    async with called() as gateway:
+        status, headers, _ = await gateway.answer(gateway.send(call(body(), head=head)))
+        assert (status, headers[hint]) == (415, accepted)
+        assert len({"accept", "accept-encoding"} & {*headers}) == 1
+        assert "connection" not in headers
+
+
+async def test_a_connection_whose_body_did_not_come_takes_no_other_call() -> None:
+    async with called() as gateway:
+        head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{JSON}\r\nContent-Length: 1000000\r\n\r\n"
+        status, headers, _ = await gateway.answer(gateway.send(head.encode()))
+        assert (status, headers["connection"]) == (413, "close")
 
 
 @pytest.mark.parametrize("begin", [b"", b"2\r\n{}\r\n"])
