@@ -47,7 +47,7 @@ _NO_SECTION: Final = {-1, 0}  # as gpp_sid says that none applies
 _OFF: Final = (0, "", "0", "0.0", "false")  # false and 0.0 equal 0
 
 # ``ok``, or the first that forbids, in this order. ``unreadable``: a holder of signals is there and is no object.
-Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "unreadable"]
+Basis = Literal["ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "gpc", "unreadable"]
 
 
 class Privacy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -84,6 +84,8 @@ def _forbids(regs: object, user: object, device: object, tcf_vendor_id: int) -> 
         return "dnt"
     if not _gpp_permits(regs, tcf_vendor_id):
         return "gpp"
+    if _set(regs, "gpc"):  # the browser's own header (OpenRTB extensions, Global Privacy Control)
+        return "gpc"
     return "unreadable" if _hides(regs) or _hides(device) else "ok"
 
 

@@ -84,6 +84,7 @@ def personal(request: Json, vendor: int = 0) -> bool:
         device.get("lmt") not in OFF,
         device.get("dnt") not in OFF,
         not gpp_allows({**regs_ext, **regs}, vendor),
+        regs_ext.get("gpc") == "1",
     )
     return not any(forbidden)
 

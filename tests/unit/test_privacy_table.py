@@ -47,7 +47,7 @@ def test_every_row_is_so(row: list[str]) -> None:
 
 
 def test_the_table_has_rows_of_every_signal() -> None:
-    assert {row[4] for row in TABLE} == {"ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "unreadable"}
+    assert {row[4] for row in TABLE} == {"ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "gpc", "unreadable"}
     assert len(TABLE) > 40
 
 
