@@ -127,7 +127,7 @@ class RequestMaker(Dice):
         """A signal about privacy, or one that permits."""
         chance = self.chance
         where: Json = request.setdefault("regs", {})
-        match chance.randint(0, 11):
+        match chance.randint(0, 10):
             case 0:
                 where["coppa"] = 1
             case 1:
@@ -143,13 +143,12 @@ class RequestMaker(Dice):
                 request["device"]["dnt"] = chance.choice((0, 1))
             case 6:
                 request["regs"] = chance.choice(([{"coppa": 1}], "gdpr=1", 0, {"ext": ["gdpr"]}, {"ext": ""}))
-            case 7:
-                where["ext"] = {"gpc": chance.choice(("0", "1", "1"))}
-            case 8 | 9 | 10:
+            case 7 | 8 | 9:
                 where = where.setdefault("ext", {}) if self.percent(20) else where
                 self.gpp(where, request["user"])
             case _:
-                request["device"]["ext"] = chance.choice((["lmt"], "dnt=1", {}))
+                held, gpc = chance.choice(((["lmt"], "0"), ("dnt=1", "1"), ({}, "1")))
+                request["device"]["ext"], where["ext"] = held, {"gpc": gpc}
 
     def gpp(self, where: Json, user: Json) -> None:
         """A GPP string with the sections that apply, or something like it."""

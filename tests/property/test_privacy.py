@@ -72,5 +72,16 @@ def test_the_requests_drawn_hold_every_basis_and_gpp_strings_that_permit() -> No
         found = basis(request, tcf_vendor_id=7).basis
         seen[found] += 1
         seen["a GPP string that permits"] += found == "ok" and bool(at(request, "regs", "gpp"))
-    wanted = ("ok", "coppa", "gdpr", "us_privacy", "lmt", "dnt", "gpp", "gpc", "unreadable", "a GPP string that permits")
+    wanted = (
+        "ok",
+        "coppa",
+        "gdpr",
+        "us_privacy",
+        "lmt",
+        "dnt",
+        "gpp",
+        "gpc",
+        "unreadable",
+        "a GPP string that permits",
+    )
     assert {name: seen[name] for name in wanted if seen[name] < 50} == {}
