@@ -22,6 +22,7 @@ from engine.video import (
     format_of_asset,
     need_of_asset,
     need_of_player,
+    offered_video,
     plays,
     suits,
 )
@@ -119,7 +120,7 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     if native is not None and not native.assets:
         native = None  # nothing could be shown
     native_api, native_battr = (imp.native.api, imp.native.battr) if imp.native else ((), ())
-    return _spec(imp.banner, native, native_api, native_battr, imp.video, secure=imp.secure == 1)
+    return _spec(imp.banner, native, native_api, native_battr, offered_video(imp.video), secure=imp.secure == 1)
 
 
 @functools.lru_cache(maxsize=IMP_KINDS_KEPT)

@@ -11,11 +11,13 @@ from engine.limits import PPM, RESERVE_NANOS_MAX, SLOTS_MAX
 from engine.money import convert_up, cpm_text_to_nanos
 from engine.question import Slot
 from engine.rows import EVENTS
-from schemas.openrtb import AdRequest, Imp, RequestDeal, position
+from engine.video import offered_video
+from schemas.openrtb import AdRequest, Imp, RequestDeal, has_duration_floors, position
 
 # Why an imp takes no part; public names, beside ``no_candidate`` of an imp that did.
 NO_FORMAT: Final = "no_format"
 UNSUPPORTED_AUDIO: Final = "unsupported_audio"
+UNSUPPORTED_FLOOR: Final = "unsupported_floor"
 CURRENCY_UNAVAILABLE: Final = "currency_unavailable"
 TOO_MANY_SLOTS: Final = "slots_max"
 
@@ -69,13 +71,15 @@ def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None
 
 
 def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:
-    """The deals of an imp, the first under each id; one whose floor is in a currency without a rate is not offered."""
+    """The deals of an imp, the first under each id; one whose floor is in a currency without a rate, or depends on how long
+    an ad is, is not offered.
+    """
     if imp.pmp is None:
         return None
     deals: dict[str, Offer] = {}
     for deal in imp.pmp.deals:
         floor_nanos = _floor_nanos(deal, policy)
-        if floor_nanos is None or deal.id in deals:
+        if floor_nanos is None or has_duration_floors(deal) or deal.id in deals:
             continue
         deals[deal.id] = Offer(
             id=deal.id,
@@ -96,7 +100,9 @@ def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:
 
 
 def _refusal(imp: Imp, floor_nanos: int | None, slots: int) -> str | None:
-    if imp.banner is None and imp.native is None and imp.video is None:
+    if imp.banner is None and imp.native is None and offered_video(imp.video) is None:
+        if imp.video is not None:
+            return UNSUPPORTED_FLOOR
         return NO_FORMAT if imp.audio is None else UNSUPPORTED_AUDIO
     if floor_nanos is None:
         return CURRENCY_UNAVAILABLE

@@ -12,7 +12,7 @@ from typing import Final
 from schemas.entities import Asset, VideoFile, VideoFormat
 from schemas.limits import VIDEO_DURATION_S_MAX
 from schemas.native import NativeVideo
-from schemas.openrtb import Video
+from schemas.openrtb import Video, has_duration_floors
 
 # AdCOM, List: Creative Subtypes - Audio/Video; the versions of VAST that are written for files.
 VAST_2_0: Final = 2
@@ -71,6 +71,11 @@ class Clip:
     markup: bool
     skippable: bool
     plcmt: tuple[int, ...]
+
+
+def offered_video(video: Video | None) -> Video | None:
+    """The video of an imp, where it is to be had: not for floors by duration."""
+    return None if video is None or has_duration_floors(video) else video
 
 
 def need_of_player(video: Video) -> VideoNeed:

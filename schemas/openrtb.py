@@ -21,6 +21,7 @@ from schemas.limits import (
     DECIMAL_CHARS_MAX,
     IMP_DEALS_MAX,
     IMP_SIZES_MAX,
+    IMP_VALUES_MAX,
     IMPS_MAX,
     POSITION_MAX,
     PPM,
@@ -78,10 +79,20 @@ class Audio(Pod, frozen=True, kw_only=True):
     """3.2.8: no ad of ours is heard."""
 
 
+class DurationFloor(Part, frozen=True, kw_only=True):
+    """3.2.35: a floor for ads of some lengths."""
+
+    bidfloor: decimal.Decimal = _NO_FLOOR
+
+
+DurationFloors = Annotated[tuple[DurationFloor, ...], Meta(max_length=IMP_VALUES_MAX)]
+
+
 class Video(Pod, frozen=True, kw_only=True):
     """3.2.7: durations in seconds, bitrates in kbit/s, the player's size in device-independent pixels.
 
     ``rqddurs``: the only durations that are allowed. ``linearity`` 2 is an overlay; ``skip`` 0 lets nobody skip.
+    ``durfloors`` and ``mincpmpersec``: see ``has_duration_floors``.
     """
 
     mimes: ImpTexts = ()
@@ -103,6 +114,8 @@ class Video(Pod, frozen=True, kw_only=True):
     delivery: ImpIntegers = ()
     battr: ImpIntegers = ()
     api: ImpIntegers = ()
+    durfloors: DurationFloors = ()
+    mincpmpersec: decimal.Decimal = _NO_FLOOR
 
 
 class Native(Part, frozen=True, kw_only=True):
@@ -123,6 +136,8 @@ class RequestDeal(Part, frozen=True, kw_only=True):
     at: Integer | None = None
     wseat: Names = ()
     wadomain: Names = ()
+    durfloors: DurationFloors = ()
+    mincpmpersec: decimal.Decimal = _NO_FLOOR
 
 
 class Pmp(Part, frozen=True, kw_only=True):
@@ -268,6 +283,11 @@ def position(imp: Imp, index: int) -> int:
     """The feed position of the imp at ``index``."""
     given = imp.ext.adjudge.position
     return index if given is None else given
+
+
+def has_duration_floors(asking: Video | RequestDeal) -> bool:
+    """Whether its floor depends on how long the ad is (7.11), and is no floor that is known here."""
+    return bool(asking.mincpmpersec) or any(floor.bidfloor for floor in asking.durfloors)
 
 
 def _check_lists(fields: object) -> None:

@@ -18,7 +18,7 @@ from engine.video import clip_of_format, format_of_asset
 from schemas.controls import Control, ModelControl, Policy
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
-from schemas.openrtb import Imp
+from schemas.openrtb import Imp, RequestDeal, Video, has_duration_floors
 from schemas.shapes import Category, Domain, Id
 
 VAST: Final = "<VAST"
@@ -45,12 +45,19 @@ def empty_flights(campaign: Campaign, timezone: str) -> Iterator[SchemaError]:
 
 
 def warnings_of_imps(imps: Sequence[Imp]) -> tuple[SchemaError, ...]:
-    """Of a request: the imps that stay empty whatever the catalog holds."""
-    return tuple(
-        SchemaError(f"imp[{index}].audio", "audio ads are not decided: the imp stays empty", "ask for video beside it")
-        for index, imp in enumerate(imps)
-        if imp.audio is not None and (imp.banner, imp.video, imp.native) == (None, None, None)
-    )
+    """Of a request: what of its imps is not offered, or stays empty, whatever the catalog holds."""
+    return tuple(itertools.chain.from_iterable(_of_imp(imp, f"imp[{index}]") for index, imp in enumerate(imps)))
+
+
+def _of_imp(imp: Imp, field: str) -> Iterator[SchemaError]:
+    if imp.audio is not None and (imp.banner, imp.video, imp.native) == (None, None, None):
+        yield SchemaError(f"{field}.audio", "audio ads are not decided: the imp stays empty", "ask for video beside it")
+    asking: list[tuple[str, Video | RequestDeal]] = [("video", imp.video)] if imp.video else []
+    asking += [(f"pmp.deals[{number}]", deal) for number, deal in enumerate(imp.pmp.deals if imp.pmp else ())]
+    for place, one in asking:
+        if has_duration_floors(one):
+            problem = "has floors by duration, which are not decided: it is not offered"
+            yield SchemaError(f"{field}.{place}", problem, "give one bidfloor")
 
 
 def _conditions(message: Entity | Control) -> Iterator[SchemaError]:

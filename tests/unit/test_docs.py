@@ -157,7 +157,7 @@ def test_the_codes_are_all_there() -> None:
 
 def test_the_reasons_of_imps_are_all_there() -> None:
     told = rows(section(page("docs/events.md"), "### Imps that stay empty"))
-    known = [imps.NO_FORMAT, imps.UNSUPPORTED_AUDIO]
+    known = [imps.NO_FORMAT, imps.UNSUPPORTED_AUDIO, imps.UNSUPPORTED_FLOOR]
     known += [imps.CURRENCY_UNAVAILABLE, imps.TOO_MANY_SLOTS, outcome.NOT_FILLED, outcome.NOT_RUN]
     assert {row[0] for row in told} == set(known)
 

@@ -260,6 +260,13 @@ def test_an_imp_for_audio_alone_is_a_warning_that_names_it() -> None:
     assert warning.field == "imp[1].audio"
 
 
+def test_floors_by_duration_are_warnings_that_name_their_holder() -> None:
+    deals = [{"id": "d1", "bidfloor": 1}, {"id": "d2", "mincpmpersec": 0.1}]
+    imps = [{"id": "1", "video": {"durfloors": [{"mindur": 5, "bidfloor": "2"}]}, "pmp": {"deals": deals}}]
+    report = report_on({"id": "r", "imp": imps})
+    assert [warning.field for warning in report.warnings] == ["imp[0].video", "imp[0].pmp.deals[1]"]
+
+
 NIGHT = {"start": "2026-06-01T00:00:00", "end": "2026-06-01T03:00:00Z"}
 
 
