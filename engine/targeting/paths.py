@@ -27,9 +27,9 @@ _NAMES = {
     "keywords kwarray inventorypartnerdomain ext",
     "dooh": "id name venuetype venuetypetax publisher domain keywords content ext",
     "publisher": "id name cattax cat domain ext",
-    "content": "id episode title series season artist genre album isrc producer url cattax cat prodq context "
+    "content": "id episode title series season artist genre gtax genres album isrc producer url cattax cat prodq context "
     "contentrating userrating qagmediarating keywords kwarray livestream sourcerelationship len language langb "
-    "embeddable data network channel ext",
+    "embeddable data network channel realtime firstbroadcast ext",
 }
 _FIELDS = {name: frozenset(fields.split()) for name, fields in _NAMES.items()}
 
@@ -40,6 +40,7 @@ _ARRAYS = {
     "user.eids": "use $elemMatch on user.eids",
     "site.content.data": "use $elemMatch on site.content.data",
     "app.content.data": "use $elemMatch on app.content.data",
+    "dooh.content.data": "use $elemMatch on dooh.content.data",
 }
 
 

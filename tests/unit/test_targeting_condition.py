@@ -125,6 +125,7 @@ def test_a_pattern_that_ruins_backtracking_is_linear_and_looks_no_further_than_i
         ({"adjudge.segmnts": {"$in": ["s"]}}, "adjudge.segmnts"),
         ({"imp.tagid": "top"}, "adjudge.placement"),
         ({"user.data.segment.id": "s"}, "adjudge.segments"),
+        ({"dooh.content.data.id": "d"}, "$elemMatch on dooh.content.data"),
         ({"device.os": {}}, "every request"),
         ({"ext.feed": {"a": 1}}, "exactly this object"),
         ({"device.os": {"$nin": []}}, "no values"),
@@ -146,6 +147,12 @@ def test_odd_but_valid_conditions_are_warned_of(condition: Json, words: str) -> 
         {"adjudge.hour": {"$lt": 6, "$exists": True}, "adjudge.community": "c1", "adjudge.placement": "top"},
         {"user.ext.anything.at.all": 1, "ext.own": 1, "device.ext.x": 1, "imp.0.tagid": "x", "imp.length": 1},
         {"imp": {"$elemMatch": {"tagid": "x", "whatever": 1}}},
+        {
+            "app.content.genres": {"$in": [1]},
+            "site.content.gtax": 9,
+            "dooh.content.realtime": 1,
+            "app.content.firstbroadcast": 0,
+        },
     ],
 )
 def test_known_attributes_are_not_warned_of(condition: Json) -> None:
