@@ -114,6 +114,7 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         slots=asked.imps.slots,
         cattax=typed.cattax,
         bcat=_listed(typed.bcat),
+        acat=_listed(typed.acat),
         badv=_listed([domain.lower() for domain in typed.badv]),
         languages=_listed([language.lower().split("-")[0] for language in typed.wlang]),
         language_tags=_listed([tag.lower() for tag in typed.wlangb]),

@@ -272,19 +272,25 @@ def _allowed(segment: Segment, policy: PolicyInForce) -> Words:
 
 
 def category_blocked(own: tuple[int, tuple[str, ...]], cattax: int, blocked: frozenset[str]) -> bool:
-    """Whether a category, or a parent of one, is blocked (OpenRTB 2.6, BidRequest.bcat and cattax).
+    """Whether a category, or a parent of one, is blocked (OpenRTB 2.6, BidRequest.bcat and cattax)."""
+    own_cattax, categories = own
+    return any(_listed(category, blocked, comparable=own_cattax == cattax) for category in categories)
 
-    IAB Content Categories 1.0 name their parent ("IAB7-39" is in "IAB7") and are recognised whatever the
+
+def category_allowed(own: tuple[int, tuple[str, ...]], cattax: int, allowed: frozenset[str]) -> bool:
+    """Whether all categories, or their parents, are allowed, and there is one (OpenRTB 2.6, BidRequest.acat)."""
+    own_cattax, categories = own
+    known = [_listed(category, allowed, comparable=own_cattax == cattax) for category in categories]
+    return bool(known) and all(known)
+
+
+def _listed(category: str, listed: frozenset[str], *, comparable: bool) -> bool:
+    """IAB Content Categories 1.0 name their parent ("IAB7-39" is in "IAB7") and are recognised whatever the
     declared taxonomy; ids of other taxonomies are compared within one taxonomy, as they stand.
     """
-    own_cattax, categories = own
-    for category in categories:
-        if category.startswith("IAB"):
-            if category in blocked or category.split("-")[0] in blocked:
-                return True
-        elif own_cattax == cattax and category in blocked:
-            return True
-    return False
+    if category.startswith("IAB"):
+        return category in listed or category.partition("-")[0] in listed
+    return comparable and category in listed
 
 
 def domain_blocked(own: Sequence[str], blocked: frozenset[str]) -> bool:

@@ -27,7 +27,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything a row is compared with. ``attributes`` hold no personal data unless ``personalised``.
 
-    ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``badv``, ``languages`` (``wlang``),
+    ``dsa_needs``: bits of ``dsa.py``, what every ad must be able to give. ``bcat``, ``acat``, ``badv``, ``languages`` (``wlang``),
     ``language_tags`` (``wlangb``), ``wseat``, ``bseat``: sorted, lower-cased where case does not matter; each that is
     empty restricts nothing.
     """
@@ -43,6 +43,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     slots: tuple[Slot, ...]
     cattax: int
     bcat: tuple[str, ...]
+    acat: tuple[str, ...]
     badv: tuple[str, ...]
     languages: tuple[str, ...]
     language_tags: tuple[str, ...]

@@ -19,7 +19,7 @@ from engine.deals import seat_listed
 from engine.layout import CANDIDATE, Ints, Verdicts
 from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
 from engine.pool import Asking, Pool
-from engine.pricing import INT64_MIN, Priced, category_blocked, domain_blocked, heard, priced
+from engine.pricing import INT64_MIN, Priced, category_allowed, category_blocked, domain_blocked, heard, priced
 from engine.question import Question
 from engine.reasons import Reason
 from engine.scan import DONE, FULL, Judged, Query, Walk, scan, tally
@@ -83,8 +83,8 @@ class PartQuery:
                 self._slots[number, col.OFFERS] = segment.asked_deals.offered(slot.offers)
             if battr:
                 self._slots[number, col.BLOCKED_ATTR] = segment.asked_attributes.row(battr, _by_attribute(battr))
-        if question.bcat:
-            key = question.cattax, question.bcat
+        if question.bcat or question.acat:
+            key = question.cattax, question.bcat, question.acat
             self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
         if question.badv:
             self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
@@ -223,9 +223,14 @@ def _by_attribute(battr: tuple[int, ...]) -> Judge[tuple[int, ...]]:
     return lambda own: int(Reason.BLOCKED_ATTRIBUTE) if any(one in battr for one in own) else CANDIDATE
 
 
-def _by_category(cattax: int, bcat: tuple[str, ...]) -> Judge[tuple[int, tuple[str, ...]]]:
-    blocked = frozenset(bcat)
-    return lambda own: int(Reason.BLOCKED_CATEGORY) if category_blocked(own, cattax, blocked) else CANDIDATE
+def _by_category(cattax: int, bcat: tuple[str, ...], acat: tuple[str, ...]) -> Judge[tuple[int, tuple[str, ...]]]:
+    blocked, allowed = frozenset(bcat), frozenset(acat)
+
+    def judge(own: tuple[int, tuple[str, ...]]) -> int:
+        refused = category_blocked(own, cattax, blocked) or (allowed and not category_allowed(own, cattax, allowed))
+        return int(Reason.BLOCKED_CATEGORY) if refused else CANDIDATE
+
+    return judge
 
 
 def _by_domain(badv: tuple[str, ...]) -> Judge[tuple[str, ...]]:

@@ -237,6 +237,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     wlang: tuple[str, ...] = ()
     wlangb: tuple[str, ...] = ()
     bcat: tuple[str, ...] = ()
+    acat: tuple[str, ...] = ()
     cattax: Integer = 1
     badv: tuple[str, ...] = ()
     bapp: tuple[str, ...] = ()

@@ -78,8 +78,11 @@ def refused_by_slots(one: Joined, worth: Worth, asked: Asked, rate_of: Rate) -> 
         return Reason.FORMAT_MISMATCH
     if FITS not in fits.values():
         return Reason.SIZE_MISMATCH
-    cattax = one.part("advertiser").get("cattax", 1)
-    if blocked_category(categories_of(one), cattax, asked.request.get("bcat", ()), asked.request.get("cattax", 1)):
+    cattax, categories = one.part("advertiser").get("cattax", 1), categories_of(one)
+    if blocked_category(categories, cattax, asked.request.get("bcat", ()), asked.request.get("cattax", 1)):
+        return Reason.BLOCKED_CATEGORY
+    allowed, wanted = asked.request.get("acat"), asked.request.get("cattax", 1)
+    if allowed and not (categories and all(blocked_category({each}, cattax, allowed, wanted) for each in categories)):
         return Reason.BLOCKED_CATEGORY
     if blocked_domain(domains_of(one), asked.request.get("badv", ())):
         return Reason.BLOCKED_ADOMAIN

@@ -98,6 +98,8 @@ class RequestMaker(Dice):
                 made[name] = self.some(SEATS, 2)
         if self.percent(15):
             made["cattax"] = chance.choice((1, 7))
+        if "wlang" in made and "wlangb" not in made:
+            made["acat"] = ["IAB1", "IAB2", "IAB7-39", "483"]
         if self.percent(10):
             made["cur"] = chance.choice((["USD"], ["USD", "EUR"], ["JPY"]))
         if self.percent(10):
