@@ -39,7 +39,7 @@ Weigher = Callable[[Mapping[str, object]], Weighed]
 _NO_WEIGHTS: Final = np.zeros(0, np.int64)
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-BID_NANOS_MAX: Final = 4 * 10**18
+BID_NANOS_MAX: Final = IMPRESSION_VALUE_NANOS_MAX * PPB  # a higher bid leaves no probability
 IMPRESSION: Final = EVENTS.index("impression")
 
 
@@ -219,16 +219,18 @@ def billable(policy: PolicyInForce) -> NDArray[np.bool_]:
 
 
 def _bids(segment: Segment, policy: PolicyInForce) -> tuple[Column, NDArray[np.bool_]]:
-    """Bids in the policy's currency, rounded down, and whether there is a rate (and int64 holds the bid)."""
+    """Bids in the policy's currency, rounded down, and whether there is a rate. What int64 cannot hold is INT64_MAX, whose cap
+    of probability is 0 as that of any bid above BID_NANOS_MAX.
+    """
     currency = segment.text("currency")
     rates = np.array([policy.rate_ppb(code) or 0 for code in currency.values], np.int64)[currency.codes]
     amount = segment.numbers["amount_nanos"]
     whole, part = np.divmod(amount, PPB)
-    convertible = (rates > 0) & (whole <= BID_NANOS_MAX // np.maximum(rates, 1) - 1)
-    rate = np.where(convertible, rates, 0)
+    held = whole <= BID_NANOS_MAX // np.maximum(rates, 1)
+    rate = np.where(held, rates, 0)
     rate_whole, rate_part = np.divmod(rate, PPB)
-    bid = whole * rate + part * rate_whole + part * rate_part // PPB
-    return bid, convertible
+    bid = np.where(held, whole * rate + part * rate_whole + part * rate_part // PPB, INT64_MAX)
+    return bid, rates > 0
 
 
 def _probability_caps(segment: Segment, prepared: Mapping[str, Prepared]) -> Column:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.decide import decide
 from engine.limits import (
     IMPRESSION_VALUE_NANOS_MAX,
     PPB,
@@ -16,10 +17,11 @@ from engine.money import bid_per_event_nanos
 from engine.pricing import BID_NANOS_MAX
 from engine.rows import EVENTS
 from schemas import limits
+from tests.builders import Stage, advertiser, line_item, one_ad, place, request
 
 INT64_MAX = 2**63 - 1
 MONEY_VALUE = IMPRESSION_VALUE_NANOS_MAX  # m: the cap of p sees to it that b * p / P never exceeds this
-BID = BID_NANOS_MAX  # a row whose bid could be higher has no price in the policy's currency
+BID = BID_NANOS_MAX  # a row that bids more is given no probability
 RATE_WHOLE = limits.RATE_PPB_MAX // PPB
 USER_VALUE = limits.LAMBDA_NANOS_MAX * limits.USER_VALUE_PPM_MAX // PPM  # U, either sign
 RANK_VALUE = MONEY_VALUE * QUALITY_PPM_MAX // PPM + USER_VALUE  # v
@@ -35,10 +37,10 @@ PRODUCTS = {
     "sum of rank values over a page": RANK_VALUE * SLOTS_MAX,
     "reserve, compared with rank values": FLOOR,
     "a bid of one event in its own currency": limits.AMOUNT_MICROS_MAX * 1_000,
-    # A bid is converted in two parts, whole * PPB + part: neither product, nor their sum, passes the limit of bids.
+    # A bid is converted in two parts, whole * PPB + part: the first passes no limit, and the second is below the rate.
     "bid conversion, part * whole rate": (PPB - 1) * RATE_WHOLE,
     "bid conversion, part * part of the rate": (PPB - 1) ** 2,
-    "bid conversion, the sum": BID,
+    "bid conversion, the sum": BID + limits.RATE_PPB_MAX,
     "most probability of a bid, before it is divided by the bid": IMPRESSION_VALUE_NANOS_MAX * PPB,
     "bound of money, bid * cap": MONEY_VALUE * PPB,
     "bound, money * quality": MONEY_VALUE * QUALITY_PPM_MAX,
@@ -62,11 +64,26 @@ def test_the_cap_keeps_a_bid_times_its_probability_within_the_value_of_an_impres
 
 @pytest.mark.parametrize("rate", [1, PPB - 1, PPB, 3 * 10**12 + 1, limits.RATE_PPB_MAX])
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_conversion_of_the_highest_bid_it_accepts_stays_below_the_limit_of_bids(event: str, rate: int) -> None:
-    whole_max = min(BID // rate - 1, bid_per_event_nanos(event, limits.AMOUNT_MICROS_MAX) // PPB)
+def test_the_conversion_of_the_highest_bid_that_is_converted_passes_the_limit_by_less_than_the_rate(
+    event: str, rate: int
+) -> None:
+    whole_max = min(BID // rate, bid_per_event_nanos(event, limits.AMOUNT_MICROS_MAX) // PPB)
     whole_part, rest = whole_max * rate, PPB - 1
     converted = whole_part + rest * (rate // PPB) + rest * (rate % PPB) // PPB
-    assert max(whole_part, rest * (rate // PPB), rest * (rate % PPB), converted) <= BID <= INT64_MAX
+    assert max(whole_part, rest * (rate // PPB), rest * (rate % PPB), converted) < BID + rate <= INT64_MAX
+
+
+@pytest.mark.parametrize(
+    ("rate_ppb", "filled"), [(4 * 10**12, True), (9 * 10**12, True), (9 * 10**12 + 9_000, False), (10**15, False)]
+)
+def test_a_bid_as_high_as_int64_holds_has_a_price_and_a_higher_one_no_probability(
+    rate_ppb: int, *, filled: bool
+) -> None:
+    stage = Stage(*one_ad(), advertiser(currency="EUR"), line_item(event="click", amount_micros=10**12))
+    stage.control({"kind": "policy", "name": "default", "version": 1, "rate_ppb": {"EUR": rate_ppb}})
+    decision = decide(request(), stage.world(), place(), duplicate=False)
+    assert [one.bid_nanos for one in decision.impressions] == [10**6 * rate_ppb] * filled
+    assert decision.result.ext.adjudge.why == ({} if filled else {"zero_probability": 1})
 
 
 def test_both_packages_count_in_the_same_units() -> None:
