@@ -73,7 +73,7 @@ def auction(asked: Asked, /) -> Auctioned:
     results = run_auctions(asked)
     why = count_reasons(results, asked.world.catalog)
     if not any(result.outcome.awards for result in results):
-        refusal = _no_bid(results, why)
+        refusal = _no_bid(results, why, min(slot.least_nanos for slot in asked.imps.slots))
     return Auctioned(asked=asked, refusal=refusal, results=results, why=why)
 
 
@@ -136,14 +136,16 @@ def _listed(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names))) if names else ()
 
 
-def _no_bid(results: Sequence[TierResult], why: Mapping[str, int]) -> Nbr:
-    """The code that tells most: how far the ad that came furthest had come.
+def _no_bid(results: Sequence[TierResult], why: Mapping[str, int], least_nanos: int) -> Nbr:
+    """The code that tells most: how far the ad that came furthest had come. ``least_nanos``: the least reserve of any slot.
 
-    ``why`` tells of contenders alone. Where none was eligible, the rows below are asked until one is, so that 506
-    means an ad that may serve for more money.
+    ``why`` tells of contenders alone. Where the page kept none of them out, the rows below are asked until one reaches the
+    reserve of a slot that is closed, or else until one is eligible, so that 506 means an ad that may serve for more money.
     """
+    scans = [scan for result in results for scan in result.scans]
     closed = all(result.outcome.line == LINE_CLOSED for result in results)
     if closed or any(reason.label in why for reason in CONSTRAINED):
         return Nbr.CONSTRAINED
-    low = any(scan.finds_low() for result in results for scan in result.scans)
-    return Nbr.BELOW_FLOOR if low else Nbr.NOTHING_ELIGIBLE
+    if any(scan.finds_candidate(least_nanos) for scan in scans):
+        return Nbr.CONSTRAINED
+    return Nbr.BELOW_FLOOR if any(scan.finds_low() for scan in scans) else Nbr.NOTHING_ELIGIBLE

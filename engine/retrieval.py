@@ -190,13 +190,23 @@ class TierScan:
         pool.count = state.item(col.POOLED)
         return state.item(col.LINE)
 
+    def finds_candidate(self, line: int) -> bool:
+        """Whether a row not passed yet that can reach the line is a candidate, if only for slots that are not open."""
+        pool, chunk = Pool(len(self.query.question.slots)), CHUNK_ROWS
+        while pool.count == 0 and self.reach >= line:
+            self.pull(pool, chunk, line)
+            chunk *= 2
+        found = pool.count > 0
+        pool.leave()
+        return found
+
     def finds_low(self) -> bool:
-        """Whether some row, however little it could be worth, lacks nothing but money or a slot of its own."""
+        """Whether some row, however little it could be worth, lacks nothing but money; of rows that are no candidates."""
         state, chunk = self.walk.state, CHUNK_ROWS
         pool, passed = Pool(len(self.query.question.slots)), 0
         while True:
             passing = state.item(col.NEXT)
-            found = pool.count > 0 or (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any()
+            found = (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any()
             if found or passing == len(self.order):
                 pool.leave()
                 return bool(found)

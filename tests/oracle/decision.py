@@ -290,11 +290,10 @@ def refused_whole(asked: Asked) -> int | None:
 
 def no_bid(verdict: Verdict, lines: Sequence[int]) -> int:
     """The code of a request whose auctions filled nothing."""
-    why = verdict.why(lines)
-    if all(line == LINE_CLOSED for line in lines) or any(reason.label in why for reason in CONSTRAINED):
+    reasons = verdict.reasons.values()
+    if all(line == LINE_CLOSED for line in lines) or any(reason in CONSTRAINED for reason in reasons):
         return Nbr.CONSTRAINED
-    low = any(reason in (Reason.BELOW_FLOOR, *CONSTRAINED) for reason in verdict.reasons.values())
-    return Nbr.BELOW_FLOOR if low else Nbr.NOTHING_ELIGIBLE
+    return Nbr.BELOW_FLOOR if Reason.BELOW_FLOOR in reasons else Nbr.NOTHING_ELIGIBLE
 
 
 def reserves_of(asked: Asked) -> tuple[int | None, ...]:

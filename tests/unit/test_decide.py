@@ -336,39 +336,6 @@ def test_what_pays_for_completed_videos_is_auctioned_by_their_probability_and_sh
     assert why(decided(stage)) == {"format_mismatch": 1}
 
 
-def test_an_ad_whose_value_lies_below_the_floor_but_whose_bound_does_not_is_below_floor() -> None:
-    stage = Stage(*one_ad(), line_item(event="click", amount_micros=400_000))
-    stage.control(
-        {"kind": "model", "name": "m", "version": 1, "predicts": "click", "algorithm": "logistic", "bias": -9_000_000,
-         "weights": {"device.os=ios": 9_000_000}}
-    )  # fmt: skip
-    decision = decided(stage, banner_imp(bidfloor=2))
-    assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"below_floor": 1})
-    assert decided(stage, banner_imp(bidfloor=2), device={"os": "ios"}).result.nbr is None
-
-
-def test_an_ad_that_could_never_reach_the_floor_is_not_scored() -> None:
-    decision = decided(Stage(*one_ad()), banner_imp(bidfloor=3))
-    assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"outbid_unscored": 1})
-
-
-def test_below_floor_means_an_ad_that_may_serve_however_little_the_others_bid() -> None:
-    paused = Stage(*one_ad(), line_item(status="paused", amount_micros=400_000))
-    assert decided(paused, banner_imp(bidfloor=0.5)).result.nbr == Nbr.NOTHING_ELIGIBLE
-    paused.put(*rival(2, line_item={"amount_micros": 300_000}))
-    assert decided(paused, banner_imp(bidfloor=0.5)).result.nbr == Nbr.BELOW_FLOOR
-
-
-@pytest.mark.parametrize(
-    ("policy", "fields"),
-    [({"ads_max": 0}, {}), ({"position_gap_min": 1}, {"ext": {"adjudge": {"last_ad_position": 0}}})],
-)
-def test_where_the_page_leaves_no_slot_the_code_says_so(policy: dict[str, Any], fields: dict[str, Any]) -> None:
-    stage = Stage(*one_ad())
-    stage.control({**POLICY, **policy})
-    assert decided(stage, **fields).result.nbr == Nbr.CONSTRAINED
-
-
 @pytest.mark.parametrize("auction", ["first_price", "gsp", "vcg"])
 def test_the_policy_s_auction_is_named_where_there_is_no_ad_at_all(auction: str) -> None:
     stage = Stage()
