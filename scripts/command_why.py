@@ -28,6 +28,7 @@ from scripts.console import bar, console, json_option, print_json, settings_opti
 from scripts.topic_reading import TopicReading
 
 RECENT: Final = 200
+RECENT_OF_ANY_PARTITION: Final = 1_000  # up to here the last records may all lie in one partition, as one user's do
 CONDITIONS_SHOWN: Final = 20
 TOKEN_KEY_UNUSED: Final = bytes(32)  # nothing that is rendered here leaves the command
 
@@ -115,13 +116,14 @@ async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Co
 async def _latest(
     arguments: Mapping[str, Any], prefix: str, topic: str, count: int
 ) -> tuple[list[ConsumerRecord], int]:
-    """The last ``count`` records of a topic, the same share of each partition, by time; and how many partitions it has.
+    """The last ``count`` records of a topic, by time, and how many partitions it has. Of many records each partition gives the
+    same share, or RECENT_OF_ANY_PARTITION: users spread evenly.
 
     A transaction has at least one record in a partition, and its marker takes an offset there: so it goes back twice as far.
     """
     async with TopicReading(arguments, prefix, (topic,)) as reading:
         partitions = reading.partitions[topic]
-        share = -(-count // len(partitions))
+        share = max(-(-count // len(partitions)), min(count, RECENT_OF_ANY_PARTITION))
         for partition in partitions:
             where = reading.place(topic, partition)
             reading.seek(topic, partition, max(reading.begins[where], reading.ends[where] - 2 * share))

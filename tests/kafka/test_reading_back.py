@@ -166,6 +166,17 @@ async def test_topics_that_were_widened_together_are_not_those_of_the_log(cluste
     }
 
 
+@pytest.mark.parametrize(("recent", "looked_at"), [(12, 12), (20, 16)])
+async def test_why_looks_at_the_last_requests_if_all_are_one_users(
+    cluster: Cluster, recent: int, looked_at: int
+) -> None:
+    await cluster.create(shards=4)
+    await write_campaign(cluster)
+    await cluster.write("requests", [request_record(number) for number in range(16)])
+    why = await find_out(cluster.settings(), "l1", recent, SILENT)
+    assert why.requests == sum(why.outcomes["ad1"].values()) == looked_at
+
+
 async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> None:
     await _decided(cluster, 10)
     why = await find_out(cluster.settings(), "l1", 100, SILENT)
