@@ -150,10 +150,10 @@ _CONTROLS: Final = {
     "Group.name": "unique in its kind; what conditions ask for, and the record's key is `group/NAME`",
     "Group.values": "what `$inGroup` and `$notInGroup` of this name ask for, compared as `$in` does",
     "ModelControl.name": "unique in its kind; the record's key is `model/NAME`",
-    "ModelControl.predicts": "which probability, or the quality, or the user value; one model is in force for each",
+    "ModelControl.predicts": "which probability, or the quality, or the user value; for each the model whose name sorts first is in force",
     "ModelControl.algorithm": "`constant`: a number for each ad; `logistic`: the sigmoid of a sum of weights; "
     "`feedback`: the creative's `feedback_ppm`, else `value`",
-    "ModelControl.value": "of all that `values` does not name; parts per 10^9, of quality and user value per 10^6",
+    "ModelControl.value": "of all that `values` does not name, and required for `constant`; parts per 10^9, of quality and user value per 10^6",
     "ModelControl.values": "by `ad:ID`, `line_item:ID`, `campaign:ID` or `advertiser:ID`, the first that is there",
     "ModelControl.cap_ppb": "most that a probability may come to",
     "ModelControl.bias": "the sum's start, in micro-logits",

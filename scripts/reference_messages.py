@@ -88,7 +88,10 @@ def shape(node: Json, structs: Json) -> str:
 
 def _text(node: Json, _structs: Json) -> str:
     name = SHAPES[node["pattern"]][0] if node.get("pattern") in SHAPES else "a text"
-    return f"{name} of at most {node['maxLength']:,} characters" if "maxLength" in node else name
+    if "maxLength" not in node:
+        return name
+    reach = f"{node['minLength']:,} to" if "minLength" in node else "at most"
+    return f"{name} of {reach} {node['maxLength']:,} characters"
 
 
 def _integer(node: Json, _structs: Json) -> str:

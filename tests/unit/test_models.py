@@ -219,3 +219,11 @@ def test_sigmoid_is_monotone_symmetric_and_total() -> None:
     assert (sigmoid_ppb(whole) + sigmoid_ppb(-whole) == PPB).all()
     extremes = np.array([-(2**63), 2**63 - 1, 0], dtype=np.int64)
     assert sigmoid_ppb(extremes).tolist() == [2, PPB - 2, PPB // 2]
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_of_two_models_of_one_prediction_that_whose_name_sorts_first_is_in_force(names: str) -> None:
+    fields = {"kind": "model", "version": 1, "predicts": "click", "algorithm": "constant", "value": 1}
+    stage = Stage()
+    assert stage.control(*({**fields, "name": name} for name in names)) == ()
+    assert stage.world().controls.models["click"].name == "a"

@@ -65,6 +65,7 @@ def test_a_default_that_the_schema_does_not_hold_is_told() -> None:
             {"anyOf": [{"type": "string", "maxLength": 256}, {"type": "null"}]},
             "a text of at most 256 characters or null",
         ),
+        ({"type": "string", "minLength": 1, "maxLength": 4096}, "a text of 1 to 4,096 characters"),
         (
             {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "number"}]},
             "a text or an integer or a number",
