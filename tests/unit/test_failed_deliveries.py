@@ -46,6 +46,9 @@ class Client:
     def in_transaction(self) -> bool:
         return False
 
+    def failure(self) -> BaseException | None:
+        return None  # the brokers ended nothing
+
     async def kill(self) -> None:
         """There is nothing to close."""
 
