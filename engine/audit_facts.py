@@ -82,6 +82,8 @@ class ImpressionFact:
     event: str
     currency: str
     price_nanos: int
+    bid_nanos: int
+    reserve_nanos: int
     advertiser_currency: str
     rate_ppb: int
     expected_revenue_nanos: int
@@ -172,6 +174,8 @@ def impression_fact(offset: int, value: bytes) -> ImpressionFact:
         event=served.pricing_event,
         currency=served.currency,
         price_nanos=served.price_nanos,
+        bid_nanos=served.bid_nanos,
+        reserve_nanos=served.reserve_nanos,
         advertiser_currency=served.bid_currency,
         rate_ppb=served.rate_ppb,
         expected_revenue_nanos=served.expected_revenue_nanos,

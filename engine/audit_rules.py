@@ -80,8 +80,18 @@ def impressions_of(results: Sequence[ResultFact], impressions: Sequence[Impressi
                 f"expects {served.expected_revenue_nanos} nanos, its price gives {served.recomputed_revenue_nanos}"
             )
             yield "revenue", "impressions", served.offset, problem
+        for problem in _bounds(served):
+            yield "price", "impressions", served.offset, problem
     for identity, (result, _) in filled.items():
         yield "impression", "results", result.offset, f"the filled slot {identity} has no impression"
+
+
+def _bounds(served: ImpressionFact) -> Iterator[str]:
+    """No price is above its bid, and no impression is sold below its reserve (docs/auctions.md, Numbers)."""
+    if served.price_nanos > served.bid_nanos:
+        yield f"its price of {served.price_nanos} nanos is above its bid of {served.bid_nanos}"
+    if served.expected_revenue_nanos < served.reserve_nanos:
+        yield f"expects {served.expected_revenue_nanos} nanos, below its reserve of {served.reserve_nanos}"
 
 
 def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -> Iterator[Finding]:

@@ -99,7 +99,7 @@ def impression(request: int, slot: int, event: str) -> bytes:
         "bid_micros": 3_000_000,
         "bid_currency": "EUR",
         "rate_ppb": 1_100_000_000,
-        "bid_nanos": 3_000_000,
+        "bid_nanos": 3_300_000 if paid else 3_300_000_000,
         "p_ppb": 1_000_000_000 if paid else 20_000_000,
         "p_raw_ppb": 1_000_000_000 if paid else 20_000_000,
         "effect_ppm": 1_000_000 if paid else 500_000,

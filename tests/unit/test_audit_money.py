@@ -81,3 +81,20 @@ def test_the_effect_of_a_place_is_a_part_of_what_a_click_there_is_worth() -> Non
     changed(log["impressions"][1], effect_ppm=250_000)
     (found,) = audited(log).violations
     assert found.problem == "expects 500000 nanos, its price gives 250000"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"bid_nanos": 1_999_999}, "its price of 2000000 nanos is above its bid of 1999999"),
+        ({"reserve_nanos": 2_000_001}, "expects 2000000 nanos, below its reserve of 2000001"),
+        ({"reserve_nanos": 2_000_000, "bid_nanos": 2_000_000}, None),
+    ],
+)
+def test_no_price_is_above_its_bid_and_no_impression_sold_below_its_reserve(
+    fields: dict[str, object], problem: str | None
+) -> None:
+    log = sound_log()
+    changed(log["impressions"][0], **fields)
+    found = [(each.rule, each.topic, each.offset, each.problem) for each in audited(log).violations]
+    assert found == ([("price", "impressions", 0, problem)] if problem else [])
