@@ -45,7 +45,7 @@ def decode(decoder: msgspec.json.Decoder[T], value: bytes, model: Any = None) ->
     try:
         return decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, ValueError) as error:
-        raise as_schema_error(error, model or decoder.type) from error
+        raise as_schema_error(error, model or decoder.type, value) from error
 
 
 def convert(obj: object, model: type[T]) -> T:
@@ -56,8 +56,10 @@ def convert(obj: object, model: type[T]) -> T:
         raise as_schema_error(error, model) from error
 
 
-def as_schema_error(error: Exception, model: Any) -> SchemaError:
-    """The same problem in the words of whoever wrote the message. ``model``: the type that was expected."""
+def as_schema_error(error: Exception, model: Any, value: bytes = b"null") -> SchemaError:
+    """The same problem in the words of whoever wrote the message. ``model``: the type that was expected; ``value``: the message,
+    where it is at hand, so that a key of a mapping is named.
+    """
     if not isinstance(error, msgspec.ValidationError):
         if isinstance(error, UnicodeError):
             return SchemaError("", "the message is not UTF-8 text")
@@ -66,7 +68,11 @@ def as_schema_error(error: Exception, model: Any) -> SchemaError:
         return SchemaError("", f"the message is not readable JSON: {error}")
     match = _PLACE.match(str(error))
     problem, place = (match["problem"], match["place"] or "$") if match else (str(error), "$")
-    field = place.removeprefix("$").removeprefix(".").replace("[...]", ".*")
+    of_key = bool(match and match["key"])
+    if of_key or "[...]" in place:
+        field = _through_mappings(place + "[...]" * of_key, _plain(value), model, of_key=of_key)
+    else:
+        field = place.removeprefix("$").removeprefix(".")
     if missing := _MISSING.match(problem):
         return SchemaError(f"{field}.{missing[1]}" if field else missing[1], "is required and missing")
     if unknown := _UNKNOWN.match(problem):
@@ -75,7 +81,7 @@ def as_schema_error(error: Exception, model: Any) -> SchemaError:
     if expected := _EXPECTED.match(problem):
         return SchemaError(field, _not_expected(expected[1], expected[2]))
     if invalid := _INVALID.match(problem):
-        allowed = _allowed(model, place, keys=bool(match and match["key"]))
+        allowed = _allowed(model, place, keys=of_key)
         return SchemaError(field, f"{invalid[1]} is not known", f"use one of {', '.join(allowed)}" if allowed else "")
     if pattern := _PATTERN.match(problem):
         shape = SHAPES.get(ast.literal_eval(pattern[1]))
@@ -102,6 +108,41 @@ def _kinds_at(model: Any, place: str) -> tuple[Any, ...]:
     for step in _STEP.finditer(place.removeprefix("$")):
         here = tuple(inner for kind in here for inner in _inside(kind, step[1]))
     return here
+
+
+def _through_mappings(place: str, plain: object, model: Any, *, of_key: bool) -> str:
+    """The path of a place, with the first key of a mapping whose value, or which itself (``of_key``), is at fault."""
+    field, here = "", alternatives(model)
+    for step in _STEP.finditer(place.removeprefix("$")):
+        if step[0] == "[...]":
+            kinds = [typing.get_args(kind)[0 if of_key else 1] for kind in here if typing.get_origin(kind) is dict]
+            held = plain if isinstance(plain, dict) else {}
+            wrong = (key for key in held if not any(_fits(key if of_key else held[key], kind) for kind in kinds))
+            key = next(wrong, "*")
+            field, plain = f"{field}.{key[:_NAME_CHARS_SHOWN]}", held.get(key)
+        elif step[1]:
+            field, plain = field + step[0], plain.get(step[1]) if isinstance(plain, dict) else None
+        else:
+            number = int(step[0][1:-1])
+            field, plain = field + step[0], plain[number] if isinstance(plain, list) and number < len(plain) else None
+        here = tuple(inner for kind in here for inner in _inside(kind, step[1]))
+    return field.removeprefix(".")
+
+
+def _plain(value: bytes) -> object:
+    """Plain JSON; null for what is broken behind the place of an error."""
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def _fits(plain: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(plain, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _not_expected(expected: str, got: str | None) -> str:

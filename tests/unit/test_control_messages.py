@@ -64,12 +64,16 @@ def test_a_policy_of_nothing_but_its_name_is_gsp_in_dollars_without_limits() -> 
             "position_effects_ppm.click",
             "effects never increase",
         ),
-        ({"position_effects_ppm": {"click": []}}, "position_effects_ppm.*", "length >= 1"),
-        ({"position_effects_ppm": {"clicks": [1_000_000]}}, "position_effects_ppm", "'clicks' is not known"),
+        ({"position_effects_ppm": {"click": []}}, "position_effects_ppm.click", "length >= 1"),
+        ({"position_effects_ppm": {"clicks": [1_000_000]}}, "position_effects_ppm.clicks", "'clicks' is not known"),
         ({"rate_ppb": {"USD": 1_000_000_000}}, "rate_ppb.USD", "is the policy's own currency"),
-        ({"rate_ppb": {"EUR": 0}}, "rate_ppb.*", ">= 1"),
-        ({"rate_ppb": {"euro": 1}}, "rate_ppb", "a code of ISO 4217 such as USD"),
-        ({"billable_event": {"impression": "clicked"}}, "billable_event.*", "use one of served, rendered, viewable"),
+        ({"rate_ppb": {"CHF": 1, "EUR": 0, "GBP": 0}}, "rate_ppb.EUR", ">= 1"),
+        ({"rate_ppb": {"CHF": 1, "euro": 1, "yen": 1}}, "rate_ppb.euro", "a code of ISO 4217 such as USD"),
+        (
+            {"billable_event": {"impression": "clicked"}},
+            "billable_event.impression",
+            "use one of served, rendered, viewable",
+        ),
         ({"exclusion_labels": ["auto", "auto"]}, "exclusion_labels", "name each once"),
         ({"exclusion_labels": [f"l{n}" for n in range(63)]}, "exclusion_labels", "length <= 62"),
         ({"position_gap_min": 0}, "position_gap_min", ">= 1"),
@@ -103,13 +107,33 @@ def test_each_mistake_of_a_policy_names_its_field_and_the_fix(change: dict[str, 
         ("model_constant", {"predicts": "user_value", "value": -1_000_001, "values": {}}, "value"),
         ("model_constant", {"predicts": "click", "value": -1, "values": {}}, "value"),
         ("model_logistic", {"cap_ppb": 1_000_000_001}, "cap_ppb"),
-        ("model_logistic", {"weights": {"a=b": 0.5}}, "weights.*"),
+        (
+            "model_logistic",
+            {"weights": {"a=b": 5, "device.os=iOS*ad.labels=x": 0.5}},
+            "weights.device.os=iOS*ad.labels=x",
+        ),
+        ("model_logistic", {"weights": {"v" * 1_000: 0.5}}, "weights." + "v" * 80),
         ("model_logistic", {"predicts": "clicks"}, "predicts"),
         ("model_logistic", {"algorithm": "boosted"}, "algorithm"),
     ],
 )
 def test_each_mistake_of_another_control_names_its_field(kind: str, change: dict[str, Any], field: str) -> None:
     assert refusal({**golden(kind), **change}).field == field
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"kind":"policy","name":"default","rate_ppb":{"EUR":0},',
+        b'{"kind":"policy","name":"default","rate_ppb":{"EUR":0},"rate_ppb":{}}',
+        b'{"kind":"policy","name":"default","rate_ppb":{"EUR":0},"rate_ppb":[]}',
+        b'{"kind":"policy","name":"default","rate_ppb":{"EUR":0},"x":"\xff"}',
+    ],
+)
+def test_a_mistake_in_a_mapping_that_cannot_be_found_again_is_refused_all_the_same(value: bytes) -> None:
+    with pytest.raises(SchemaError) as caught:
+        decode_control(b"policy/default", value)
+    assert caught.value.field == "rate_ppb.*"
 
 
 @pytest.mark.parametrize(
