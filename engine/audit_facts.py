@@ -73,16 +73,17 @@ class ResultFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ImpressionFact:
-    """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect."""
+    """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect. ``payer``: see CostFact."""
 
     offset: int
     request_offset: int
     identity: str
     ad_id: str
+    payer: tuple[str | None, ...]
     event: str
     currency: str
-    price_nanos: int
     bid_nanos: int
+    price_nanos: int
     reserve_nanos: int
     advertiser_currency: str
     rate_ppb: int
@@ -93,12 +94,16 @@ class ImpressionFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CostFact:
-    """A charge: in the policy's ``currency``, and what its advertiser pays at ``rate_ppb``."""
+    """A charge: in the policy's ``currency``, and what its advertiser pays at ``rate_ppb``.
+
+    ``payer``: advertiser, campaign, line item, ad, and the deal or None.
+    """
 
     offset: int
     request_offset: int
     identity: str
     impression_id: str
+    payer: tuple[str | None, ...]
     event: str
     currency: str
     price_nanos: int
@@ -171,10 +176,11 @@ def impression_fact(offset: int, value: bytes) -> ImpressionFact:
         request_offset=request_offset,
         identity=served.impression_id,
         ad_id=served.ad_id,
+        payer=_payer(served),
         event=served.pricing_event,
         currency=served.currency,
-        price_nanos=served.price_nanos,
         bid_nanos=served.bid_nanos,
+        price_nanos=served.price_nanos,
         reserve_nanos=served.reserve_nanos,
         advertiser_currency=served.bid_currency,
         rate_ppb=served.rate_ppb,
@@ -193,6 +199,7 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         request_offset=request_offset,
         identity=cost.cost_id,
         impression_id=cost.impression_id,
+        payer=_payer(cost),
         event=cost.billing_event,
         currency=cost.currency,
         price_nanos=cost.price_nanos,
@@ -202,6 +209,10 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         rate_ppb=cost.rate_ppb,
         advertiser_charged_nanos=cost.advertiser_charged_nanos,
     )
+
+
+def _payer(told: Impression | Cost) -> tuple[str | None, ...]:
+    return told.advertiser_id, told.campaign_id, told.line_item_id, told.ad_id, told.deal_id
 
 
 def letter_fact(offset: int, headers: tuple[tuple[str, bytes], ...]) -> LetterFact:

@@ -80,18 +80,19 @@ def impressions_of(results: Sequence[ResultFact], impressions: Sequence[Impressi
                 f"expects {served.expected_revenue_nanos} nanos, its price gives {served.recomputed_revenue_nanos}"
             )
             yield "revenue", "impressions", served.offset, problem
-        for problem in _bounds(served):
-            yield "price", "impressions", served.offset, problem
+        yield from _bounds(served)
     for identity, (result, _) in filled.items():
         yield "impression", "results", result.offset, f"the filled slot {identity} has no impression"
 
 
-def _bounds(served: ImpressionFact) -> Iterator[str]:
-    """No price is above its bid, and no impression is sold below its reserve (docs/auctions.md, Numbers)."""
+def _bounds(served: ImpressionFact) -> Iterator[Finding]:
+    """No price is above its bid, nor below what the reserve asks for (auctions.md)."""
     if served.price_nanos > served.bid_nanos:
-        yield f"its price of {served.price_nanos} nanos is above its bid of {served.bid_nanos}"
+        problem = f"pays {served.price_nanos} nanos for each {served.event}, its bid is {served.bid_nanos}"
+        yield "price", "impressions", served.offset, problem
     if served.expected_revenue_nanos < served.reserve_nanos:
-        yield f"expects {served.expected_revenue_nanos} nanos, below its reserve of {served.reserve_nanos}"
+        problem = f"expects {served.expected_revenue_nanos} nanos, its reserve is {served.reserve_nanos}"
+        yield "price", "impressions", served.offset, problem
 
 
 def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -> Iterator[Finding]:
@@ -117,8 +118,14 @@ def _cause(cost: CostFact, impression: ImpressionFact) -> Iterator[str]:
     if impression.test or impression.event != "impression":
         what = "a test" if impression.test else f"what is paid for each {impression.event}"
         yield f"charges {what} at the decision"
+    if cost.payer != impression.payer:
+        yield f"is paid by {_named(cost.payer)}, the impression is that of {_named(impression.payer)}"
     if cost.event != impression.event:
         yield f"bills each {cost.event}, the impression is paid for each {impression.event}"
+
+
+def _named(payer: Sequence[str | None]) -> str:
+    return "/".join(filter(None, payer))
 
 
 def _money(cost: CostFact, impression: ImpressionFact) -> Iterator[str]:
