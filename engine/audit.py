@@ -93,7 +93,11 @@ class Totals:
     def add(self, other: "Totals") -> None:
         """Take in the totals of another shard."""
         for field in dataclasses.fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+            own, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(own, collections.Counter):
+                own.update(theirs)  # adding them would leave out a currency in which nothing was charged
+            else:
+                setattr(self, field.name, own + theirs)
 
 
 class ShardAudit:

@@ -47,10 +47,11 @@ class RequestFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BidFact:
-    """A filled slot of a result."""
+    """A filled slot of a result. ``shown``: imp, campaign, creative, the deal or None, and the token."""
 
     impression_id: str
     ad_id: str
+    shown: tuple[str | None, ...]
     event: str
     currency: str
     price_nanos: int
@@ -73,12 +74,16 @@ class ResultFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ImpressionFact:
-    """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect. ``payer``: see CostFact."""
+    """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect.
+
+    ``shown``: see BidFact; ``payer``: see CostFact.
+    """
 
     offset: int
     request_offset: int
     identity: str
     ad_id: str
+    shown: tuple[str | None, ...]
     payer: tuple[str | None, ...]
     event: str
     currency: str
@@ -154,6 +159,7 @@ def result_fact(offset: int, value: bytes) -> ResultFact:
             BidFact(
                 impression_id=bid.ext.adjudge.impression_id,
                 ad_id=bid.adid,
+                shown=(bid.impid, bid.cid, bid.crid, bid.dealid, bid.ext.adjudge.token),
                 event=bid.ext.adjudge.price_event,
                 currency=bid.ext.adjudge.currency,
                 price_nanos=bid.ext.adjudge.price_nanos,
@@ -176,6 +182,7 @@ def impression_fact(offset: int, value: bytes) -> ImpressionFact:
         request_offset=request_offset,
         identity=served.impression_id,
         ad_id=served.ad_id,
+        shown=(served.imp_id, served.campaign_id, served.creative_id, served.deal_id, served.token),
         payer=_payer(served),
         event=served.pricing_event,
         currency=served.currency,

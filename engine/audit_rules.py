@@ -72,6 +72,8 @@ def impressions_of(results: Sequence[ResultFact], impressions: Sequence[Impressi
         told = (bid.ad_id, bid.event, bid.currency, bid.price_nanos)
         if told != (served.ad_id, served.event, served.currency, served.price_nanos):
             yield "impression", "impressions", served.offset, f"differs from its result, which says {told}"
+        if bid.shown != served.shown:
+            yield "impression", "impressions", served.offset, f"shows {served.shown}, its result {bid.shown}"
         if bid.expected_revenue_nanos != served.expected_revenue_nanos:
             problem = f"expects {served.expected_revenue_nanos} nanos, its result {bid.expected_revenue_nanos}"
             yield "revenue", "impressions", served.offset, problem

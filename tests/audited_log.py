@@ -51,8 +51,8 @@ def result(request: int, events: tuple[str, ...]) -> bytes:
             "impid": str(slot),
             "price": 2.0 if event == "impression" else 0.5,
             "adid": f"ad{slot}",
-            "crid": "cr",
-            "cid": "c",
+            "crid": "creative",
+            "cid": "campaign",
             "adm": "",
             "mtype": 1,
             "ext": {

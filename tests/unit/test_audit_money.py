@@ -1,7 +1,10 @@
 """What is charged, and what the advertiser pays, must follow from the impression to the nano."""
 
+import collections
+
 import pytest
 
+from engine.audit import Totals
 from tests.audited_log import audited, changed, sound_log
 
 CHARGED: dict[str, tuple[dict[str, object], str]] = {
@@ -74,6 +77,31 @@ def test_a_cost_that_does_not_follow_from_its_impression_is_found_once(name: str
     changed(log["costs"][1], **fields)
     (found,) = audited(log).violations
     assert (found.rule, found.topic, found.offset, found.problem) == ("cost", "costs", 1, problem)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"imp_id": "9"}, "('9', 'campaign', 'creative', None, 't')"),
+        ({"creative_id": "other"}, "('0', 'campaign', 'other', None, 't')"),
+        ({"token": "u"}, "('0', 'campaign', 'creative', None, 'u')"),
+    ],
+)
+def test_an_impression_that_shows_something_else_than_its_result_is_found(
+    fields: dict[str, object], shown: str
+) -> None:
+    log = sound_log()
+    changed(log["impressions"][0], **fields)
+    (found,) = audited(log).violations
+    told = f"shows {shown}, its result ('0', 'campaign', 'creative', None, 't')"
+    assert (found.rule, found.topic, found.offset, found.problem) == ("impression", "impressions", 0, told)
+
+
+def test_a_currency_in_which_nothing_was_charged_is_told() -> None:
+    totals = Totals()
+    for charged in (0, 7, 0):
+        totals.add(Totals(costs=1, revenue_nanos=collections.Counter({"USD": 0, "EUR": charged})))
+    assert (totals.costs, dict(totals.revenue_nanos)) == (3, {"USD": 0, "EUR": 7})
 
 
 @pytest.mark.parametrize("rate_ppb", [0, -1])
