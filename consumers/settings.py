@@ -78,14 +78,15 @@ def _topics(text: str) -> tuple[str, ...]:
 
 def _addresses(hint: str, *, port_min: int, several: bool) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        for one in text.split(",") if several else [text]:
+        addresses = [one.strip() for one in text.split(",")] if several else [text]
+        for one in addresses:
             try:
                 parse_address(one, port_min=port_min)
             except NoAddressError as error:
                 raise ValueError(hint) from error
             except ValueError as error:
                 raise ValueError(f"{hint}; {error}") from error
-        return text
+        return ",".join(addresses)
 
     return parse
 
@@ -251,6 +252,10 @@ def _parsed(name: str, text: str, source: str) -> Any:
     try:
         return field.metadata["parse"](text)
     except ValueError as error:
+        if not text:
+            raise SettingsError(
+                f"{name} is empty ({source}): it must be {error}; leave it out for the default"
+            ) from None
         shown = MASK if field.metadata["secret"] else repr(text)
         raise SettingsError(f"{name} = {shown} ({source}) must be {error}") from None
 

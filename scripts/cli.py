@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "schemas": "Write the JSON Schemas and the AsyncAPI document.",
     "settings": "Show the settings in force and their sources.",
 }
+LATER_COMMANDS: Final = ("replay", "explain")
 EXIT_PROBLEM: Final = 1
 EXIT_INTERRUPTED: Final = 130
 CLIENT_LOGGERS: Final = ("aiokafka", "kafka")
@@ -53,6 +54,8 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
+            if args[0] in LATER_COMMANDS:
+                raise click.UsageError(f"the command {args[0]} comes with a later version", ctx)
             near = difflib.get_close_matches(args[0], self.commands, n=1)
             hint = f"did you mean `adjudge {near[0]}`?" if near else "`adjudge --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)

@@ -11,6 +11,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVer
 from aiokafka.structs import TopicPartition
 
 from consumers.settings import Settings
+from consumers.topic_check import Finding as TopicFinding
 from consumers.topic_check import check_topics, refusal
 from consumers.transactions import TRANSACTION_TIMEOUT_MS
 from schemas.topics import TOPICS, topic_name
@@ -58,15 +59,29 @@ async def topics(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Setting
             problem("topics", f"no broker leads {_some(alone)}", "start the brokers that hold these partitions")
         )
     if not absent and not hidden:
-        fix = "kafka-configs.sh --alter --entity-type topics; the number of partitions needs a new ADJUDGE_TOPIC_PREFIX"
         wrong = await check_topics(_Asked(admin, brokers), prefix)
         found += [problem("topics", each, _GRANT) for each in refusals(wrong)]
-        found += [problem("topics", str(each), fix) for each in wrong if each.setting != "authorization"]
+        found += [
+            problem("topics", str(each), _mending(each, settings)) for each in wrong if each.setting != "authorization"
+        ]
     unknown = [name for name in settings.reply_topics if name not in brokers.partitions and name not in hidden]
     if unknown:
         text = f"reply topics that are not there: {', '.join(unknown)}"
         found.append(warning("topics", text, "make them, or correct ADJUDGE_REPLY_TOPICS"))
     return found or [ok("topics", f"{len(needed)} as the engine needs them, {_shards(brokers, settings)} shards")]
+
+
+def _mending(found: TopicFinding, settings: Settings) -> str:
+    """What makes a topic as it must be."""
+    if found.setting == "partitions":
+        return (
+            "the number of partitions is fixed for the life of a log: begin another, with another ADJUDGE_TOPIC_PREFIX"
+        )
+    value = found.wanted.removeprefix("at least ")
+    return (
+        f"kafka-configs.sh --bootstrap-server {settings.kafka} --alter --entity-type topics --entity-name {found.topic}"
+        f" --add-config {found.setting}={value}"
+    )
 
 
 class _Asked:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from scripts.cli import cli
+from scripts.cli import LATER_COMMANDS, cli
 
 ROOT = pathlib.Path(__file__).parents[1]
-LATER_COMMANDS = frozenset({"replay", "explain"})  # the README says that they are not there yet
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"`([^`\n]+)`")

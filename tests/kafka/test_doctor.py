@@ -86,6 +86,7 @@ async def test_a_topic_that_is_kept_otherwise_and_replies_that_go_nowhere(cluste
     found = await examine(cluster.environment(ADJUDGE_REPLY_TOPICS="no.such-topic"))
     topics = [each for each in found if each.check == "topics"]
     is_problem(topics[0], "journal: cleanup.policy is compact, must be delete", "kafka-configs.sh")
+    assert topics[0].fix.endswith(f"--entity-name {cluster.name('journal')} --add-config cleanup.policy=delete")
     assert (topics[-1].state, topics[-1].text) == ("warning", "reply topics that are not there: no.such-topic")
 
 

@@ -265,6 +265,12 @@ def test_schemas_are_written_and_then_current(capsys: pytest.CaptureFixture[str]
     assert '"changed":["schemas/cost.json","asyncapi.json"]' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", cli.LATER_COMMANDS)
+def test_a_command_that_is_not_there_yet_is_told_as_such(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([command, "verify"]) == 2
+    assert f"the command {command} comes with a later version" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("role", "said"), [("ledger", "later version"), ("decide,ledger", "later version"), ("judge", "no role")]
 )

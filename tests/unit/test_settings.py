@@ -41,7 +41,8 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
         ("ADJUDGE_HTTP", "127.0.0.1:80,127.0.0.1:81", "host:port"),
         ("ADJUDGE_HTTP", "::1:80", "an IPv6 host in brackets"),
         ("ADJUDGE_HTTP", "[::g]:80", "'::g' is no IPv6 address"),
-        ("ADJUDGE_TOKEN_KEY", "", "a path"),
+        ("ADJUDGE_TOKEN_KEY", "", "token_key is empty .*: it must be a path; leave it out for the default"),
+        ("ADJUDGE_KAFKA_SASL_PASSWORD", "", "kafka_sasl_password is empty .* leave it out"),
         ("ADJUDGE_TOKEN_KEY", "a\0b", "a path"),
         ("ADJUDGE_BATCH_RECORDS", "0", "whole number from 1 to 2000"),
         ("ADJUDGE_BATCH_RECORDS", "many", "whole number"),
@@ -59,6 +60,10 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
 def test_a_value_out_of_its_limits_is_refused_with_what_would_do(name: str, text: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=hint):
         load_settings({name: text})
+
+
+def test_servers_may_have_spaces_between_them() -> None:
+    assert load_settings({"ADJUDGE_KAFKA": "a:1, b:2"}).kafka == "a:1,b:2"
 
 
 def test_files_are_found_wherever_a_child_process_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
