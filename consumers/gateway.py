@@ -5,6 +5,7 @@ is a result that does not come within ``tmax``, which is too late for the caller
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -19,6 +20,7 @@ from consumers.gateway_body import RefusedError, read_body
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
+from consumers.stopping import unless_stopped
 from engine.attributes import take_request
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
@@ -189,7 +191,10 @@ async def run_gateway(
     ``started`` is called once with the gateway. Raises FeedUnavailable, SettingsError or OSError when it cannot start.
     """
     metrics = GatewayMetrics()
-    async with FeedClient(settings, registry=metrics.registry) as feed:
+    async with contextlib.AsyncExitStack() as closing:
+        feed = await unless_stopped(stop, closing.enter_async_context(FeedClient(settings, registry=metrics.registry)))
+        if feed is None:
+            return
         gateway = Gateway(feed, metrics)
         async with serve_http(gateway.app(), settings.gateway_http) as address:
             gateway.address = address

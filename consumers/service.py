@@ -22,6 +22,7 @@ from consumers.replies import Replies
 from consumers.requests_consumer import RequestsConsumer
 from consumers.settings import Settings
 from consumers.shards import OwnedShards, ShardJournals
+from consumers.stopping import unless_stopped
 from consumers.token_key import load_token_key
 from consumers.topic_check import TopicsError, check_topics
 from engine.warming import warm_up
@@ -116,7 +117,9 @@ async def run_service(
     ``started`` is called once with the service; ``routes`` are served beside its probes. Raises TopicsError, SettingsError, KafkaError or
     OSError when it cannot start, TopicLostError when what is in force can no longer be trusted.
     """
-    partitions = await check_cluster(settings)
+    partitions = await unless_stopped(stop, check_cluster(settings))
+    if partitions is None:
+        return
     try:
         await _serve(settings, partitions, stop, started, routes)
     except BaseExceptionGroup as group:
