@@ -11,6 +11,7 @@ PPM = 1_000_000
 
 # Money: int64 nanos. The money value of one impression, bid x probability, never exceeds this.
 IMPRESSION_VALUE_NANOS_MAX = 9_000_000_000
+BID_NANOS_MAX = IMPRESSION_VALUE_NANOS_MAX * PPB  # of one event: a higher bid leaves no probability
 RESERVE_NANOS_MAX = 9_000_000_000_000_000  # no ad is worth a thousandth of it
 QUALITY_PPM_MIN = 100_000
 QUALITY_PPM_MAX = 10_000_000
@@ -22,6 +23,7 @@ SEGMENTS_MAX = 5_000  # segment ids, and interests, of a request: some condition
 KEYWORDS_MAX = 1_000
 PRIVACY_STRING_CHARS_MAX = 16_384  # of a consent or GPP string; a longer one is unreadable
 PRIVACY_STRINGS_KEPT = 1_024  # strings that are decoded once; a user brings the same with every page
+AGE_YEARS_MAX = 120  # that a year of birth may give; beyond it nothing is known
 DAYS_KEPT = 16  # whose year is remembered: a shard's clock stands on one for long
 FIBONACCI_BITS_MAX = 24  # of a number in a GPP header: far above every section id
 NATIVE_REQUESTS_KEPT = 1_024  # a feed asks with few different ones; what each needs is worked out once

@@ -18,6 +18,7 @@ from engine.controls import ControlsView, PolicyInForce
 from engine.domains import domain_listed
 from engine.layout import Codes, Ints
 from engine.limits import (
+    BID_NANOS_MAX,
     EXCLUSION_LABELS_PER_AD_MAX,
     IMPRESSION_VALUE_NANOS_MAX,
     PPB,
@@ -39,7 +40,6 @@ Weigher = Callable[[Mapping[str, object]], Weighed]
 _NO_WEIGHTS: Final = np.zeros(0, np.int64)
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-BID_NANOS_MAX: Final = IMPRESSION_VALUE_NANOS_MAX * PPB  # a higher bid leaves no probability
 IMPRESSION: Final = EVENTS.index("impression")
 
 

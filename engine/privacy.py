@@ -15,13 +15,12 @@ import msgspec
 
 from engine.consent import consents
 from engine.gpp import NOT_SECTIONS, consent_string, permits
-from engine.limits import DAYS_KEPT
+from engine.limits import AGE_YEARS_MAX, DAYS_KEPT
 from engine.reading import at, integer, items, mapping
 from engine.us_privacy import opted_out
 
 # A person is known to be adult when the year of birth alone shows this age, whatever the birthday.
 ADULT_YEARS: Final = 18
-AGE_YEARS_MAX: Final = 120
 _DAY_MS: Final = 86_400_000
 
 _GEO: Final = ("lat", "lon", "type", "accuracy", "lastfix", "ipservice", "zip", "ext")

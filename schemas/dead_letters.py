@@ -4,11 +4,10 @@ When the bytes are too many, the value is empty and ``adjudge-sha256`` and the o
 """
 
 import dataclasses
-from typing import Final, Literal
+from typing import Literal
 
 from schemas.decoding import convert
-
-TEXT_BYTES_MAX: Final = 1_000  # of a header
+from schemas.limits import DEAD_LETTER_TEXT_BYTES_MAX
 
 Headers = tuple[tuple[str, bytes], ...]
 Reason = Literal[
@@ -35,10 +34,10 @@ class DeadLetter:
     size_bytes: int | None = None
 
     def headers(self) -> Headers:
-        """As Kafka headers; texts are cut after TEXT_BYTES_MAX."""
+        """As Kafka headers; texts are cut after DEAD_LETTER_TEXT_BYTES_MAX."""
         given = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
         return tuple(
-            (header_name(name), str(value).encode("utf-8", "replace")[:TEXT_BYTES_MAX])
+            (header_name(name), str(value).encode("utf-8", "replace")[:DEAD_LETTER_TEXT_BYTES_MAX])
             for name, value in given
             if value is not None and value != ""
         )

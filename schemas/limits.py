@@ -82,3 +82,4 @@ MODEL_VALUES_MAX = 100_000
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits: 1,000 logits decide everything
 VCG_NODES_SETTING_MAX = 100_000  # the most that a control may ask for: about 1.2 s of a request that needs them all
 TCF_VENDOR_ID_MAX = 65_535  # sixteen bits in a TCF string
+DEAD_LETTER_TEXT_BYTES_MAX = 1_000  # of a text in a dead letter's headers; the rest is cut away

@@ -4,6 +4,7 @@ import pytest
 
 from engine.decide import decide
 from engine.limits import (
+    BID_NANOS_MAX,
     IMPRESSION_VALUE_NANOS_MAX,
     PPB,
     PPM,
@@ -14,7 +15,6 @@ from engine.limits import (
     USER_VALUE_PPM_MIN,
 )
 from engine.money import bid_per_event_nanos
-from engine.pricing import BID_NANOS_MAX
 from engine.rows import EVENTS
 from schemas import limits
 from tests.builders import Stage, advertiser, line_item, one_ad, place, request
