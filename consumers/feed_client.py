@@ -337,7 +337,8 @@ class FeedClient:
             await admin.close()
         for name in self._topics.values():
             if found := unusable(described[name]):
-                raise FeedUnavailable(str(found))
+                absent = f"topic {name} is not there: `adjudge topics create` makes it"
+                raise FeedUnavailable(absent if found.setting == "exists" else str(found))
         count = len(described[self._topics["replies"]]["partitions"])
         chosen = self._settings.reply_partition
         if chosen is None:
