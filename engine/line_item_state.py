@@ -108,10 +108,27 @@ def _facts(catalog: Catalog, held: object) -> dict[str, object]:
         ]
         facts["advertiser"] = _owner(campaign.advertiser_id, advertiser)
         facts["timezone"] = campaign.timezone  # where it has none, its advertiser's
+        facts["budgets"], facts["frequency caps"] = list(_budgets(held, campaign)), list(_caps(held, campaign))
     if isinstance(advertiser, Advertiser):
         facts["currency"] = advertiser.currency
         facts["timezone"] = facts["timezone"] or advertiser.timezone
     return facts
+
+
+def _budgets(*owners: LineItem | Campaign) -> Iterator[str]:
+    for owner in owners:
+        for amount, span in ((owner.budget.daily_micros, "a day"), (owner.budget.lifetime_micros, "in all")):
+            if amount is not None:
+                yield f"{_kind(owner)}: {amount} micros {span}"
+
+
+def _caps(*owners: LineItem | Campaign) -> Iterator[str]:
+    for owner in owners:
+        yield from (f"{_kind(owner)}: {cap.impressions} in {cap.window_s} s" for cap in owner.frequency_caps)
+
+
+def _kind(owner: LineItem | Campaign) -> str:
+    return "line item" if isinstance(owner, LineItem) else "campaign"
 
 
 def _owner(identity: str, held: object) -> str:

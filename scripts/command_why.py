@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
+import orjson
 import uvloop
 from aiokafka import ConsumerRecord
 from rich.console import Console
@@ -138,7 +139,7 @@ def show(shown: Console, why: Why) -> None:
     """For people: state first, then what became of it."""
     state = why.state
     shown.print(Text.assemble((state.line_item_id, "bold"), f": {state.verdict}"))
-    facts = [(name, value) for name, value in state.facts.items() if value not in (None, "", [], {})]
+    facts = [(name, _written(value)) for name, value in state.facts.items() if value not in (None, "", [], {})]
     shown.print(table("Line item", ("", ""), facts))
     shown.print(
         table(
@@ -163,6 +164,13 @@ def show(shown: Console, why: Why) -> None:
     )
     _show_near_misses(shown, why.near_misses)
     shown.print(f"Served in the last impressions: {sum(why.served.values())}")
+
+
+def _written(fact: object) -> object:
+    """A condition as JSON, so that it can be copied into an entity."""
+    if isinstance(fact, dict):
+        return orjson.dumps(fact).decode()
+    return ", ".join(fact) if isinstance(fact, list) else fact
 
 
 def _show_near_misses(shown: Console, near: NearMisses) -> None:

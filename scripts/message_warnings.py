@@ -10,6 +10,7 @@ import msgspec
 from engine.controls import compile_policy
 from engine.models.base import PROBABILITIES
 from engine.models.constant import OWNERS
+from engine.reasons import Reason
 from engine.schedule import compile_schedule
 from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
@@ -32,7 +33,8 @@ READ: Final = {
 
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
-    found = (_conditions, _rank, _videos, _unencrypted, functools.partial(_kept, fields), _unread, _stops_nothing)
+    given = functools.partial(_kept, fields)
+    found = (_conditions, _rank, _videos, _unencrypted, given, _undecided, _unread, _stops_nothing)
     return tuple(itertools.chain.from_iterable(look(message) for look in found))
 
 
@@ -160,6 +162,22 @@ def _kept(fields: Mapping[str, object], message: Entity | Control) -> Iterator[S
         case _:
             pass
     yield from (SchemaError(name, "is kept, and changes no decision yet") for name in names)
+
+
+def _undecided(message: Entity | Control) -> Iterator[SchemaError]:
+    """What keeps ads from serving at all, as it is for later versions to decide (README, What is not decided yet)."""
+    found: list[tuple[str, Reason]] = []
+    if isinstance(message, LineItem):
+        found += [("tier", Reason.UNSUPPORTED_TIER)] if message.tier == "guaranteed" else []
+        found += [("pricing.strategy", Reason.UNSUPPORTED_STRATEGY)] if message.pricing.strategy != "manual" else []
+    if isinstance(message, LineItem | Campaign):
+        found += [("budget", Reason.UNSUPPORTED_BUDGET)] if message.budget.limits else []
+        found += [("frequency_caps", Reason.UNSUPPORTED_FREQUENCY_CAP)] if message.frequency_caps else []
+    if isinstance(message, Policy) and message.billable_event.get("impression", "served") != "served":
+        found.append(("billable_event.impression", Reason.UNSUPPORTED_BILLABLE_EVENT))
+    for field, reason in found:
+        whose = "what pays for impressions" if isinstance(message, Policy) else "nothing of it"
+        yield SchemaError(field, f"is not decided yet: {whose} serves ({reason.label})", "leave it out")
 
 
 def _unread(model: Entity | Control) -> Iterator[SchemaError]:

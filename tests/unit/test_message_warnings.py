@@ -1,4 +1,4 @@
-"""Controls that are accepted and do nothing are told before anybody relies on them."""
+"""What is accepted and does nothing, or keeps ads from serving, is told before anybody relies on it."""
 
 from typing import Any, get_args, get_type_hints
 
@@ -10,12 +10,13 @@ from engine.models.base import RowFacts
 from engine.models.default import build
 from schemas.controls import ModelControl, decode_control
 from scripts.message_warnings import READ
-from tests.unit.test_message_check import POLICY, report_on
+from tests.unit.test_message_check import CAMPAIGN, LINE_ITEM, POLICY, PRICING, report_on
 
 MODEL = {"kind": "model", "name": "m", "version": 1, "predicts": "user_value", "algorithm": "constant", "value": 0}
 GIVEN: dict[str, Any] = {
     "value": 5, "values": {"ad:ad1": 7}, "bias": 300_000, "weights": {"tier=house": 200_000}, "cap_ppb": 9,
 }  # fmt: skip
+CAP = {"impressions": 3, "window_s": 60}
 HOUSE_AD = RowFacts(
     ad_id="ad1", line_item_id="l1", campaign_id="c1", advertiser_id="a1", creative_id="cr1",
     tier="house", event="click", cat=(), labels=(),
@@ -75,3 +76,41 @@ def test_a_stop_of_what_nothing_valid_can_have_is_a_warning(name: str, good: str
     report = report_on(POLICY | {"blocked": {name: [good, bad or "x" * 65]}})
     assert report.ok
     assert [warning.field for warning in report.warnings] == [f"blocked.{name}[1]"]
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "reason"),
+    [
+        (CAMPAIGN | {"budget": {"daily_micros": 5}}, "budget", "unsupported_budget"),
+        (CAMPAIGN | {"frequency_caps": [CAP]}, "frequency_caps", "unsupported_frequency_cap"),
+        (LINE_ITEM | {"budget": {"lifetime_micros": 0}}, "budget", "unsupported_budget"),
+        (LINE_ITEM | {"frequency_caps": [CAP]}, "frequency_caps", "unsupported_frequency_cap"),
+        (LINE_ITEM | {"tier": "guaranteed"}, "tier", "unsupported_tier"),
+        (LINE_ITEM | {"pricing": PRICING | {"strategy": "cost_cap"}}, "pricing.strategy", "unsupported_strategy"),
+        (
+            POLICY | {"billable_event": {"impression": "viewable"}},
+            "billable_event.impression",
+            "unsupported_billable_event",
+        ),
+    ],
+)
+def test_what_serves_only_in_a_later_version_is_a_warning_that_names_the_reason(
+    message: Any, field: str, reason: str
+) -> None:
+    report = report_on(message)
+    assert report.ok
+    (warning,) = report.warnings
+    assert (warning.field, warning.fix) == (field, "leave it out")
+    assert f"({reason})" in warning.problem
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CAMPAIGN | {"budget": {"daily_micros": None}, "frequency_caps": []},
+        LINE_ITEM | {"budget": {}, "tier": "house"},
+        POLICY | {"billable_event": {"click": "viewable"}},
+    ],
+)
+def test_what_this_version_decides_is_no_warning(message: Any) -> None:
+    assert not report_on(message).warnings

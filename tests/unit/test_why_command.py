@@ -6,7 +6,7 @@ from engine.line_item_state import line_item_state
 from engine.targeting.near_miss import NearMisses
 from scripts.command_why import Why, show
 from scripts.console import console, table
-from tests.builders import NOW_MS, Json, Stage, creative, line_item, one_ad
+from tests.builders import NOW_MS, Json, Stage, campaign, creative, line_item, one_ad
 
 
 def shown_of(capsys: pytest.CaptureFixture[str], *changes: Json) -> str:
@@ -33,6 +33,24 @@ def test_reasons_of_a_review_are_shown_as_they_were_written(capsys: pytest.Captu
 @pytest.mark.parametrize("path", ["site.kategory[/x]", r"site.\[/b]"])
 def test_a_path_of_targeting_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str], path: str) -> None:
     assert f"{path}:" in shown_of(capsys, line_item(targeting={path: "[/i]"}))
+
+
+def test_a_condition_is_shown_as_json_that_can_be_written_again(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = shown_of(capsys, line_item(targeting={"device.geo.region": {"$exists": True}}))
+    assert '{"device.geo.region":{"$exists":true}}' in shown
+
+
+def test_budgets_and_caps_that_keep_it_from_serving_are_shown_with_whose_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cap = {"impressions": 3, "window_s": 60}
+    shown = shown_of(
+        capsys,
+        line_item(budget={"daily_micros": 5_000_000}, frequency_caps=[cap]),
+        campaign(budget={"lifetime_micros": 7_000_000}),
+    )
+    assert "line item: 5000000 micros a day, campaign: 7000000 micros in all" in shown
+    assert "line item: 3 in 60 s" in shown
 
 
 @pytest.mark.parametrize("text", ["[/b]", r"\[/b]", "[red]x", ":smile:"])
