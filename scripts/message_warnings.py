@@ -10,6 +10,7 @@ import msgspec
 from engine.controls import compile_policy
 from engine.models.base import PROBABILITIES
 from engine.models.constant import OWNERS
+from engine.models.features import ROW_FIELDS, read_weights
 from engine.reasons import Reason
 from engine.schedule import compile_schedule
 from engine.targeting.absence import warnings_with_absence
@@ -34,7 +35,7 @@ READ: Final = {
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
     given = functools.partial(_kept, fields)
-    found = (_conditions, _rank, _videos, _unencrypted, given, _undecided, _unread, _stops_nothing)
+    found = (_conditions, _rank, _videos, _unencrypted, given, _undecided, _unread, _weights, _stops_nothing)
     return tuple(itertools.chain.from_iterable(look(message) for look in found))
 
 
@@ -197,6 +198,22 @@ def _unread(model: Entity | Control) -> Iterator[SchemaError]:
         if owner not in OWNERS or not colon or not _is(identity, Id):
             fix = f"KIND:ID, KIND one of {', '.join(OWNERS)}"
             yield SchemaError(f"values.{name}", "names nothing that has an id: it is never read", fix)
+
+
+def _weights(model: Entity | Control) -> Iterator[SchemaError]:
+    """Features of requests at paths where a model finds nothing."""
+    if not isinstance(model, ModelControl) or "weights" not in READ[model.algorithm]:
+        return
+    weights = read_weights(model.weights)
+    for parts in dict.fromkeys((*weights.request, *weights.cross)):
+        path, fix = ".".join(parts), ""
+        warning = warning_of(parts)
+        if any(part.isdigit() for part in parts):
+            warning, fix = f"{path}: a model does not look into arrays by index", "use adjudge.placement and its like"
+        elif warning and parts[0] == "ad":
+            fix = f"an ad has {', '.join(ROW_FIELDS)}"
+        if warning:
+            yield SchemaError(f"weights.{path}", warning, fix)
 
 
 def _stops_nothing(message: Entity | Control) -> Iterator[SchemaError]:

@@ -49,6 +49,30 @@ def test_of_every_algorithm_it_is_known_what_it_reads() -> None:
     assert set(READ) == set(get_args(get_type_hints(ModelControl)["algorithm"]))
 
 
+@pytest.mark.parametrize(
+    ("feature", "path"),
+    [
+        ("device.os=iOS", ""),
+        ("adjudge.interests=wine*ad.labels=drinks", ""),
+        ("ad.line_item_id=l1", ""),
+        ("devize.os=iOS", "devize.os"),
+        ("devize.os=iOS*ad.labels=y", "devize.os"),
+        ("ad.line_item=l1", "ad.line_item"),
+        ("imp.0.tagid=top", "imp.0.tagid"),
+        ("user.data.id=1", "user.data.id"),
+    ],
+)
+def test_a_weight_of_what_no_request_has_is_a_warning_by_its_path(feature: str, path: str) -> None:
+    report = report_on(MODEL | {"algorithm": "logistic", "value": None, "weights": {feature: 5}})
+    assert report.ok
+    assert [warning.field for warning in report.warnings] == [f"weights.{path}"] * bool(path)
+
+
+def test_of_a_field_that_no_ad_has_those_are_told_that_it_has() -> None:
+    (warning,) = report_on(MODEL | {"algorithm": "logistic", "value": None, "weights": {"ad.kind=x": 5}}).warnings
+    assert "ad.line_item_id" in (warning.fix or "")
+
+
 def test_nought_is_given_too() -> None:
     (warning,) = report_on(MODEL | {"algorithm": "logistic"}).warnings
     assert (warning.field, warning.fix) == ("value", "logistic reads bias, weights, cap_ppb")
