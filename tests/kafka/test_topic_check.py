@@ -62,7 +62,8 @@ async def _findings_are(cluster: Cluster, texts: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("topic", "partitions"), [("results", 1), ("journal", 3), ("campaign-updates", 2), ("controls", 2), ("leases", 1)]
+    ("topic", "partitions"),
+    [("results", 1), ("journal", 3), ("campaign-updates", 2), ("controls", 2), ("leases", 1), ("requests", 3)],
 )
 async def test_a_wrong_number_of_partitions_is_found(cluster: Cluster, topic: str, partitions: int) -> None:
     configs = {name: rule.created for name, rule in expected_configs(BY_NAME[topic]).items()}
