@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ from schemas.openrtb import Imp, RequestDeal, Video, has_duration_floors
 from schemas.shapes import Category, Domain, Id
 
 VAST: Final = "<VAST"
+COUNTRIES: Final = ("device.geo.country", "user.geo.country")
+EQUALITY: Final = ("$eq", "$ne", "$in", "$nin", "$ini", "$nini", "$not")  # operators that compare with whole values
+SHORT_COUNTRY: Final = re.compile("[A-Za-z]{2}")
 # What the models of each algorithm are made of (engine/models/default.py), out of what may be given.
 READ: Final = {
     "constant": ("value", "values", "cap_ppb"),
@@ -67,11 +71,28 @@ def _conditions(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, LineItem):
         condition = parse_condition(message.targeting, field="targeting")
         yield from (SchemaError("targeting", warning) for warning in warnings_with_absence(condition))
+        yield from _short_countries(message.targeting, "targeting")
     elif isinstance(message, Policy):
         compiled = compile_policy(message, 0)
         floors = {f"floors[{number}].when": when for number, (when, _) in enumerate(compiled.floors)}
         for field, when in {"when": compiled.when, **floors}.items():
             yield from _of_a_page(when, field) if when else ()
+        yield from _short_countries(message.when, "when")
+        for number, floor in enumerate(message.floors):
+            yield from _short_countries(floor.when, f"floors[{number}].when")
+
+
+def _short_countries(condition: object, field: str, *, country: bool = False) -> Iterator[SchemaError]:
+    """Countries of two letters, where OpenRTB has three (2.6, 3.2.19, Object: Geo)."""
+    if isinstance(condition, Mapping):
+        for name, part in condition.items():
+            yield from _short_countries(part, field, country=name in COUNTRIES or (country and name in EQUALITY))
+    elif isinstance(condition, Sequence) and not isinstance(condition, str):
+        for part in condition:
+            yield from _short_countries(part, field, country=country)
+    elif country and isinstance(condition, str) and SHORT_COUNTRY.fullmatch(condition):
+        problem = f"{condition!r} has two letters, and countries of requests have three: it is hardly ever met"
+        yield SchemaError(field, problem, "ISO 3166-1 alpha-3, such as USA")
 
 
 def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:

@@ -73,6 +73,25 @@ def test_of_a_field_that_no_ad_has_those_are_told_that_it_has() -> None:
     assert "ad.line_item_id" in (warning.fix or "")
 
 
+@pytest.mark.parametrize(
+    ("condition", "short"),
+    [
+        ({"device.geo.country": "USA"}, []),
+        ({"device.geo.country": {"$in": ["USA", "CAN"], "$exists": True}, "device.geo.region": "AK"}, []),
+        ({"device.geo.country": {"$regex": "US"}, "device.language": {"$in": ["de"]}}, []),
+        ({"device.geo.country": {"$inGroup": "EU"}}, []),
+        ({"device.geo.country": "US"}, ["US"]),
+        ({"$or": [{"user.geo.country": {"$nin": ["GB", "FRA"]}}, {"device.geo.country": {"$not": {"$eq": "de"}}}]}, ["GB", "de"]),
+    ],
+)  # fmt: skip
+def test_a_country_of_two_letters_is_a_warning(condition: dict[str, Any], short: list[str]) -> None:
+    floor = {"when": condition, "cpm_micros": 1}
+    for message in (LINE_ITEM | {"targeting": condition}, POLICY | {"when": condition}, POLICY | {"floors": [floor]}):
+        report = report_on(message)
+        assert report.ok
+        assert [warning.problem.split("'")[1] for warning in report.warnings] == short
+
+
 def test_nought_is_given_too() -> None:
     (warning,) = report_on(MODEL | {"algorithm": "logistic"}).warnings
     assert (warning.field, warning.fix) == ("value", "logistic reads bias, weights, cap_ppb")
