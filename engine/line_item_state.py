@@ -192,4 +192,4 @@ def _of_creative(catalog: Catalog, row: Row) -> Iterator[str]:
     elif creative.review != "approved":
         yield ": ".join(filter(None, (f"{named} is {creative.review}", ", ".join(creative.review_reasons))))
     elif not creative.secure:
-        yield f"{named} is not secure, and most slots ask for that"
+        yield f"{named} is not secure: imps with secure 1 do not show it"

@@ -198,7 +198,7 @@ def _undecided(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, Policy) and message.billable_event.get("impression", "served") != "served":
         found.append(("billable_event.impression", Reason.UNSUPPORTED_BILLABLE_EVENT))
     for field, reason in found:
-        whose = "what pays for impressions" if isinstance(message, Policy) else "nothing of it"
+        whose = "nothing that pays for impressions" if isinstance(message, Policy) else "nothing of it"
         yield SchemaError(field, f"is not decided yet: {whose} serves ({reason.label})", "leave it out")
 
 

@@ -144,6 +144,7 @@ def test_what_serves_only_in_a_later_version_is_a_warning_that_names_the_reason(
     assert report.ok
     (warning,) = report.warnings
     assert (warning.field, warning.fix) == (field, "leave it out")
+    assert ": nothing " in warning.problem
     assert f"({reason})" in warning.problem
 
 
