@@ -12,7 +12,13 @@ from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.structs import OffsetAndMetadata
 
 from consumers.buffers import Buffer
@@ -143,8 +149,9 @@ class RequestsConsumer:
     async def _fetch_apart(self) -> None:
         """Each shard alone, from where its buffer ends.
 
-        At a batch that cannot be read (its checksum is wrong) the client forgets what it had of other partitions in the same
-        poll, and goes on behind it. A header whose name is not UTF-8 it never reads.
+        At a batch that cannot be read the client forgets what it had of other partitions in the same poll, and goes on
+        behind it. A wrong checksum may be of the way here alone; one that comes again, as a header whose name is not UTF-8,
+        is its shard's to stop at, and holds up no other.
         """
         places = [TopicPartition(self._topic, partition) for partition in self._buffers]
         for where in places:
@@ -153,15 +160,18 @@ class RequestsConsumer:
         for where in places:
             try:
                 self._put(await self._consumer.getmany(where, timeout_ms=0, max_records=POLL_RECORDS_MAX))
+            except CorruptRecordException:
+                self._fail_behind(where, "the checksum of a batch is wrong")
+            except UnicodeDecodeError:
+                self._fail_behind(where, "the name of a header is not UTF-8")
             except KafkaError:
                 continue  # the next poll of all tells it
-            except UnicodeDecodeError:
-                self._fail(
-                    where, f"the name of a header is not UTF-8, at or behind offset {self._fetched[where.partition]}"
-                )
 
     def _go_back(self, where: TopicPartition) -> None:
         self._consumer.seek(where, self._fetched[where.partition])
+
+    def _fail_behind(self, where: TopicPartition, problem: str) -> None:
+        self._fail(where, f"{problem}, at or behind offset {self._fetched[where.partition]}")
 
     def _out_of_range(self, error: Any) -> None:
         for where, offset in error.args[0].items():

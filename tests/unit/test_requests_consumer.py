@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
-from aiokafka.errors import IllegalStateError
+from aiokafka import ConsumerRecord
+from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers import requests_consumer
@@ -23,6 +24,7 @@ class Group:
         self.told: dict[TopicPartition, int] = {}
         self.commits: list[dict[int, int]] = []
         self.held = {ZERO, ONE}
+        self.unreadable: dict[TopicPartition, Exception] = {}
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -43,6 +45,11 @@ class Group:
     def paused(self) -> set[TopicPartition]:
         return self.held
 
+    async def getmany(self, where: TopicPartition, **_: int) -> dict[TopicPartition, list[Any]]:
+        if where in self.unreadable:
+            raise self.unreadable[where]
+        return {where: [record(where)]}
+
     async def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(places, FIRST)
 
@@ -58,6 +65,13 @@ class Group:
             raise IllegalStateError("a partition is not assigned")
         self.told |= {where: each.offset for where, each in offsets.items()}
         self.commits.append({where.partition: each.offset for where, each in offsets.items()})
+
+
+def record(where: TopicPartition) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(
+        topic=where.topic, partition=where.partition, offset=FIRST, timestamp=0, timestamp_type=0, key=b"u", value=b"{}",
+        checksum=None, serialized_key_size=1, serialized_value_size=2, headers=(),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -161,3 +175,23 @@ async def test_the_group_is_told_of_all_shards_at_once(group: Group, requests: R
     group.held = set()
     await requests._tell_group()
     assert group.commits == [{0: 10, 1: 10}, {0: 11}, {1: 12}]
+
+
+@pytest.mark.parametrize(
+    ("error", "stops"),
+    [
+        (CorruptRecordException("Invalid CRC"), "the checksum of a batch is wrong, at or behind offset 3"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, ""), "the name of a header is not UTF-8, at or behind offset 3"),
+        (KafkaError("a broker that falters"), None),
+    ],
+)
+async def test_what_stays_unreadable_stops_its_shard_and_holds_up_no_other(
+    error: Exception, stops: str | None, group: Group, requests: RequestsConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_consumer, "BACKOFF_S", 0)
+    buffers = [requests.open(partition, FIRST) for partition in (0, 1)]
+    group.unreadable[ZERO] = error
+    await requests._fetch_apart()
+    assert [len(buffer) for buffer in buffers] == [0, 1]
+    assert str(buffers[0].error) == str(stops)
+    assert buffers[1].error is None
