@@ -75,7 +75,6 @@ class Owner:
         self._wake = asyncio.Event()
         self._producer: TransactionalProducer | None = None
         self._restores = Restores()
-        self._last_fence: int | None = None  # the number of our last one that was committed
         self._rivals = Rivals(edges.settings.group)
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
@@ -182,10 +181,9 @@ class Owner:
             self.phase = "reading the journal"
             fold = Fold(self.partition, partitions=self._edges.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
-            if self._rivals.count and fold.former_fence not in (None, self._last_fence):
-                self._rivals.taker = await journal.fence(fold.former_fence)
-            self._last_fence = end
-            self._rivals.took_over(time.monotonic())
+            former = fold.former_fence if self._rivals.count else None
+            taker = None if former is None else await journal.fence(former)
+            self._rivals.took_over(time.monotonic(), taker)
         shard = fold.finish()
         await self._await_world(catalog_offset=shard.catalog_offset, controls_offset=shard.controls_offset)
         self._log.info("took the shard over", offset=shard.position, sequence=shard.sequence, fence=end)

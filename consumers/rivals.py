@@ -14,7 +14,7 @@ HELD_S: Final = 300.0  # nobody took the shard for so long: what was before is o
 
 
 class Rivals:
-    """Fencings of one shard in this process. ``taker``: the last fence of another that was found in the journal."""
+    """Fencings of one shard in this process. ``taker``: the last fence of another group that was found in the journal."""
 
     def __init__(self, group: str) -> None:
         self.count = 0
@@ -22,9 +22,16 @@ class Rivals:
         self._group = group
         self._taken_over_s = 0.0
 
-    def took_over(self, now_s: float) -> None:
-        """The shard is ours again, for how long is to be seen."""
+    def took_over(self, now_s: float, former: Fence | None) -> None:
+        """The shard is ours again, for how long is to be seen. ``former``: the fence before ours, once we were fenced.
+
+        One of our own group is no rival's: the brokers ended a transaction of ours, or the group moved the shard.
+        """
         self._taken_over_s = now_s
+        if former is None or former.group == self._group:
+            self.count, self.taker = 0, None
+        else:
+            self.taker = former
 
     def fenced(self, now_s: float) -> None:
         """Another took the shard from us, or the brokers ended a transaction of ours."""
@@ -47,7 +54,7 @@ class Rivals:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        if self.taker is not None and self.taker.group not in ("", self._group):
+        if self.taker is not None and self.taker.group:
             return (
                 f"two groups decide the same topics: give all their engines one ADJUDGE_GROUP (here {self._group}),"
                 " or topics of their own (ADJUDGE_TOPIC_PREFIX)"

@@ -1,5 +1,6 @@
 """Engines of two groups on the same topics: what is decided stays right, and each says what is wrong."""
 
+from consumers.service import Service
 from scripts.command_doctor import examine
 from scripts.doctor_finding import Finding
 from tests.kafka.cluster import Cluster, until
@@ -32,3 +33,24 @@ async def test_engines_of_two_groups_leave_each_other_the_shard_and_name_each_ot
         assert all((each.state, "none of" in each.text) == ("warning", True) for each in strange)
     gone, *more = await groups(cluster, ours.group)
     assert (gone.state, more) == ("warning", [])
+
+
+async def test_an_engine_that_is_fenced_by_no_other_group_takes_its_shard_back_at_once_each_time(
+    cluster: Cluster,
+) -> None:
+    """As after a transaction that was open for too long, or the late answer of a broker."""
+    await cluster.create()
+    said: set[str] = set()
+
+    def says(engine: Service) -> list[str]:
+        reasons = engine.unready()
+        said.update(reasons)
+        return reasons
+
+    async with running(cluster.settings(ADJUDGE_TICK_MS="100")) as engine:
+        for _ in range(3):
+            await cluster.owner().start()
+            await until(lambda: says(engine))
+            await until(lambda: not says(engine))
+    assert any("fenced" in reason for reason in said)
+    assert not any("times by" in reason for reason in said)
