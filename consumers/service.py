@@ -143,7 +143,7 @@ async def _serve(
             service.address = address
             if started is not None:
                 started(service)
-            if not await asyncio.to_thread(warm_up, lambda: not stop.is_set()):
+            if not await _warmed_up(stop):
                 return
             service.compiling = False
             edges = [
@@ -159,3 +159,13 @@ async def _serve(
             await service.shards.close()
             for task in edges:
                 task.cancel()
+
+
+async def _warmed_up(stop: asyncio.Event) -> bool:
+    """Compile; False when told to stop meanwhile. Cancelled, as when a role beside it fails, it compiles no further either."""
+    cancelled = asyncio.Event()
+    try:
+        return await asyncio.to_thread(warm_up, lambda: not (stop.is_set() or cancelled.is_set()))
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise

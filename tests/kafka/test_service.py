@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
+import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 
 import aiohttp
@@ -12,8 +15,10 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
+import consumers.roles
 import consumers.service
 from consumers import requests_consumer
+from consumers.roles import ROLES, run_roles
 from consumers.service import Service, run_service
 from engine.effects import Effects, Input, Record
 from engine.shard import Shard
@@ -114,6 +119,32 @@ async def test_an_engine_that_is_told_to_end_while_it_compiles_begins_nothing(
     assert reasons == [["compiling, which takes some ten seconds the first time"]]
     assert not begun[0].requests.joined
     assert await journal(cluster) == []
+
+
+async def test_an_engine_whose_gateway_cannot_listen_compiles_no_further(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the error is told once all is compiled: a process ends with its threads."""
+    await cluster.create()
+    compiling, ended = threading.Event(), threading.Event()
+
+    def compile_for_long(wanted: Callable[[], bool]) -> bool:
+        compiling.set()
+        deadline = time.monotonic() + 10
+        while wanted():
+            assert time.monotonic() < deadline
+        ended.set()
+        return False
+
+    async def cannot_listen(*_: object, **__: object) -> None:
+        await until(compiling.is_set)
+        raise OSError(errno.EADDRINUSE, "taken")
+
+    monkeypatch.setattr(consumers.service, "warm_up", compile_for_long)
+    monkeypatch.setattr(consumers.roles, "run_gateway", cannot_listen)
+    with pytest.raises(OSError, match="taken"):
+        await run_roles(cluster.settings(), ROLES, asyncio.Event())
+    await until(ended.is_set)
 
 
 async def test_two_processes_share_the_shards_and_take_over_from_each_other(cluster: Cluster) -> None:
