@@ -288,7 +288,7 @@ def position(imp: Imp, index: int) -> int:
 
 def has_duration_floors(asking: Video | RequestDeal) -> bool:
     """Whether its floor depends on how long the ad is (7.11), and is no floor that is known here."""
-    return bool(asking.mincpmpersec) or any(floor.bidfloor for floor in asking.durfloors)
+    return asking.mincpmpersec > 0 or any(floor.bidfloor > 0 for floor in asking.durfloors)
 
 
 def _check_lists(fields: object) -> None:

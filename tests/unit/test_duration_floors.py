@@ -52,7 +52,13 @@ def test_a_deal_with_such_a_floor_is_not_offered(floors: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    "floors", [{"durfloors": []}, {"durfloors": [{"mindur": 5, "bidfloor": 0}]}, {"mincpmpersec": 0}]
+    "floors",
+    [
+        {"durfloors": []},
+        {"durfloors": [{"mindur": 5, "bidfloor": 0}]},
+        {"durfloors": [{"bidfloor": -1}], "mincpmpersec": -1},
+        {"mincpmpersec": 0},
+    ],
 )
 def test_floors_of_nothing_ask_for_nothing(floors: Json) -> None:
     (impression,) = decided(video={"mimes": ["video/mp4"], **floors}).impressions
