@@ -231,9 +231,8 @@ class Broadcast:
 
         Before the first decision it is merged as well; later that goes on in ``_merge``, and no update waits for it.
         """
-        settle = self._catalog.maintain if self.world is None else self._catalog.gather
         started = time.monotonic()
-        while settle():
+        while (self.world is None and self._catalog.maintain()) or self._catalog.gather():
             if time.monotonic() - started > SLICE_S:
                 await self._rest(started)
                 started = time.monotonic()

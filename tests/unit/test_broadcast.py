@@ -14,6 +14,7 @@ from consumers.buffers import OVERHEAD_BYTES
 from consumers.rejections import REJECTIONS_BYTES_MAX
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
 from engine.pricing import unprepared
+from engine.snapshot import Snapshot
 from tests.builders import ad, advertiser, campaign, creative, line_item
 
 
@@ -49,6 +50,26 @@ class Fed(Broadcast):
         if topic == CAMPAIGN_UPDATES and position >= self._ends[topic]:
             await self._take_snapshot()
         await self._publish()
+
+
+async def test_the_first_snapshot_too_is_built_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred ads of very large conditions had stood in the way of heartbeats for seconds."""
+    entities = [advertiser(), campaign(), creative(), line_item(), *(ad(f"ad{number}") for number in range(200))]
+    records = [
+        Written(offset=offset, key=f"{each['kind']}/{each['id']}".encode(), value=orjson.dumps(each))
+        for offset, each in enumerate(entities)
+    ]
+    fed = Fed(campaign_updates=len(records), controls=0)
+    taken = fed._catalog.snapshot
+
+    def snapshot() -> Snapshot:
+        assert not fed._catalog.gather(), "there is nothing left to build"
+        return taken()
+
+    monkeypatch.setattr(fed._catalog, "snapshot", snapshot)
+    await fed.read(CAMPAIGN_UPDATES, *records, position=len(records))
+    assert fed.world is not None
+    assert fed.world.catalog.ads == 200
 
 
 async def test_there_is_no_world_before_both_topics_were_read_to_their_ends() -> None:
