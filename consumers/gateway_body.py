@@ -56,9 +56,8 @@ def unpacked(packed: bytes) -> bytes:
 
 
 def _check_head(request: web.Request) -> None:
-    if (
-        "Content-Type" in request.headers and request.content_type != "application/json"
-    ):  # none is JSON (OpenRTB 2.6, 2.3)
+    typed = "Content-Type" in request.headers  # a body without a type is JSON (OpenRTB 2.6, 2.3)
+    if typed and request.content_type != "application/json":
         raise RefusedError(415, "content_type", "the content type must be application/json")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise RefusedError(415, "content_type", "the text must be UTF-8")

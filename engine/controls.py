@@ -155,9 +155,8 @@ class Controls:
             in_force = {"default": compile_policy(BUILT_IN, -1), **self._policies}
             models = self._models_by_prediction()
             offsets = {predicts: self._model_offsets.get(model.name, -1) for predicts, model in models.items()}
-            told = sorted(
-                models.values(), key=operator.attrgetter("version")
-            )  # a control may be named as the built-in are
+            # A control may be named as the built-in models are: then its version is told.
+            told = sorted(models.values(), key=operator.attrgetter("version"))
             self._view = ControlsView(
                 offset=self.offset,
                 policies=tuple(sorted(in_force.values(), key=_turn)),

@@ -31,9 +31,7 @@ from engine.targeting.index import TargetingIndex
 from engine.verdicts import VerdictTable
 from schemas.limits import POLICIES_MAX
 
-CACHED_MAX: Final = (
-    POLICIES_MAX + 1 + len(PREDICTIONS)
-)  # what a segment keeps: its view under each policy, and each model's
+CACHED_MAX: Final = POLICIES_MAX + 1 + len(PREDICTIONS)  # a segment's view under each policy, and of each model
 VERSIONS_MAX: Final = 2  # of each of them, the newest first
 BUILD_SLICE_ROWS: Final = 100
 PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms
