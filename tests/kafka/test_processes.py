@@ -9,6 +9,7 @@ import signal
 import sys
 
 import orjson
+import pytest
 
 from scripts.engine_process import EngineProcess
 from tests.kafka.cluster import Cluster, until
@@ -71,6 +72,7 @@ async def audit(cluster: Cluster) -> dict[str, object]:
     return report
 
 
+@pytest.mark.timeout(140 + 10 * KILLS)
 async def test_killed_ten_times_in_the_middle_of_a_batch(cluster: Cluster) -> None:
     await cluster.create()
     await write_campaign(cluster)
