@@ -37,21 +37,37 @@ async def test_a_key_that_is_small_only_while_it_is_compressed(cluster: Cluster,
         await until(written_off)
 
 
-async def test_a_header_whose_name_is_no_text_stops_its_shard_and_no_other(cluster: Cluster) -> None:
-    """The client reads no record of that fetch; clients that check nothing can write one."""
-    await cluster.create(shards=2)
-    await write_campaign(cluster)
-    await cluster.write("requests", [request_record(0)], 1)
-    producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap)
-    async with producer:
+async def write_nameless(cluster: Cluster, topic: str, key: bytes, value: bytes) -> None:
+    """A record with a header whose name is not UTF-8, as clients write it that check nothing."""
+    async with AIOKafkaProducer(bootstrap_servers=cluster.bootstrap) as producer:
         batch = producer.create_batch()
-        key, value = request_record(1)
         batch.append(timestamp=None, key=key, value=value, headers=[("x-name", b"")])
         written = bytearray(batch._build().replace(b"x-name", b"x-n\xffme"))
         struct.pack_into(">I", written, 17, calc_crc32c(bytes(written[21:])))
         batch._buffer = written
-        await (await producer.send_batch(batch, cluster.name("requests"), partition=0))
+        await (await producer.send_batch(batch, cluster.name(topic), partition=0))
+
+
+async def test_a_header_whose_name_is_no_text_stops_its_shard_and_no_other(cluster: Cluster) -> None:
+    """The client reads no record of that fetch."""
+    await cluster.create(shards=2)
+    await write_campaign(cluster)
+    await cluster.write("requests", [request_record(0)], 1)
+    await write_nameless(cluster, "requests", *request_record(1))
     async with running(cluster.settings(), ready=False) as service:
         await cluster.write("requests", [request_record(2)], 1)
         assert await results_reach(cluster, 2, 1) == ["r0", "r2"]
         await until(lambda: service.unready() == ["shard 0: stopped: 3 restores at request offset 0 did not help"])
+
+
+@pytest.mark.parametrize("topic", ["campaign-updates", "controls"])
+async def test_an_engine_that_cannot_read_on_in_what_is_in_force_says_so_and_goes_on(
+    cluster: Cluster, topic: str
+) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    async with running(cluster.settings()) as service:
+        await write_nameless(cluster, topic, b"ad/ad1", b"{}")
+        await until(lambda: any(f"{topic}: not read for" in reason for reason in service.unready()))
+        await cluster.write("requests", [request_record(0)])
+        assert await results_reach(cluster, 1) == ["r0"]
