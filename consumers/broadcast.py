@@ -154,7 +154,7 @@ class Broadcast:
                 batches = await consumer.getmany(place, timeout_ms=POLL_MS, max_records=most)
             except OffsetOutOfRangeError as error:
                 raise _lost(place, error.args[0][place]) from error
-            except (KafkaError, UnicodeDecodeError) as error:  # the latter: of a header's name, behind which nothing is read
+            except (KafkaError, UnicodeDecodeError) as error:  # the latter: the client cannot read a header's name
                 self.silence.goes_on(name, in_words(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
