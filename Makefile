@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+WARM := $(VENV)/.warm
 
 .PHONY: demo test lint docs links bench chaos clean
 .DEFAULT_GOAL := test
@@ -12,10 +13,13 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m engine.warming
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Local Kafka, topics, sample campaigns, traffic, engine, audit; then ends
+$(WARM): $(STAMP) $(wildcard engine/*.py engine/*/*.py)
+	$(BIN)/python -m engine.warming
+	@touch $(WARM)
+
+demo: $(WARM)  ## Local Kafka, topics, sample campaigns, traffic, engine, audit; then ends
 	$(BIN)/adjudge demo --requests $(or $(REQUESTS),20000)
 
 lint: $(STAMP)
@@ -23,7 +27,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
+test: $(STAMP)  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
+	@$(MAKE) --no-print-directory --jobs 2 lint $(WARM)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 docs: $(STAMP)  ## The site, in build/docs/index.html; a broken link or a wrong example fails it
@@ -33,10 +38,10 @@ docs: $(STAMP)  ## The site, in build/docs/index.html; a broken link or a wrong 
 links: $(STAMP)  ## Follow the links that leave the site: the only target of docs that needs the network
 	$(BIN)/python -m sphinx -W --keep-going -q -b linkcheck -c docs . build/links
 
-chaos: $(STAMP)  ## The long campaigns: more kills, more races, more generated cases
+chaos: $(WARM)  ## The long campaigns: more kills, more races, more generated cases
 	ADJUDGE_TEST_PROFILE=chaos $(BIN)/python -m pytest tests
 
-bench: $(STAMP)
+bench: $(WARM)
 	$(BIN)/adjudge bench core
 	$(BIN)/adjudge bench catalog
 	$(BIN)/adjudge bench pipeline

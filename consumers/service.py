@@ -63,7 +63,7 @@ class Service:
         if self.draining:
             return ["the process is ending"]
         if self.compiling:
-            return ["compiling, which takes some ten seconds the first time"]
+            return ["compiling, which takes some forty seconds the first time"]
         reasons = [
             f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
             for topic, behind in self.broadcast.behind().items()

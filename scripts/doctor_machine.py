@@ -187,14 +187,14 @@ def _java_refuses(runtime: pathlib.Path) -> str:
 
 
 def compiled_code(folder: pathlib.Path | None = None) -> Finding:
-    """Whether what is compiled can be kept; else each start compiles for some ten seconds."""
+    """Whether what is compiled can be kept; else each start compiles for some forty seconds."""
     check = "compiled code"
     where = folder or kept_in()
     if where is None or not writable(where):
-        fix = "set NUMBA_CACHE_DIR to a folder that can be written; without, each start takes ten seconds longer"
+        fix = "set NUMBA_CACHE_DIR to a folder that can be written; without, each start takes some forty seconds longer"
         return warning(check, f"cannot be kept: {f'{where} cannot' if where else 'no folder can'} be written", fix)
     kept = sum(1 for _ in where.glob("*.nbc")) if where.is_dir() else 0
-    said = f"{kept} functions of one module" if kept else "nothing yet, the first start takes ten seconds longer"
+    said = f"{kept} functions of one module" if kept else "nothing yet, the first start takes some forty seconds longer"
     return ok(check, f"{said}, in {where}")
 
 

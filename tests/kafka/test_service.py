@@ -116,7 +116,7 @@ async def test_an_engine_that_is_told_to_end_while_it_compiles_begins_nothing(
     monkeypatch.setattr(consumers.service, "warm_up", compiling)
     begun: list[Service] = []
     await run_service(cluster.settings(), stop, started=begun.append)
-    assert reasons == [["compiling, which takes some ten seconds the first time"]]
+    assert reasons == [["compiling, which takes some forty seconds the first time"]]
     assert not begun[0].requests.joined
     assert await journal(cluster) == []
 
