@@ -117,7 +117,7 @@ def _through_mappings(place: str, plain: object, model: Any, *, of_key: bool) ->
         if step[0] == "[...]":
             kinds = [typing.get_args(kind)[0 if of_key else 1] for kind in here if typing.get_origin(kind) is dict]
             held = plain if isinstance(plain, dict) else {}
-            wrong = (key for key in held if not any(_fits(key if of_key else held[key], kind) for kind in kinds))
+            wrong = (key for key in held if not any(fits(key if of_key else held[key], kind) for kind in kinds))
             key = next(wrong, "*")
             field, plain = f"{field}.{key[:_NAME_CHARS_SHOWN]}", held.get(key)
         elif step[1]:
@@ -137,7 +137,8 @@ def _plain(value: bytes) -> object:
         return None
 
 
-def _fits(plain: object, kind: Any) -> bool:
+def fits(plain: object, kind: Any) -> bool:
+    """Whether decoded JSON is of a type, its annotations included."""
     try:
         msgspec.convert(plain, kind)
     except msgspec.ValidationError:

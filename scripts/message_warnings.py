@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from engine.controls import compile_policy
 from engine.models.base import PROBABILITIES
 from engine.models.constant import OWNERS
@@ -19,6 +17,7 @@ from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
 from schemas.controls import Control, ModelControl, Policy
+from schemas.decoding import fits
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
 from schemas.openrtb import Imp, RequestDeal, Video, has_duration_floors
@@ -216,7 +215,7 @@ def _unread(model: Entity | Control) -> Iterator[SchemaError]:
         yield SchemaError("cap_ppb", f"limits probabilities, and {model.predicts} is none: it is not read")
     for name in model.values if "values" in read else ():
         owner, colon, identity = name.partition(":")
-        if owner not in OWNERS or not colon or not _is(identity, Id):
+        if owner not in OWNERS or not colon or not fits(identity, Id):
             fix = f"KIND:ID, KIND one of {', '.join(OWNERS)}"
             yield SchemaError(f"values.{name}", "names nothing that has an id: it is never read", fix)
 
@@ -250,13 +249,5 @@ def _stops_nothing(message: Entity | Control) -> Iterator[SchemaError]:
     ]  # fmt: skip
     for name, listed, shape, fix in shapes:
         for number, entry in enumerate(listed):
-            if not _is(entry, shape):
+            if not fits(entry, shape):
                 yield SchemaError(f"blocked.{name}[{number}]", f"{entry!r} stops nothing: nothing valid has it", fix)
-
-
-def _is(text: str, shape: Any) -> bool:
-    try:
-        msgspec.convert(text, shape)
-    except msgspec.ValidationError:
-        return False
-    return True

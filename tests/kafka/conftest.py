@@ -10,6 +10,7 @@ import pytest
 from consumers.logs import configure_logging
 from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster
+from tests.kafka.proxy import FrameProxy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +30,23 @@ def logs() -> None:
 def kafka() -> Iterator[LocalKafka]:
     with LocalKafka(jvm_options=["-XX:TieredStopAtLevel=1"]) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def proxied() -> Iterator[tuple[FrameProxy, LocalKafka]]:
+    """A Kafka of a module's own that tells its clients to come through the proxy."""
+    with FrameProxy() as proxy:
+        kafka = LocalKafka(advertised_port=proxy.port, jvm_options=["-XX:TieredStopAtLevel=1"])
+        with kafka:
+            proxy.target = kafka.port
+            yield proxy, kafka
+
+
+@pytest.fixture
+async def far(proxied: tuple[FrameProxy, LocalKafka], tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
+    """A prefix on a Kafka that is reached through the proxy only, with no topics yet."""
+    async with Cluster(bootstrap=proxied[1].bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", folder=tmp_path) as one:
+        yield one
 
 
 @pytest.fixture

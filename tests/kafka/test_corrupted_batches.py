@@ -1,9 +1,5 @@
 """Batches that come spoilt, once: what was fetched with them is neither lost nor passed over."""
 
-import pathlib
-import uuid
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from scripts.local_kafka import LocalKafka
@@ -12,22 +8,6 @@ from tests.kafka.proxy import FETCH, FrameProxy
 from tests.kafka.running import ENTITIES, entity_record, request_record, results_reach, running, write_campaign
 
 CONSUMERS = 2  # of a process: requests, and both broadcast topics
-
-
-@pytest.fixture(scope="module")
-def proxied() -> Iterator[tuple[FrameProxy, LocalKafka]]:
-    with FrameProxy() as proxy:
-        kafka = LocalKafka(advertised_port=proxy.port, jvm_options=["-XX:TieredStopAtLevel=1"])
-        with kafka:
-            proxy.target = kafka.port
-            yield proxy, kafka
-
-
-@pytest.fixture
-async def far(proxied: tuple[FrameProxy, LocalKafka], tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
-    """A prefix on a Kafka that is reached through the proxy only."""
-    async with Cluster(bootstrap=proxied[1].bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", folder=tmp_path) as one:
-        yield one
 
 
 @pytest.mark.parametrize("spoilt", [0, 1])

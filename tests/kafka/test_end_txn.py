@@ -3,10 +3,8 @@
 import asyncio
 import functools
 import gc
-import pathlib
 import time
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,15 +18,6 @@ from tests.kafka.proxy import END_TXN, PRODUCE, FrameProxy
 from tests.kafka.running import request_record, results_reach, running, write_campaign
 
 
-@pytest.fixture(scope="module")
-def proxied() -> Iterator[tuple[FrameProxy, LocalKafka]]:
-    with FrameProxy() as proxy:
-        kafka = LocalKafka(advertised_port=proxy.port, jvm_options=["-XX:TieredStopAtLevel=1"])
-        with kafka:
-            proxy.target = kafka.port
-            yield proxy, kafka
-
-
 @pytest.fixture
 def proxy(proxied: tuple[FrameProxy, LocalKafka]) -> Iterator[FrameProxy]:
     yield proxied[0]
@@ -37,11 +26,10 @@ def proxy(proxied: tuple[FrameProxy, LocalKafka]) -> Iterator[FrameProxy]:
 
 
 @pytest.fixture
-async def far(proxied: tuple[FrameProxy, LocalKafka], tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
-    """A prefix on a Kafka that is reached through the proxy only."""
-    async with Cluster(bootstrap=proxied[1].bootstrap, prefix=f"t{uuid.uuid4().hex[:8]}.", folder=tmp_path) as one:
-        await one.create()
-        yield one
+async def far(far: Cluster) -> Cluster:
+    """With its topics."""
+    await far.create()
+    return far
 
 
 async def test_a_late_end_cannot_end_the_next_transaction(far: Cluster, proxy: FrameProxy) -> None:
