@@ -5,7 +5,7 @@ every request is kept in ``state``; what a later version of the engine will deci
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -225,20 +225,27 @@ def _state(join: Join) -> int:
     return ELIGIBLE
 
 
+def undecided(part: LineItem | Campaign) -> Sequence[tuple[str, Reason]]:
+    """Fields by which none of its ads serves, as a later version decides them, and the reason of each."""
+    found = []
+    if isinstance(part, LineItem):
+        if part.tier == "guaranteed":
+            found.append(("tier", Reason.UNSUPPORTED_TIER))
+        if part.pricing.strategy != "manual":
+            found.append(("pricing.strategy", Reason.UNSUPPORTED_STRATEGY))
+    if part.budget.limits:
+        found.append(("budget", Reason.UNSUPPORTED_BUDGET))
+    if part.frequency_caps:
+        found.append(("frequency_caps", Reason.UNSUPPORTED_FREQUENCY_CAP))
+    return found
+
+
 def _unsupported(join: Join) -> int:
-    """The first capability of the line item or campaign that this version does not decide yet."""
-    line_item, campaign = join.line_item, join.campaign
-    if line_item is None or campaign is None:
+    """The first capability of the line item or campaign that this version does not decide yet, in the order of reasons."""
+    if join.line_item is None or join.campaign is None:
         return ELIGIBLE
-    if line_item.tier == "guaranteed":
-        return Reason.UNSUPPORTED_TIER
-    if line_item.pricing.strategy != "manual":
-        return Reason.UNSUPPORTED_STRATEGY
-    if line_item.budget.limits or campaign.budget.limits:
-        return Reason.UNSUPPORTED_BUDGET
-    if line_item.frequency_caps or campaign.frequency_caps:
-        return Reason.UNSUPPORTED_FREQUENCY_CAP
-    return ELIGIBLE
+    found = (*undecided(join.line_item), *undecided(join.campaign))
+    return min(reason for _, reason in found) if found else ELIGIBLE
 
 
 def _facts(join: Join, owner: Owner, shown: Shown) -> RowFacts:

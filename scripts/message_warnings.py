@@ -11,6 +11,7 @@ from engine.models.base import PROBABILITIES
 from engine.models.constant import OWNERS
 from engine.models.features import ROW_FIELDS, read_weights
 from engine.reasons import Reason
+from engine.rows import undecided
 from engine.schedule import compile_schedule
 from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
@@ -187,13 +188,7 @@ def _kept(fields: Mapping[str, object], message: Entity | Control) -> Iterator[S
 
 def _undecided(message: Entity | Control) -> Iterator[SchemaError]:
     """What keeps ads from serving at all, as it is for later versions to decide (README, What is not decided yet)."""
-    found: list[tuple[str, Reason]] = []
-    if isinstance(message, LineItem):
-        found += [("tier", Reason.UNSUPPORTED_TIER)] if message.tier == "guaranteed" else []
-        found += [("pricing.strategy", Reason.UNSUPPORTED_STRATEGY)] if message.pricing.strategy != "manual" else []
-    if isinstance(message, LineItem | Campaign):
-        found += [("budget", Reason.UNSUPPORTED_BUDGET)] if message.budget.limits else []
-        found += [("frequency_caps", Reason.UNSUPPORTED_FREQUENCY_CAP)] if message.frequency_caps else []
+    found = [*undecided(message)] if isinstance(message, LineItem | Campaign) else []
     if isinstance(message, Policy) and message.billable_event.get("impression", "served") != "served":
         found.append(("billable_event.impression", Reason.UNSUPPORTED_BILLABLE_EVENT))
     for field, reason in found:
