@@ -15,13 +15,12 @@ from aiokafka.errors import KafkaError
 from rich.progress import Progress
 
 from consumers.settings import Settings
-from consumers.topic_check import unusable
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
 from scripts.command_check import show, show_warnings
 from scripts.console import bar, console, json_option, print_json, settings_options
 from scripts.error_texts import plain
-from scripts.kafka_access import admin_client, producer
+from scripts.kafka_access import partition_count, producer
 from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item, read_items, readable_again
 
@@ -114,10 +113,7 @@ async def _publish(
 ) -> int:
     """Send all records; every send is awaited, so that what is counted is written."""
     name = topic_name(settings.topic_prefix, topic)
-    async with admin_client(settings) as admin:
-        (described,) = await admin.describe_topics([name])
-        if found := unusable(described):
-            raise click.ClickException(str(found))
+    await partition_count(settings, name)  # one that is absent is told before anything is written
     shown = progress.add_task(f"Publishing to {name}", total=total)
     published = 0
     async with producer(settings, linger_ms=LINGER_MS, max_request_size=BY_NAME[topic].bytes_max) as client:

@@ -12,14 +12,13 @@ from rich.console import Console
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
-from consumers.topic_check import unusable
 from schemas.topics import topic_name
 from scripts.console import console, json_option, print_json, settings_options
 from scripts.demo_feed import open_feed
 from scripts.feed_simulation import Sent
 from scripts.feed_simulation import traffic as sample_of
 from scripts.gateway_calls import TIMED_OUT, UNANSWERED, Calls
-from scripts.kafka_access import admin_client
+from scripts.kafka_access import partition_count
 from scripts.sample_traffic import endless, every_while, load_sample, send
 from scripts.stop_signals import stop_on_signals
 
@@ -71,23 +70,15 @@ async def _write(
 ) -> dict[str, Any]:
     """To Kafka. ``campaigns``: seed of those that are loaded first."""
     stop = stop_on_signals()
-    shards = await _shards(settings)
+    requests = topic_name(settings.topic_prefix, "requests")
+    shards = await partition_count(settings, requests)
     async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=shards) as feed:
         if campaigns is not None:
             await load_sample(feed, campaigns, stop)
-        shown.print(f"{rate} requests/s to {topic_name(settings.topic_prefix, 'requests')} at {settings.kafka}")
+        shown.print(f"{rate} requests/s to {requests} at {settings.kafka}")
         good = await _until(stop, send(shown, feed, sample, rate))
         results = feed.results
         return {"ok": good, "answered": results.answered, "slots": results.slots, "filled": results.filled}
-
-
-async def _shards(settings: Settings) -> int:
-    name = topic_name(settings.topic_prefix, "requests")
-    async with admin_client(settings) as admin:
-        (described,) = await admin.describe_topics([name])
-    if found := unusable(described):
-        raise click.ClickException(str(found))
-    return len(described["partitions"])
 
 
 async def _call(shown: Console, gateway: str, sample: Iterator[Sent], rate: int) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def _works(admin: AIOKafkaAdminClient, group: str, requests: str) -> bool:
     """Whether a member of the group has a shard."""
     (answer,) = await admin.describe_consumer_groups([group])
     _, _, _, _, _, members, *_ = answer.groups[0]
-    return any([shard] for member in members for shard in held(member, requests))
+    return any(list(held(member, requests)) for member in members)
 
 
 async def last_fences(reader: JournalReader) -> Sequence[Fence]:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from consumers.connection import client_arguments
 from consumers.reaching import UnreachableError, start
 from consumers.settings import Settings
+from consumers.topic_check import unusable
 from scripts.error_texts import KAFKA_HINT
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -23,6 +24,15 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
     made = AIOKafkaAdminClient(**arguments, request_timeout_ms=REQUEST_TIMEOUT_MS)
     async with _started(made, arguments, settings, "close") as client:
         yield client
+
+
+async def partition_count(settings: Settings, name: str) -> int:
+    """How many partitions a topic has. Raises click.ClickException where it cannot be used."""
+    async with admin_client(settings) as admin:
+        (described,) = await admin.describe_topics([name])
+    if found := unusable(described):
+        raise click.ClickException(str(found))
+    return len(described["partitions"])
 
 
 @contextlib.asynccontextmanager
