@@ -50,11 +50,12 @@ QUALITY, USER_VALUE = 4, 5  # rows of models; the billing events but the impress
 RESERVE, LEAST, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, OFFERS, SLOT_LINE, EFFECT = range(10)
 SLOT: Final = EFFECT + 5
 
-# ask, [ASK]: what a request asks of every row; BCAT, BADV, WLANG and SEATS are rows of tables of verdicts.
+# request, [REQUEST]: what a request asks of every row, whatever the slot; BCAT, BADV, WLANG and SEATS are rows of tables of
+# verdicts.
 PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
 ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
 BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
-ASK: Final = 17
+REQUEST: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
 # the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as

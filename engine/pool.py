@@ -14,10 +14,10 @@ from engine.limits import POOL_ROWS_KEPT_MAX, POOL_ROWS_MIN, POOLS_KEPT, SLOTS_M
 SIGN: Final = np.uint64(1 << 63)
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class EncodedQuestion(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A question in numbers, the same for all parts of the catalog."""
 
-    ask: Ints
+    request: Ints
     slots: Ints
 
     def slots_of_auction(self) -> Slots:

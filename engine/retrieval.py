@@ -18,7 +18,7 @@ from engine.contending import contend
 from engine.deals import seat_listed
 from engine.layout import CANDIDATE, Ints, Verdicts
 from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
-from engine.pool import Asking, Pool
+from engine.pool import EncodedQuestion, Pool
 from engine.pricing import INT64_MIN, Priced, category_allowed, category_blocked, domain_blocked, heard, priced
 from engine.question import Question
 from engine.reasons import Reason
@@ -29,14 +29,14 @@ from engine.verdicts import Judge, VerdictTable
 
 _contend, _scan, _tally = entry(contend), entry(scan), entry(tally)
 _SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
-_ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
-    col.NEED_FORMATS: lambda segment: segment.asked_formats,
-    col.NEED_ATTR: lambda segment: segment.asked_attributes,
-    col.NEED_CATEGORIES: lambda segment: segment.asked_categories,
-    col.NEED_ADOMAIN: lambda segment: segment.asked_adomains,
-    col.NEED_TONGUE: lambda segment: segment.asked_tongues,
-    col.NEED_SEAT: lambda segment: segment.asked_seats,
-    col.NEED_DEALS: lambda segment: segment.asked_deals,
+_VERDICTS: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
+    col.NEED_FORMATS: lambda segment: segment.format_verdicts,
+    col.NEED_ATTR: lambda segment: segment.attribute_verdicts,
+    col.NEED_CATEGORIES: lambda segment: segment.category_verdicts,
+    col.NEED_ADOMAIN: lambda segment: segment.adomain_verdicts,
+    col.NEED_TONGUE: lambda segment: segment.tongue_verdicts,
+    col.NEED_SEAT: lambda segment: segment.seat_verdicts,
+    col.NEED_DEALS: lambda segment: segment.deal_verdicts,
 }
 
 
@@ -46,17 +46,17 @@ class PartQuery:
     Good until the part is asked the next question: the index and the tables of verdicts are worked on in place.
     """
 
-    def __init__(self, part: Part, number: int, question: Question, asking: Asking) -> None:
+    def __init__(self, part: Part, number: int, question: Question, encoded: EncodedQuestion) -> None:
         self.part: Final = part
         self.segment: Final[Segment] = part.segment
         self.question: Final = question
         self.priced: Final[Priced] = priced(part.segment, question.policy, question.controls)
         index = part.segment.index
-        self._ask: Final = asking.ask.copy()
-        self._slots: Final = asking.slots.copy()
-        self.clauses: Final = index.ask(question.attributes, question.controls.groups)
-        self._ask[col.PART] = number
-        self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
+        self._request: Final = encoded.request.copy()
+        self._slots: Final = encoded.slots.copy()
+        self.clauses: Final = index.clauses_for(question.attributes, question.controls.groups)
+        self._request[col.PART] = number
+        self._request[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
         self._judged: Final = self._judge()
         self._heard: Final = heard(self.priced.models, self.priced.weighers, question.attributes)
 
@@ -64,7 +64,7 @@ class PartQuery:
         """The question in numbers, put to the rows of one tier group."""
         table = self.priced.tables[tier_group]
         return Query(
-            ask=self._ask,
+            request=self._request,
             slots=self._slots,
             table=table._replace(numbers=table.numbers.copy()) if self.priced.others else table,
             judged=self._judged,
@@ -74,36 +74,36 @@ class PartQuery:
         )
 
     def _judge(self) -> Judged:
-        """The tables of verdicts; which of their rows the question asks for goes into ``ask`` and ``slots``."""
+        """The tables of verdicts; which of their rows the question asks for goes into ``request`` and ``slots``."""
         segment, question = self.segment, self.question
         for number, slot in enumerate(question.slots):
             shape, battr = slot.spec.shape, slot.spec.battr
-            self._slots[number, col.SHAPE] = segment.asked_formats.shown(shape)
+            self._slots[number, col.SHAPE] = segment.format_verdicts.shown(shape)
             if slot.offers is not None:
-                self._slots[number, col.OFFERS] = segment.asked_deals.offered(slot.offers)
+                self._slots[number, col.OFFERS] = segment.deal_verdicts.offered(slot.offers)
             if battr:
-                self._slots[number, col.BLOCKED_ATTR] = segment.asked_attributes.row(battr, _by_attribute(battr))
+                self._slots[number, col.BLOCKED_ATTR] = segment.attribute_verdicts.row(battr, _by_attribute(battr))
         if question.bcat or question.acat:
             key = question.cattax, question.bcat, question.acat
-            self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
+            self._request[col.BCAT] = segment.category_verdicts.row(key, _by_category(*key))
         if question.badv:
-            self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
+            self._request[col.BADV] = segment.adomain_verdicts.row(question.badv, _by_domain(question.badv))
         if question.languages or question.language_tags:
             tongues = question.languages, question.language_tags
-            self._ask[col.WLANG] = segment.asked_tongues.row(tongues, _by_tongue(*tongues))
+            self._request[col.WLANG] = segment.tongue_verdicts.row(tongues, _by_tongue(*tongues))
         if question.wseat or question.bseat:
             seats = question.wseat, question.bseat
-            self._ask[col.SEATS] = segment.asked_seats.row(seats, _by_seat(*seats))
+            self._request[col.SEATS] = segment.seat_verdicts.row(seats, _by_seat(*seats))
         return Judged(
             schedule=_schedule(segment, question.now_ms),
-            formats=segment.asked_formats.table,
-            attributes=segment.asked_attributes.table,
-            categories=segment.asked_categories.table,
-            adomains=segment.asked_adomains.table,
-            tongues=segment.asked_tongues.table,
-            seats=segment.asked_seats.table,
-            deals=segment.asked_deals.table,
-            terms=segment.asked_deals.terms,
+            formats=segment.format_verdicts.table,
+            attributes=segment.attribute_verdicts.table,
+            categories=segment.category_verdicts.table,
+            adomains=segment.adomain_verdicts.table,
+            tongues=segment.tongue_verdicts.table,
+            seats=segment.seat_verdicts.table,
+            deals=segment.deal_verdicts.table,
+            terms=segment.deal_verdicts.terms,
         )
 
     def settle(self, needs: Ints) -> None:
@@ -113,7 +113,7 @@ class PartQuery:
             if kind == col.NEED_TEST:
                 self.segment.index.answer(code, question.attributes, question.controls.groups, self.clauses)
             else:
-                _ASKED[kind](self.segment).settle(row, code)
+                _VERDICTS[kind](self.segment).settle(row, code)
 
 
 class TierScan:

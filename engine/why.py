@@ -57,9 +57,9 @@ def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Re
 
 def _lost(result: TierResult, line: int, counts: Ints) -> Ints:
     """For each candidate that reaches the line why it won nothing, a Reason; below zero for all others. Adds to counts."""
-    pool, asking = result.pool, result.asking
+    pool, encoded = result.pool, result.encoded
     reasons = np.empty(pool.count, np.int64)
-    contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, result.placed, result.awards)
+    contest = Contest(encoded.request, encoded.slots, pool.rows, pool.values, result.placed, result.awards)
     sides = FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE
     _losers(line, sides, contest, reasons, counts)
     return reasons

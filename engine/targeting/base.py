@@ -22,7 +22,7 @@ class Matcher(Protocol):
         """The conditions over their clauses, as compiled code reads them (``words.py``)."""
         ...
 
-    def ask(self, attributes: Attributes, groups: Groups) -> Clauses:
+    def clauses_for(self, attributes: Attributes, groups: Groups) -> Clauses:
         """The clauses as a request finds them under the groups in force; good until the next one is asked."""
         ...
 

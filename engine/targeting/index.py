@@ -118,14 +118,15 @@ class TargetingIndex:
         found: NDArray[np.bool_] = (further == 0) & (tests == 0)
         return found
 
-    def ask(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
+    def clauses_for(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
         """See ``Matcher``."""
         compiled = self._compiled
         if groups is not self._groups:
             self._groups = groups
             self._forget()
             self._located.clear()
-        return compiled.tables.ask(attributes, groups, compiled.exists, self._answered(attributes), self._located)
+        answers = self._answered(attributes)
+        return compiled.tables.clauses_for(attributes, groups, compiled.exists, answers, self._located)
 
     def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
         """See ``Matcher``."""
@@ -175,7 +176,7 @@ class TargetingIndex:
 
     def matching(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> NDArray[np.bool_]:
         """Shape (conditions,): which of them hold. For whoever wants all of them, as a scan seldom does."""
-        clauses, found = self.ask(attributes, groups), np.zeros(len(self), np.int64)
+        clauses, found = self.clauses_for(attributes, groups), np.zeros(len(self), np.int64)
         while True:
             all_that_hold(self.conditions, clauses, found)
             missing = np.unique(-1 - found[found < 0]).tolist()

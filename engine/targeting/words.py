@@ -59,7 +59,7 @@ class Memberships(NamedTuple):
     namers: Ints
 
 
-class Asked(NamedTuple):
+class RequestValues(NamedTuple):
     """The values of a request by their numbers: those at lane i of path p are ``slots`` from ``bases[p] + spans[i]``."""
 
     slots: Codes
@@ -68,25 +68,25 @@ class Asked(NamedTuple):
 
 
 @compiled
-def choose_rows(request: Asked, path_of: Codes, lanes: Memberships, chosen: Codes) -> None:
+def choose_rows(request: RequestValues, path_of: Codes, lanes: Memberships, chosen: Codes) -> None:
     """For each lane the row of clauses that a request's values pass. ``path_of``: the path of each lane.
 
     An unlisted value and one with a finished row have it; others turn over the bits of their namers.
     """
-    rows, finished, asked = lanes.rows, lanes.finished, request.slots
+    rows, finished, values = lanes.rows, lanes.finished, request.slots
     for lane in range(len(chosen)):
         base, begin = lanes.first_value[lane], request.bases[path_of[lane]]
         first, last = begin + request.spans[lane, 0], begin + request.spans[lane, 1]
         if first == last:
             chosen[lane] = lane
-        elif last == first + 1 and finished[base + asked[first]] >= 0:
-            chosen[lane] = finished[base + asked[first]]
+        elif last == first + 1 and finished[base + values[first]] >= 0:
+            chosen[lane] = finished[base + values[first]]
         else:
             own = len(rows) - len(chosen) + lane
             chosen[lane] = own
             rows[own, :] = np.uint64(0)
             for place in range(first, last):
-                add_namers(base + asked[place], lane, own, lanes)
+                add_namers(base + values[place], lane, own, lanes)
             for word in range(rows.shape[1]):
                 rows[own, word] ^= rows[lane, word]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import layout as col
-from engine.decide import ask, run_auctions
+from engine.decide import enrich, run_auctions
 from engine.limits import BID_NANOS_MAX, IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
 from engine.pool import Pool
 from engine.pricing import INT64_MAX, _bids, priced
@@ -103,9 +103,9 @@ def test_values_are_those_of_unbounded_integers(
     stage = stage_of(offers, policy, *models)
     world = stage.world()
     (part,) = world.catalog.parts
-    asked = ask(request(banner_imp("1"), banner_imp("2")), world, place())
-    columns = priced(part.segment, asked.policy, world.controls)
-    result = run_auctions(asked, exhaustive=True)[0]
+    context = enrich(request(banner_imp("1"), banner_imp("2")), world, place())
+    columns = priced(part.segment, context.policy, world.controls)
+    result = run_auctions(context, exhaustive=True)[0]
     (scan,) = result.scans
     table, pool = scan.numbers.table, Pool(2)
     scan.walk.state[[col.POOLED, col.FITS]] = 0, 0b11  # the first of the pool, shown in both slots
