@@ -118,25 +118,27 @@ class Catalog:
     def snapshot(self) -> Snapshot:
         """The catalog as it is now; costs as much as there are changed rows since the last merge.
 
-        Callers that must not stall run ``gather`` until it returns False first.
+        Callers that must not stall run ``prepare_snapshot`` until it returns False first.
         """
         if self._snapshot is None:
-            while self.settle():
+            while self.build_rows():
                 pass
             self._snapshot = Snapshot(offset=self.offset, parts=self._levels.parts(), ads=len(self._rows))
         return self._snapshot
 
-    def settle(self) -> bool:
+    def build_rows(self) -> bool:
         """One slice of building the rows that updates have changed; True while there are more."""
         self._rebuild(BUILD_SLICE_ROWS)
-        return self._unsettled
+        return self._rows_wait
 
-    def gather(self) -> bool:
+    def prepare_snapshot(self) -> bool:
         """One slice of what has to be done before ``snapshot`` costs little; True while there is more.
 
         An update of an advertiser may change very many ads: more than SNAPSHOT_ROWS_MAX are folded first.
         """
-        return self.settle() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge()) or self._levels.gather()
+        if self.build_rows() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge()):
+            return True
+        return self._levels.build_delta()
 
     def merge(self, *, quiet: bool = False) -> bool:
         """One slice of merging changed rows, once they are many (``levels.py``); True while there is more to do.
@@ -152,16 +154,16 @@ class Catalog:
         return more
 
     def maintain(self, *, quiet: bool = False) -> bool:
-        """One slice of ``settle`` or ``merge``: that all there is is merged, begins with settling it."""
-        unsettled = self._unsettled
-        return self.settle() or self.merge(quiet=quiet) or unsettled
+        """One slice of ``build_rows`` or ``merge``: that all there is is merged, begins with building its rows."""
+        waited = self._rows_wait
+        return self.build_rows() or self.merge(quiet=quiet) or waited
 
     @property
-    def _unsettled(self) -> bool:
+    def _rows_wait(self) -> bool:
         return any(self._waiting.values())
 
     @property
-    def merged(self) -> Segment | None:
+    def merged_segment(self) -> Segment | None:
         """What the next ``merge`` puts in force; decisions will need it prepared (``unprepared``)."""
         return self._levels.made
 

@@ -21,7 +21,7 @@ from engine.question import Question
 from engine.reading import items
 from engine.reasons import Reason
 from engine.request_context import RequestContext
-from engine.settlement import TierResult, settle
+from engine.tiers import TierResult, run_tiers
 from engine.why import count_reasons
 from engine.world import World
 from schemas.codes import Nbr
@@ -100,7 +100,7 @@ def not_auctioned(context: RequestContext) -> Nbr | None:
 
 
 def run_auctions(context: RequestContext, *, exhaustive: bool = False) -> Sequence[TierResult]:
-    """Put the question to the catalog and settle it; ``exhaustive``: score every eligible row, for explanations."""
+    """Put the question to the catalog; ``exhaustive``: score every eligible row, for explanations."""
     typed, policy, limits = context.request.typed, context.policy.policy, context.world.controls.limits
     question = Question(
         request_id=typed.id,
@@ -128,7 +128,7 @@ def run_auctions(context: RequestContext, *, exhaustive: bool = False) -> Sequen
         advertiser_once=policy.advertiser_once,
         vcg_nodes_max=VCG_NODES_MAX if limits.vcg_nodes_max is None else limits.vcg_nodes_max,
     )
-    return settle(question, context.world.catalog, rules, exhaustive=exhaustive)
+    return run_tiers(question, context.world.catalog, rules, exhaustive=exhaustive)
 
 
 def _listed(names: Sequence[str]) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from engine import layout
 from engine.limits import PPB
 from engine.money import convert_charge
 from engine.positional import maker
-from engine.settlement import TierResult
 from engine.shown_ads import AdFacts
+from engine.tiers import TierResult
 from engine.tokens import Claim, sign
 from engine.winners import Winner
 from schemas.events import AuctionRun, Cost, DecisionFacts, Impression, RunnerUp, Setter

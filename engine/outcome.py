@@ -15,7 +15,7 @@ from engine.hashing import hashed_id
 from engine.impressions import Visit, cost_of, impression_of
 from engine.positional import maker
 from engine.request_context import RequestContext
-from engine.settlement import TierResult
+from engine.tiers import TierResult
 from engine.version import ENGINE_VERSION
 from engine.winners import Winner, winners_of
 from engine.world import World

@@ -1,7 +1,7 @@
 """Retrieval: one question put to one part of the catalog, scanned from the highest bound down (D9, D12).
 
 What a request asks is first turned into numbers: its slots, the rows of verdicts on what it blocks, what it is to the
-targeting index and to the models. Then ``scan.py`` walks over the rows, as far as settlement pulls, and calls back for
+targeting index and to the models. Then ``scan.py`` walks over the rows, as far as the auctions pull, and calls back for
 what nobody has judged yet. Each row passed is a candidate or has its first reason.
 """
 
@@ -106,14 +106,14 @@ class PartQuery:
             terms=segment.deal_verdicts.terms,
         )
 
-    def settle(self, needs: Ints) -> None:
+    def resolve(self, needs: Ints) -> None:
         """Find out what a scan needs to know."""
         question = self.question
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
                 self.segment.index.answer(code, question.attributes, question.controls.groups, self.clauses)
             else:
-                _VERDICTS[kind](self.segment).settle(row, code)
+                _VERDICTS[kind](self.segment).judge(row, code)
 
 
 class TierScan:
@@ -156,7 +156,7 @@ class TierScan:
             if status == FULL:
                 pool.grow()
             else:
-                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+                self.query.resolve(self.walk.needs[: state.item(col.NEEDED)])
         pool.count, pool.listed = state.item(col.POOLED), state.item(col.LISTED)
         return bool(state.item(col.REACHED))
 
@@ -186,7 +186,7 @@ class TierScan:
                 pool.grow()
                 contest = tables()
             else:
-                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+                self.query.resolve(self.walk.needs[: state.item(col.NEEDED)])
         pool.count = state.item(col.POOLED)
         return state.item(col.LINE)
 

@@ -1,4 +1,4 @@
-"""An ad with all its parents, reduced to what retrieval and settlement look at: one row of the catalog.
+"""An ad with all its parents, reduced to what retrieval and the auctions look at: one row of the catalog.
 
 Whether something serves is derived here, never stored (docs/reference/entities.md). The first reason that holds for
 every request is kept in ``state``; what a later version of the engine will decide is in ``unsupported``.

@@ -15,8 +15,8 @@ from engine.compiled import entry
 from engine.layout import Ints
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
-from engine.settlement import TierResult
 from engine.snapshot import Snapshot
+from engine.tiers import TierResult
 
 _losers = entry(losers)
 _LABELS: Final = tuple(reason.label for reason in Reason)

@@ -8,8 +8,8 @@ import msgspec
 from engine.auctions.base import Award
 from engine.question import Slot
 from engine.request_context import RequestContext
-from engine.settlement import TierResult
 from engine.shown_ads import ShownAd, shown_ad
+from engine.tiers import TierResult
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):

@@ -12,9 +12,9 @@ from engine.effects import REQUESTS, Input
 from engine.journal import Fold, new_fence, new_genesis
 from engine.outcome import filled
 from engine.request_context import RequestContext
-from engine.settlement import TierResult
 from engine.shard import Shard
 from engine.targeting.evaluator import matches
+from engine.tiers import TierResult
 from engine.version import ENGINE_VERSION
 from engine.why import count_reasons
 from engine.world import World

@@ -24,8 +24,8 @@ from engine.limits import PPB
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.rows import EVENTS
-from engine.settlement import TierResult
 from engine.targeting.evaluator import matches
+from engine.tiers import TierResult
 from engine.why import count_reasons, reasons_of
 from engine.world import World
 from schemas.codes import Nbr
@@ -79,8 +79,8 @@ def stage_of(stuff: Stuff, records: Sequence[Record], *, merges: Sequence[int] =
 def chunks_of(rows: int) -> Iterator[None]:
     """Retrieval hands out so few rows at first."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.settlement.CHUNK_ROWS", rows)
-        patch.setattr("engine.settlement.CHUNK_ROWS_SEARCHED", rows)
+        patch.setattr("engine.tiers.CHUNK_ROWS", rows)
+        patch.setattr("engine.tiers.CHUNK_ROWS_SEARCHED", rows)
         patch.setattr("engine.retrieval.CHUNK_ROWS", rows)
         patch.setattr("engine.retrieval.BLOCK_ROWS", rows)
         yield

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import compiled, layout, retrieval, scan, settlement, why
+from engine import compiled, layout, retrieval, scan, tiers, why
 from engine.auctions import vcg
 from engine.decide import decide
 from engine.targeting import tables
@@ -32,7 +32,7 @@ CALLED = {
     why: ("_losers",),
     tables: ("_choose_rows",),
     vcg: ("_short_list", "_next_best"),
-    settlement: ("_list_reaching",),
+    tiers: ("_list_reaching",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Settlement: tiers one after the other, each auction pulling on retrieval until no unseen row matters (D9).
+"""The auctions of a request: tiers one after the other, each auction pulling on retrieval until no unseen row matters (D9).
 
 Scanning stops only when the bound of every unseen row, with the greatest user value, lies strictly below the line
 that the auction names (docs/auctions.md, What else an outcome says). How rows lie in parts and chunks never shows.
@@ -51,21 +51,23 @@ class TierResult(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def settle(question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: bool = False) -> tuple[TierResult, ...]:
+def run_tiers(
+    question: Question, snapshot: Snapshot, rules: Rules, *, exhaustive: bool = False
+) -> tuple[TierResult, ...]:
     """Decide every slot: the standard tier, then house ads on what it left (``exhaustive``: look at all rows).
 
     Where VCG is given up in one tier, the whole request runs as GSP (docs/auctions.md, The three).
     """
-    results = _tiers(question, snapshot, rules, question.policy.policy.auction, exhaustive=exhaustive)
+    results = _run_all(question, snapshot, rules, question.policy.policy.auction, exhaustive=exhaustive)
     fallen = [result.outcome.fallback for result in results]
     if not any(fallen) or all(fallen):
         return results
-    again = _tiers(question, snapshot, rules, FALLBACK, exhaustive=exhaustive)
+    again = _run_all(question, snapshot, rules, FALLBACK, exhaustive=exhaustive)
     replace = msgspec.structs.replace
     return tuple(replace(result, outcome=replace(result.outcome, fallback=True)) for result in again)
 
 
-def _tiers(
+def _run_all(
     question: Question, snapshot: Snapshot, rules: Rules, auction: str, *, exhaustive: bool
 ) -> tuple[TierResult, ...]:
     encoded = _encoded(question, rules)
@@ -77,7 +79,7 @@ def _tiers(
         if not exhaustive and not left:
             break
         scans = [TierScan(query, tier_group) for query in queries]
-        result = _settle_tier(tier_group, scans, encoded, rules, placed, auction=auction, exhaustive=exhaustive)
+        result = _run_tier(tier_group, scans, encoded, rules, placed, auction=auction, exhaustive=exhaustive)
         results.append(result)
         left -= len(result.outcome.awards)
         if result.outcome.awards and tier_group != HOUSE and (left or exhaustive):
@@ -108,7 +110,7 @@ def _encoded(question: Question, rules: Rules) -> EncodedQuestion:
     return EncodedQuestion(request=np.array(request, np.int64), slots=slots)
 
 
-def _settle_tier(
+def _run_tier(
     tier_group: int,
     scans: Sequence[TierScan],
     encoded: EncodedQuestion,
