@@ -22,7 +22,7 @@ MODULES: Final = (
     "engine.reasons",
     "engine.layout",
     "engine.models.sigmoid",
-    "engine.auctions.contract",
+    "engine.auctions.base",
     "engine.targeting.words",
     "engine.scan",
     "engine.auctions.standing",

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.limits import PPB, PPM
 from engine.models.base import Model
-from engine.models.default import build, default_models
+from engine.models.registry import build, default_models
 from engine.rejection import Rejection
 from engine.rows import EVENTS
 from engine.targeting.condition import Condition, parse_condition

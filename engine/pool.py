@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.contract import Award, Candidates, Outcome, Placed, Slots
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Slots
 from engine.layout import Ints
 from engine.limits import POOL_ROWS_KEPT_MAX, POOL_ROWS_MIN, POOLS_KEPT, SLOTS_MAX
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.contract import LINE_CLOSED
+from engine.auctions.base import LINE_CLOSED
 from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.contending import contend

@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.base import Outcome, Rules, run
+from engine.auctions.base import Outcome, Rules
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.ranking import list_all, list_reaching
+from engine.auctions.registry import run
 from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.hashing import draw

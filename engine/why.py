@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
+from engine.auctions.losers import losers
+from engine.auctions.registry import AUCTIONS
 from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.layout import Ints
@@ -60,6 +61,5 @@ def _lost(result: TierResult, line: int, counts: Ints) -> Ints:
     pool, encoded = result.pool, result.encoded
     reasons = np.empty(pool.count, np.int64)
     contest = Contest(encoded.request, encoded.slots, pool.rows, pool.values, result.placed, result.awards)
-    sides = FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE
-    _losers(line, sides, contest, reasons, counts)
+    _losers(line, AUCTIONS[result.outcome.auction].sides, contest, reasons, counts)
     return reasons

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from engine.auctions.contract import Candidates, Column, Mask, Placed, Rules, Slots
+from engine.auctions.base import Candidates, Column, Mask, Placed, Rules, Slots
 
 
 def open_slots(slots: Slots, rules: Rules, standing: Collection[Placed]) -> list[int]:

@@ -6,7 +6,7 @@ The outcome is the one of ``first_price.py`` and ``gsp.py``, which say what the 
 from typing import Final
 
 from engine import layout as col
-from engine.auctions.contract import Award, Outcome
+from engine.auctions.base import Award, Outcome
 from engine.auctions.price import fixed_price_nanos, least_bid_nanos
 from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, list_all, rank
 from engine.auctions.standing import Contest
@@ -18,7 +18,7 @@ RANKED: Final = {"first_price": FIRST_PRICE, "gsp": SECOND_PRICE}
 
 
 def run_ranked(auction: str, pool: Pool, contest: Contest) -> int:
-    """Fill the contest's awards, as in ``layout.py``; returns the line (contract.py, Outcome)."""
+    """Fill the contest's awards, as in ``layout.py``; returns the line (base.py, Outcome)."""
     return rank(list_all(pool.count, contest), RANKED[auction], contest)
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from engine import layout
 from engine.models.base import PREDICTIONS, PROBABILITIES, Model, RowFacts, output_range
 from engine.models.constant import ConstantModel
-from engine.models.default import build, default_models
 from engine.models.logistic import LogisticModel
+from engine.models.registry import build, default_models
 from engine.pricing import heard, linear_columns
 from engine.scan import Table
 from engine.scan import score as compiled_score

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import layout as col
-from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots, run
-from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
+from engine.auctions import registry
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.losers import losers
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.standing import Contest
 from engine.pool import SIGN, EncodedQuestion, Pool, awards_table
@@ -43,7 +44,7 @@ class Run:
         awards, reasons = awards_table(outcome, len(self.slots.open)), np.empty(pool.count, np.int64)
         contest = Contest(encoded.request, encoded.slots, pool.rows, pool.values, placed, awards)
         counts = np.zeros(len(Reason), np.int64)
-        losers(INT64_MIN, FROM_ALL_SIDES if outcome.auction == "vcg" else FROM_ABOVE, contest, reasons, counts)
+        losers(INT64_MIN, registry.AUCTIONS[outcome.auction].sides, contest, reasons, counts)
         assert counts.tolist() == [np.count_nonzero(reasons == reason) for reason in Reason]
         hopeless = ~candidates.admissible.any(axis=1)
         found: list[int] = np.where(hopeless, col.CANDIDATE, reasons).tolist()
@@ -70,7 +71,7 @@ class Run:
 
 def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
     """The outcome, once more by compiled code where there is any: the twins never differ."""
-    outcome = run(kind, candidates, slots, rules, placed)
+    outcome = registry.run(kind, candidates, slots, rules, placed)
     if kind in RANKED:
         pool, encoded, standing = numbers(candidates, slots, rules, placed)
         contest = contest_of(pool, encoded, standing, np.empty((len(slots.open), col.AWARD), np.int64))

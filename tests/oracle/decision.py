@@ -28,7 +28,7 @@ from tests.oracle.decision_values import Models, Worth, bound, user_value_bound,
 Json = dict[str, Any]
 PPB: Final = 1_000_000_000
 DECIDABLE_MAX: Final = 8
-LINE_CLOSED: Final = 2**63 - 1  # contract.py, Outcome: no slot takes any ad
+LINE_CLOSED: Final = 2**63 - 1  # auctions/base.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
 DEFAULT_NODES: Final = 4_000
