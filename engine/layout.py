@@ -15,6 +15,11 @@ Facts: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked wheth
 Verdicts: TypeAlias = NDArray[np.int8]
 Words: TypeAlias = NDArray[np.uint64]
 
+# What is in [0, 2**64) becomes int64 in two ways: plus INT64_MIN, where order or nothing but equality counts (keys of line
+# items and advertisers, tie hashes, in arrays by turning the sign bit); by the same bits, where bits are mixed (``tie_hash``).
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+
 # Beside the reasons: the row contends; it is not in force; nobody has said yet.
 CANDIDATE: Final = -1
 DEAD: Final = -2

@@ -13,6 +13,7 @@ from engine.bids import bid_of
 from engine.decision import Decision, Place
 from engine.hashing import hashed_id
 from engine.impressions import Visit, cost_of, impression_of
+from engine.layout import INT64_MIN
 from engine.positional import maker
 from engine.request_context import RequestContext
 from engine.tiers import TierResult
@@ -197,7 +198,7 @@ def _digest(winner: Winner, impression: Impression) -> tuple[int, ...]:
     """The integers that name a winner and its money."""
     return (
         winner.slot.imp,
-        winner.ad.row.ad_key - (1 << 63),
+        winner.ad.row.ad_key + INT64_MIN,
         impression.price_nanos,
         impression.rank_value_nanos,
         impression.expected_revenue_nanos,

@@ -16,7 +16,7 @@ from engine import layout
 from engine.bitmaps import Words, pack, unpack
 from engine.controls import ControlsView, PolicyInForce
 from engine.domains import domain_listed
-from engine.layout import Codes, Ints
+from engine.layout import INT64_MAX, INT64_MIN, Codes, Ints
 from engine.limits import (
     BID_NANOS_MAX,
     EXCLUSION_LABELS_PER_AD_MAX,
@@ -39,7 +39,6 @@ Weigher = Callable[[Mapping[str, object]], Weighed]
 
 _NO_WEIGHTS: Final = np.zeros(0, np.int64)
 
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 IMPRESSION: Final = EVENTS.index("impression")
 
 
@@ -152,7 +151,7 @@ def _price(
         labels,
         segment.numbers["line_item_key"],
         segment.numbers["advertiser_key"],
-        segment.ad_key.view(np.int64),
+        segment.ad_key.view(np.int64),  # the same bits
     ]
     numbers = np.stack([*columns, *known], axis=1)
     orders = np.split(order, [segment.house_from])

@@ -16,10 +16,10 @@ from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.contending import contend
 from engine.deals import seat_listed
-from engine.layout import CANDIDATE, Ints, Verdicts
+from engine.layout import CANDIDATE, INT64_MIN, Ints, Verdicts
 from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
 from engine.pool import EncodedQuestion, Pool
-from engine.pricing import INT64_MIN, Priced, category_allowed, category_blocked, domain_blocked, heard, priced
+from engine.pricing import Priced, category_allowed, category_blocked, domain_blocked, heard, priced
 from engine.question import Question
 from engine.reasons import Reason
 from engine.scan import DONE, FULL, Judged, Query, Walk, scan, tally

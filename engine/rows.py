@@ -13,7 +13,8 @@ import msgspec
 from engine.deals import NO_DEALS, OwnDeal, OwnDeals, open_to
 from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import NOWHERE, Signature, format_signature
-from engine.hashing import ad_key
+from engine.hashing import id_key
+from engine.layout import INT64_MIN
 from engine.limits import NAMES_KEPT, PATHS_KEPT
 from engine.models.base import RowFacts
 from engine.money import bid_per_event_nanos
@@ -29,7 +30,6 @@ ELIGIBLE: Final = -1
 RESTRICTED_LABELS: Final = frozenset(("alcohol", "gambling", "dating"))
 EVENTS: Final = ("impression", "viewable", "click", "video_complete", "conversion")
 _EVENT_CODES: Final[Mapping[str, int]] = {event: code for code, event in enumerate(EVENTS)}
-_TO_SIGNED: Final = 1 << 63  # between 64-bit keys and what an int64 holds
 STANDARD: Final = 0  # tier groups, decided in this order; guaranteed ads stand with standard, unsupported
 HOUSE: Final = 1
 
@@ -124,7 +124,7 @@ def owner_of(advertiser: Advertiser | None) -> Owner:
     """What its rows have from an advertiser, or from none."""
     dsa = dsa_given(advertiser)
     return Owner(
-        key=ad_key(advertiser.id if advertiser else "") - _TO_SIGNED,
+        key=id_key(advertiser.id if advertiser else "") + INT64_MIN,
         currency=advertiser.currency if advertiser else "",
         seat=(advertiser.seat or "") if advertiser else "",
         cattax=advertiser.cattax if advertiser else 1,
@@ -171,8 +171,8 @@ def build_row(join: Join, *, schedule: Schedule, condition: Condition, owner: Ow
     return Row(
         join=join,
         facts=facts,
-        ad_key=ad_key(ad.id),
-        line_item_key=ad_key(ad.line_item_id) - _TO_SIGNED,
+        ad_key=id_key(ad.id),
+        line_item_key=id_key(ad.line_item_id) + INT64_MIN,
         advertiser_key=owner.key,
         state=_state(join),
         unsupported=_unsupported(join),

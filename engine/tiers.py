@@ -18,10 +18,9 @@ from engine.auctions.registry import run
 from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.hashing import draw
-from engine.layout import Ints
+from engine.layout import INT64_MAX, INT64_MIN, Ints
 from engine.limits import CHUNK_ROWS, CHUNK_ROWS_SEARCHED
 from engine.pool import EncodedQuestion, Pool, awards_table, in_pool, placed_ads, standing
-from engine.pricing import INT64_MIN
 from engine.question import Question
 from engine.retrieval import PartQuery, TierScan
 from engine.rows import HOUSE, STANDARD, Row
@@ -104,7 +103,7 @@ def _encoded(question: Question, rules: Rules) -> EncodedQuestion:
     request[col.PERSONALISED], request[col.ADULT] = question.personalised, question.adult
     request[col.LAMBDA_NANOS], request[col.USER_VALUE_MAX_PPM] = policy.user_value_cpm_micros, policy.user_value_max_ppm
     request[col.DSA_NEEDS] = question.dsa_needs
-    request[col.TIE_KEY] = tie_key if tie_key < UINT64 // 2 else tie_key - UINT64
+    request[col.TIE_KEY] = tie_key if tie_key <= INT64_MAX else tie_key - UINT64  # the same bits
     request[col.ADS_MAX], request[col.GAP_MIN] = rules.ads_max, rules.position_gap_min
     request[col.HAS_LAST], request[col.LAST_POSITION] = last is not None, last or 0
     request[col.ONE_AN_ADVERTISER] = rules.advertiser_once

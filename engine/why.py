@@ -13,8 +13,7 @@ from engine.auctions.losers import losers
 from engine.auctions.registry import AUCTIONS
 from engine.auctions.standing import Contest
 from engine.compiled import entry
-from engine.layout import Ints
-from engine.pricing import INT64_MIN
+from engine.layout import INT64_MIN, Ints
 from engine.reasons import Reason
 from engine.snapshot import Snapshot
 from engine.tiers import TierResult

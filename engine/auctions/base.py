@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.layout import INT64_MAX
+
 Column = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-LINE_CLOSED: Final = 2**63 - 1  # the line when no row at all can change the outcome any more
+LINE_CLOSED: Final = INT64_MAX  # the line when no row at all can change the outcome any more
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

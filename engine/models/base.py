@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.layout import INT64_MAX, INT64_MIN
 from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
 from schemas.limits import USER_VALUE_PPM_MAX
 
@@ -60,8 +61,8 @@ class Linear:
     sigmoid: bool = False
     scale: int = PPB
     offset: int = 0
-    low: int = -(2**63)
-    high: int = 2**63 - 1
+    low: int = INT64_MIN
+    high: int = INT64_MAX
 
 
 class Prepared(Protocol):

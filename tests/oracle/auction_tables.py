@@ -13,8 +13,8 @@ from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slot
 from engine.auctions.losers import losers
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.standing import Contest
+from engine.layout import INT64_MIN
 from engine.pool import SIGN, EncodedQuestion, Pool, awards_table
-from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from tests.oracle import auction as oracle
 from tests.oracle.auction import Ad, Auction, Tier, Win

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, Final
 
-from engine.hashing import ad_key, draw
+from engine.hashing import draw, id_key
 from engine.reasons import Reason
 from schemas.codes import Nbr
 from tests.oracle import auction as oracle
@@ -239,7 +239,7 @@ def offer(one: Joined, value: Worth, asked: Asked, held: Held) -> oracle.Ad:
 
 def tie(seed: bytes, request_id: str, ad: str) -> int:
     """hash(seed, request id, ad id): the finaliser of SplitMix64."""
-    mixed = ad_key(ad) ^ draw(seed, request_id, "tie")
+    mixed = id_key(ad) ^ draw(seed, request_id, "tie")
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ mixed >> shift) * factor % 2**64
     return mixed ^ mixed >> 31

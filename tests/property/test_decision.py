@@ -20,8 +20,8 @@ import engine.tokens
 from engine.decide import auction, conclude, decide, enrich, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
+from engine.layout import INT64_MIN
 from engine.limits import PPB
-from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.rows import EVENTS
 from engine.targeting.evaluator import matches
