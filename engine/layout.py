@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
-Codes: TypeAlias = NDArray[np.int32]
-Facts: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked whether it counts from the end
+Int32s: TypeAlias = NDArray[np.int32]
+Uint32s: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked whether it counts from the end
 Verdicts: TypeAlias = NDArray[np.int8]
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -34,7 +34,7 @@ STOPPED: Final = -2
 
 # codes, uint32[rows, CODES and the crosses]: the row's facets by their code, what no policy changes and some of what one makes
 # of it; then what each model knows of it beside NUMBERS, as places in ``Heard.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
-FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
+FORMATS, CATEGORIES, ADOMAIN, ATTR, LANGUAGE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
 CODES: Final = 11
 PERSONAL, RESTRICTED, SECURE, DEALT = 1, 2, 4, 32  # bits of FLAGS; DEALT: the line item has deals
 DSA_SHIFT: Final = 3  # bits 3 and 4 of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
@@ -69,7 +69,7 @@ NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
 SCAN: Final = 9
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
-NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
+NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_LANGUAGE = range(6)
 NEED_SEAT, NEED_DEALS = range(6, 8)
 NEED: Final = 3
 

@@ -16,7 +16,7 @@ from engine import layout
 from engine.bitmaps import Words, pack, unpack
 from engine.controls import ControlsView, PolicyInForce
 from engine.domains import domain_listed
-from engine.layout import INT64_MAX, INT64_MIN, Codes, Ints
+from engine.layout import INT64_MAX, INT64_MIN, Int32s, Ints
 from engine.limits import (
     BID_NANOS_MAX,
     EXCLUSION_LABELS_PER_AD_MAX,
@@ -171,7 +171,7 @@ class Sums:
 
     models: Ints
     base: Ints
-    crossed: Codes
+    crossed: Int32s
     weighers: Sequence[tuple[int, Weigher]]
     others: Sequence[tuple[int, Model, Prepared]]
 
@@ -181,7 +181,7 @@ def linear_columns(rows: int, models: Mapping[str, Model], prepared: Mapping[str
     table = np.zeros((len(PREDICTIONS), layout.MODEL), np.int64)
     table[:, [layout.LOW, layout.HIGH]] = INT64_MIN, INT64_MAX
     base = np.zeros((rows, len(PREDICTIONS)), np.int64)
-    crossed: list[Codes] = [np.zeros((rows, 0), np.int32)]
+    crossed: list[Int32s] = [np.zeros((rows, 0), np.int32)]
     weighers: list[tuple[int, Weigher]] = []
     others: list[tuple[int, Model, Prepared]] = []
     places = width = 0

@@ -34,7 +34,7 @@ _VERDICTS: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
     col.NEED_ATTR: lambda segment: segment.attribute_verdicts,
     col.NEED_CATEGORIES: lambda segment: segment.category_verdicts,
     col.NEED_ADOMAIN: lambda segment: segment.adomain_verdicts,
-    col.NEED_TONGUE: lambda segment: segment.tongue_verdicts,
+    col.NEED_LANGUAGE: lambda segment: segment.language_verdicts,
     col.NEED_SEAT: lambda segment: segment.seat_verdicts,
     col.NEED_DEALS: lambda segment: segment.deal_verdicts,
 }
@@ -89,8 +89,8 @@ class PartQuery:
         if question.badv:
             self._request[col.BADV] = segment.adomain_verdicts.row(question.badv, _by_domain(question.badv))
         if question.languages or question.language_tags:
-            tongues = question.languages, question.language_tags
-            self._request[col.WLANG] = segment.tongue_verdicts.row(tongues, _by_tongue(*tongues))
+            languages = question.languages, question.language_tags
+            self._request[col.WLANG] = segment.language_verdicts.row(languages, _by_language(*languages))
         if question.wseat or question.bseat:
             seats = question.wseat, question.bseat
             self._request[col.SEATS] = segment.seat_verdicts.row(seats, _by_seat(*seats))
@@ -100,7 +100,7 @@ class PartQuery:
             attributes=segment.attribute_verdicts.table,
             categories=segment.category_verdicts.table,
             adomains=segment.adomain_verdicts.table,
-            tongues=segment.tongue_verdicts.table,
+            languages=segment.language_verdicts.table,
             seats=segment.seat_verdicts.table,
             deals=segment.deal_verdicts.table,
             terms=segment.deal_verdicts.terms,
@@ -258,7 +258,7 @@ def _by_seat(wseat: tuple[str, ...], bseat: tuple[str, ...]) -> Judge[str]:
     return judge
 
 
-def _by_tongue(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
+def _by_language(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
     """Languages alone (ISO 639-1), and tags (BCP 47): a tag takes those that begin with it (RFC 4647, basic filtering)."""
 
     def judge(own: str) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import layout as col
 from engine.compiled import compiled
-from engine.layout import CANDIDATE, DEAD, UNKNOWN, Codes, Facts, Ints, Verdicts, Words
+from engine.layout import CANDIDATE, DEAD, UNKNOWN, Int32s, Ints, Uint32s, Verdicts, Words
 from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
 from engine.models.sigmoid import LIMIT_MICRO_LOGITS, STEP_MICRO_LOGITS
 from engine.reasons import Reason
@@ -41,8 +41,8 @@ class Table(NamedTuple):
     those that it lets in.
     """
 
-    gate: Codes
-    codes: Facts
+    gate: Int32s
+    codes: Uint32s
     numbers: Ints
 
 
@@ -56,7 +56,7 @@ class Judged(NamedTuple):
     attributes: Verdicts
     categories: Verdicts
     adomains: Verdicts
-    tongues: Verdicts
+    languages: Verdicts
     seats: Verdicts
     deals: Verdicts
     terms: Ints
@@ -305,9 +305,9 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
 @compiled
 def last_refusal(row: int, query: Query) -> int:
     """The reasons after those of money."""
-    tongue = query.judged.tongues[query.request[col.WLANG], query.table.codes[row, col.TONGUE]]
-    if tongue != CANDIDATE:
-        return int(tongue)
+    language = query.judged.languages[query.request[col.WLANG], query.table.codes[row, col.LANGUAGE]]
+    if language != CANDIDATE:
+        return int(language)
     unsupported = int(query.table.codes[row, col.UNSUPPORTED]) - 1
     if not query.table.codes[row, col.FLAGS] & col.BILLABLE and (unsupported < 0 or unsupported > _BILLABLE):
         return _BILLABLE
@@ -341,9 +341,9 @@ def judge(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
         reason = refusal(row, query, walk)
         if reason != CANDIDATE:
             return reason
-    tongue = query.table.codes[row, col.TONGUE]
-    if query.judged.tongues[query.request[col.WLANG], tongue] == UNKNOWN:
-        return need(col.NEED_TONGUE, query.request[col.WLANG], tongue, walk)
+    language = query.table.codes[row, col.LANGUAGE]
+    if query.judged.languages[query.request[col.WLANG], language] == UNKNOWN:
+        return need(col.NEED_LANGUAGE, query.request[col.WLANG], language, walk)
     return by_value(row, query, walk, pool, values)
 
 

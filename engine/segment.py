@@ -69,7 +69,7 @@ NUMBERS: Final = (
 FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
 
 
-class Codes(dict[V, int]):
+class Numbering(dict[V, int]):
     """Distinct values, numbered as they come: one that has no number gets the next by being looked up."""
 
     def __missing__(self, value: V) -> int:
@@ -84,9 +84,11 @@ class Columns:
         self.ad_keys = array("Q")
         self.numbers = {name: array("q") for name in NUMBERS}
         self.flags = {name: bytearray() for name in FLAGS}
-        self.conditions: Codes[Condition] = Codes()  # compared by identity: 1, 1.0 and True are equal in Python
+        self.conditions: Numbering[Condition] = Numbering()  # by identity: 1, 1.0 and True are equal in Python
         self.condition_column = array("i")
-        self.facets: dict[str, tuple[Codes[Hashable], array[int]]] = {name: (Codes(), array("i")) for name in FACETS}
+        self.facets: dict[str, tuple[Numbering[Hashable], array[int]]] = {
+            name: (Numbering(), array("i")) for name in FACETS
+        }
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Further rows: column by column, which takes a fourth of the time of row by row."""
@@ -111,7 +113,7 @@ class Columns:
         yield
         return order[np.argsort(self.number("tier_group")[order], kind="stable")]
 
-    def conditions_by(self, order: NDArray[np.int64]) -> Generator[None, None, tuple[list[Condition], layout.Codes]]:
+    def conditions_by(self, order: NDArray[np.int64]) -> Generator[None, None, tuple[list[Condition], layout.Int32s]]:
         """The distinct conditions as rows in this order first have them, and which of them each row has, in this order.
 
         A request works out conditions 64 at a time (``targeting/words.py``): rows that are scanned together then share them.
@@ -158,7 +160,7 @@ class Ordered:
     flags: Mapping[str, NDArray[np.bool_]]
     facets: Mapping[str, Facet[Hashable]]
 
-    def codes(self) -> Generator[None, None, layout.Facts]:
+    def codes(self) -> Generator[None, None, layout.Uint32s]:
         """``codes`` of ``layout.py``, without what a policy makes of them, with a pause after each column."""
         codes = np.zeros((len(self.ad_key), layout.CODES), np.uint32)
         for column, name in _FACET_COLUMNS.items():
@@ -194,7 +196,7 @@ _FACET_COLUMNS: Final = {
     layout.CATEGORIES: "categories",
     layout.ADOMAIN: "adomain",
     layout.ATTR: "attr",
-    layout.TONGUE: "language",
+    layout.LANGUAGE: "language",
     layout.SEAT: "seat",
     layout.DEALS: "deals",
 }
@@ -232,7 +234,13 @@ class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
     def __init__(
-        self, ordered: Ordered, placed: Placed, *, codes: layout.Facts, index: TargetingIndex, condition: layout.Codes
+        self,
+        ordered: Ordered,
+        placed: Placed,
+        *,
+        codes: layout.Uint32s,
+        index: TargetingIndex,
+        condition: layout.Int32s,
     ) -> None:
         self.rows: Final = tuple(placed.rows)
         self.facts: Final = tuple(placed.facts)
@@ -250,7 +258,7 @@ class Segment:
         self.category_verdicts: Final = VerdictTable(self.categories.values)
         self.adomain_verdicts: Final = VerdictTable(self.names("adomain").values)
         self.attribute_verdicts: Final = VerdictTable(self.attr.values)
-        self.tongue_verdicts: Final = VerdictTable(self.text("language").values)
+        self.language_verdicts: Final = VerdictTable(self.text("language").values)
         self.seat_verdicts: Final = VerdictTable(self.text("seat").values)
         self.deal_verdicts: Final = DealTable(self.deals.values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
@@ -260,7 +268,7 @@ class Segment:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _gate(self) -> layout.Codes:
+    def _gate(self) -> layout.Int32s:
         """``gate`` of ``layout.py``, before a policy stops rows."""
         gate = np.empty((len(self.rows), layout.GATE), np.int32)
         gate[:, layout.STATE] = self.numbers["state"]

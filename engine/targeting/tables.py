@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import entry
-from engine.layout import Codes, Verdicts, Words
+from engine.layout import Int32s, Verdicts, Words
 from engine.limits import LOCATED_KEPT
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import Attributes, Groups, at_path, comes_again
@@ -50,10 +50,10 @@ class LaneTables:
     """
 
     paths: Sequence[LanesOfPath]
-    path_of: Codes
+    path_of: Int32s
     memberships: Memberships
-    first: Codes
-    last: Codes
+    first: Int32s
+    last: Int32s
     turned: Words
     orderless: Words
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.compiled import compiled
-from engine.layout import UNKNOWN, Codes, Ints, Verdicts, Words
+from engine.layout import UNKNOWN, Int32s, Ints, Verdicts, Words
 
 
 class Clauses(NamedTuple):
@@ -22,9 +22,9 @@ class Clauses(NamedTuple):
 
     exists: Words
     lanes: Words
-    chosen: Codes
-    first: Codes
-    last: Codes
+    chosen: Int32s
+    first: Int32s
+    last: Int32s
     turned: Words
     orderless: Words
     stretches: Ints
@@ -53,8 +53,8 @@ class Memberships(NamedTuple):
     """
 
     rows: Words
-    first_value: Codes
-    finished: Codes
+    first_value: Int32s
+    finished: Int32s
     named_from: Ints
     namers: Ints
 
@@ -62,13 +62,13 @@ class Memberships(NamedTuple):
 class RequestValues(NamedTuple):
     """The values of a request by their numbers: those at lane i of path p are ``slots`` from ``bases[p] + spans[i]``."""
 
-    slots: Codes
-    spans: Codes
-    bases: Codes
+    slots: Int32s
+    spans: Int32s
+    bases: Int32s
 
 
 @compiled
-def choose_rows(request: RequestValues, path_of: Codes, lanes: Memberships, chosen: Codes) -> None:
+def choose_rows(request: RequestValues, path_of: Int32s, lanes: Memberships, chosen: Int32s) -> None:
     """For each lane the row of clauses that a request's values pass. ``path_of``: the path of each lane.
 
     An unlisted value and one with a finished row have it; others turn over the bits of their namers.
