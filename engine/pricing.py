@@ -161,7 +161,7 @@ def _price(
         models=sums.models,
         weighers=sums.weighers,
         others=sums.others,
-        user_value_max_nanos=policy.policy.user_value_cpm_micros * user_value // PPM,
+        user_value_max_nanos=policy.user_value_nanos * user_value // PPM,
     )
 
 

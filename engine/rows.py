@@ -17,7 +17,7 @@ from engine.hashing import id_key
 from engine.layout import INT64_MIN
 from engine.limits import NAMES_KEPT, PATHS_KEPT
 from engine.models.base import RowFacts
-from engine.money import bid_per_event_nanos
+from engine.money import bid_per_event_nanos, cpm_micros_to_nanos
 from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
@@ -286,7 +286,7 @@ def _own_deals(deals: tuple[Deal, ...], seat: str, adomain: tuple[str, ...]) -> 
         deals=tuple(
             OwnDeal(
                 id=deal.id,
-                floor_nanos=deal.floor_cpm_micros,  # a CPM in micros is the price of one impression in nanos
+                floor_nanos=cpm_micros_to_nanos(deal.floor_cpm_micros),
                 fixed=deal.pricing == "fixed",
                 admits=open_to(seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]),
             )

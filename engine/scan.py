@@ -270,7 +270,7 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
     u_ppm = score(col.USER_VALUE, numbers[row, col.BASE_USER_VALUE], row, query.table, query.heard)
     u_ppm = max(u_ppm, USER_VALUE_PPM_MIN)
     u_ppm = min(u_ppm, request[col.USER_VALUE_MAX_PPM])
-    u = request[col.LAMBDA_NANOS] * u_ppm // PPM
+    u = request[col.USER_VALUE_NANOS] * u_ppm // PPM
     pool[place, col.P_B], pool[place, col.P_Q], pool[place, col.P_U] = numbers[row, col.BID], q, u
     pool[place, col.P_U_PPM], pool[place, col.P_RAW], pool[place, col.P_P] = u_ppm, raw, p
     possible = reached = secure = admissible = False

@@ -101,7 +101,8 @@ def _encoded(question: Question, rules: Rules) -> EncodedQuestion:
     last = rules.last_ad_position
     request = [0] * col.REQUEST
     request[col.PERSONALISED], request[col.ADULT] = question.personalised, question.adult
-    request[col.LAMBDA_NANOS], request[col.USER_VALUE_MAX_PPM] = policy.user_value_cpm_micros, policy.user_value_max_ppm
+    request[col.USER_VALUE_NANOS] = question.policy.user_value_nanos
+    request[col.USER_VALUE_MAX_PPM] = policy.user_value_max_ppm
     request[col.DSA_NEEDS] = question.dsa_needs
     request[col.TIE_KEY] = tie_key if tie_key <= INT64_MAX else tie_key - UINT64  # the same bits
     request[col.ADS_MAX], request[col.GAP_MIN] = rules.ads_max, rules.position_gap_min

@@ -12,7 +12,7 @@ from engine.limits import BID_NANOS_MAX, IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
 from engine.pool import Pool
 from engine.pricing import _bids, priced
 from engine.scan import by_value
-from schemas.limits import AMOUNT_MICROS_MAX, LAMBDA_NANOS_MAX, RATE_PPB_MAX, USER_VALUE_PPM_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, RATE_PPB_MAX, USER_VALUE_CPM_MICROS_MAX, USER_VALUE_PPM_MAX
 from tests.builders import Stage, ad, advertiser, banner_imp, campaign, creative, line_item, place, request
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def test_bids_are_those_of_unbounded_integers(offers: list[tuple[str, int, str]]
     p=probabilities,
     quality=near(low=100_000, high=10_000_000),
     user_value=near(0, low=-PPM, high=USER_VALUE_PPM_MAX),
-    lambda_nanos=near(low=0, high=LAMBDA_NANOS_MAX),
+    lambda_nanos=near(low=0, high=USER_VALUE_CPM_MICROS_MAX),
     effect=near(1, low=0, high=PPM),
 )
 def test_values_are_those_of_unbounded_integers(
