@@ -33,7 +33,7 @@ from engine.replies import reply_address
 from engine.window import Window, id_hash
 from engine.world import World
 from schemas.codes import Nbr
-from schemas.dead_letters import Reason
+from schemas.dead_letters import DeadLetterReason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.nesting import too_deep
@@ -183,7 +183,7 @@ def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
 
 
-def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
+def _kind(error: SchemaError) -> tuple[Nbr, DeadLetterReason]:
     """The code of the result, and the reason of the dead letter, of a request that cannot be read."""
     if isinstance(error, TooLargeError):
         return Nbr.TOO_LARGE, "too_large"

@@ -129,7 +129,7 @@ class Columns:
         yield
         return [conditions[code] for code in by_first.tolist()], renumbered[held]
 
-    def ordered(self, order: NDArray[np.int64]) -> Generator[None, None, "Ordered"]:
+    def ordered(self, order: NDArray[np.int64]) -> Generator[None, None, "OrderedColumns"]:
         """The columns in this order, with a pause after each."""
         ad_key = np.frombuffer(self.ad_keys, np.uint64)[order]
         numbers: dict[str, NDArray[np.int64]] = {}
@@ -144,7 +144,7 @@ class Columns:
         for name, (codes, column) in self.facets.items():
             facets[name] = Facet(tuple(codes), np.frombuffer(column, np.int32)[order])
             yield
-        return Ordered(ad_key=ad_key, numbers=numbers, flags=flags, facets=facets)
+        return OrderedColumns(ad_key=ad_key, numbers=numbers, flags=flags, facets=facets)
 
     def number(self, name: str) -> NDArray[np.int64]:
         """A numeric column in order of arrival."""
@@ -152,7 +152,7 @@ class Columns:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ordered:
+class OrderedColumns:
     """Columns in the order of a segment: ``ad_key`` uint64, ``numbers`` int64 and ``flags`` bool by name, and the facets."""
 
     ad_key: NDArray[np.uint64]
@@ -210,7 +210,7 @@ _FLAG_BITS: Final = {
 }
 
 
-class Placed:
+class OrderedRows:
     """The rows of a segment in its order, and where each ad has come to lie."""
 
     def __init__(self) -> None:
@@ -235,22 +235,22 @@ class Segment:
 
     def __init__(
         self,
-        ordered: Ordered,
-        placed: Placed,
+        columns: OrderedColumns,
+        rows: OrderedRows,
         *,
         codes: layout.Uint32s,
         index: TargetingIndex,
         condition: layout.Int32s,
     ) -> None:
-        self.rows: Final = tuple(placed.rows)
-        self.facts: Final = tuple(placed.facts)
-        self.position: Final = placed.position
+        self.rows: Final = tuple(rows.rows)
+        self.facts: Final = tuple(rows.facts)
+        self.position: Final = rows.position
         self.index: Final = index  # over the distinct conditions
         self.condition: Final = condition  # which of them a row has
-        self.ad_key: Final = ordered.ad_key
-        self.numbers: Final = ordered.numbers
-        self.flags: Final = ordered.flags
-        self._facets: Final = ordered.facets
+        self.ad_key: Final = columns.ad_key
+        self.numbers: Final = columns.numbers
+        self.flags: Final = columns.flags
+        self._facets: Final = columns.facets
         self.schedules: Final = Schedules(self.schedule.values)
         self.gate: Final = self._gate()
         self.codes: Final = codes
@@ -349,13 +349,13 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     yield
     index = yield from TargetingIndex.build_sliced(conditions, slice_rows)
     yield
-    placed = Placed()
+    ordered_rows = OrderedRows()
     for start in range(0, len(rows), PLACED_SLICE_ROWS):
-        placed.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
+        ordered_rows.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
         yield
-    ordered = yield from every(seldom, columns.ordered(order))
-    codes = yield from every(seldom, ordered.codes())
-    return Segment(ordered, placed, codes=codes, index=index, condition=condition)
+    ordered_columns = yield from every(seldom, columns.ordered(order))
+    codes = yield from every(seldom, ordered_columns.codes())
+    return Segment(ordered_columns, ordered_rows, codes=codes, index=index, condition=condition)
 
 
 def build(rows: Sequence[Row]) -> Segment:

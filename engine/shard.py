@@ -18,12 +18,12 @@ from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, STEP_REQUES
 from engine.slices import at_once
 from engine.state import Change, State
 from engine.world import World
-from schemas.dead_letters import Reason
+from schemas.dead_letters import DeadLetterReason
 from schemas.journal import CheckpointPlace, Delta, Entry, Log
 from schemas.wire import encode, schema_header
 
 _JOURNAL: Final[Headers] = (schema_header("journal"),)
-_REJECTED: Final[Mapping[str, Reason]] = {CAMPAIGN_UPDATES: "invalid_update", CONTROLS: "invalid_control"}
+_REJECTED: Final[Mapping[str, DeadLetterReason]] = {CAMPAIGN_UPDATES: "invalid_update", CONTROLS: "invalid_control"}
 _NOTHING: Final = packed(())
 _UNCHANGED: Final = Delta()
 

@@ -122,7 +122,7 @@ def _run_tier(
     exhaustive: bool,
 ) -> TierResult:
     pool = Pool(len(encoded.slots))
-    contest = _Contest(auction, pool, encoded, rules, placed)
+    tier = _TierAuction(auction, pool, encoded, rules, placed)
     compiled = (
         auction in RANKED
         and not exhaustive
@@ -130,33 +130,33 @@ def _run_tier(
         and not any(scan.query.priced.others for scan in scans)
     )
     if not compiled:
-        contest.decide()
+        tier.decide()
     chunk = CHUNK_ROWS if auction in RANKED else CHUNK_ROWS_SEARCHED
     while True:
         reaches = [scan.reach for scan in scans]
         reach = max(reaches, default=INT64_MIN)
-        if reach == INT64_MIN or (reach < contest.line and not exhaustive):
+        if reach == INT64_MIN or (reach < tier.line and not exhaustive):
             break
         scan = scans[reaches.index(reach)]
         if compiled:
-            contest.follow(scan)
+            tier.follow(scan)
             continue
-        if scan.pull(pool, chunk, INT64_MIN if exhaustive else contest.line):
-            contest.decide()
+        if scan.pull(pool, chunk, INT64_MIN if exhaustive else tier.line):
+            tier.decide()
         chunk *= 2
-    outcome = contest.outcome()
+    outcome = tier.outcome()
     return TierResult(
         tier_group=tier_group,
         scans=scans,
         pool=pool,
         encoded=encoded,
         placed=placed,
-        awards=contest.awards,
+        awards=tier.awards,
         outcome=outcome,
     )
 
 
-class _Contest:
+class _TierAuction:
     """One tier's auction, run again as candidates come; ``line`` and ``awards`` are those of the last run."""
 
     def __init__(self, auction: str, pool: Pool, encoded: EncodedQuestion, rules: Rules, placed: Ints) -> None:
