@@ -10,7 +10,6 @@ from typing import Any, Final, Self
 import msgspec
 import orjson
 
-from engine.attributes import readable, take_request
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
@@ -30,6 +29,7 @@ from engine.outcome import refuse
 from engine.partitioning import partition_of
 from engine.reading import integer
 from engine.replies import reply_address
+from engine.request_reading import readable, take_request
 from engine.window import Window, id_hash
 from engine.world import World
 from schemas.codes import Nbr

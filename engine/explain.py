@@ -6,12 +6,12 @@ from typing import Final
 
 from engine import decide
 from engine.answering import Answering, Arrived
-from engine.attributes import take_request
 from engine.decide import enrich, not_auctioned, run_auctions
 from engine.decision import Place
 from engine.effects import Input
 from engine.reasons import Reason
 from engine.request_context import RequestContext
+from engine.request_reading import take_request
 from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of
 from engine.window import Window
