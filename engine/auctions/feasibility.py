@@ -1,4 +1,6 @@
-"""Which ads may stand together (docs/auctions.md, Numbers): the one place for every auction."""
+"""Which ads may stand together (docs/auctions.md, Numbers), for auctions that are not compiled; ``standing.py`` is the
+compiled twin.
+"""
 
 from collections.abc import Collection, Iterable
 

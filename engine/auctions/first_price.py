@@ -1,4 +1,7 @@
-"""First price: the best candidate of each slot in feed order pays its bid, or its deal's fixed price."""
+"""First price: the best candidate of each slot in feed order pays its bid, or its deal's fixed price.
+
+The definition; policies of ``first_price`` run it as compiled code (``ranked.py``).
+"""
 
 from collections.abc import Sequence
 

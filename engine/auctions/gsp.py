@@ -3,6 +3,8 @@
 Edelman, Ostrovsky, Schwarz, "Internet Advertising and the Generalized Second-Price Auction", AER 97 (2007), with
 quality, user value and reserves. A sibling, another ad of the winner's advertiser, never sets the price. Nor does anyone
 set a deal's fixed price.
+
+The definition, and what VCG falls back to; policies of ``gsp`` run it as compiled code (``ranked.py``).
 """
 
 from collections.abc import Sequence

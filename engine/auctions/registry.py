@@ -23,6 +23,7 @@ class AuctionKind:
     sides: int
 
 
+# ``first_price`` and ``gsp`` are here as their definitions: ``tiers.py`` runs them as compiled code (``ranked.py``).
 AUCTIONS: Final[Mapping[str, AuctionKind]] = MappingProxyType(
     {
         "first_price": AuctionKind(run=first_price.run, sides=FROM_ABOVE),
