@@ -91,12 +91,15 @@ def _run_all(
 
 def _encoded(question: Question, rules: Rules) -> EncodedQuestion:
     """The question in numbers."""
-    numbers: list[int] = []
+    slots: list[int] = []
     for slot in question.slots:
-        numbers += (slot.reserve_nanos, slot.least_nanos, slot.position, 1, slot.spec.secure)
-        numbers += (EVERYTHING, EVERYTHING, EVERYTHING, INT64_MIN)
-        numbers += slot.effects_ppm
-    slots = np.array(numbers, np.int64).reshape(-1, col.SLOT)
+        row = [0] * col.SLOT
+        row[col.RESERVE], row[col.LEAST] = slot.reserve_nanos, slot.least_nanos
+        row[col.POSITION], row[col.OPEN], row[col.WANTS_SECURE] = slot.position, 1, slot.spec.secure
+        row[col.SHAPE] = row[col.BLOCKED_ATTR] = row[col.OFFERS] = EVERYTHING
+        row[col.SLOT_LINE] = INT64_MIN
+        row[col.EFFECT :] = slot.effects_ppm
+        slots += row
     policy, tie_key = question.policy.policy, draw(question.controls.seed, question.request_id, "tie")
     last = rules.last_ad_position
     request = [0] * col.REQUEST
@@ -108,7 +111,7 @@ def _encoded(question: Question, rules: Rules) -> EncodedQuestion:
     request[col.ADS_MAX], request[col.GAP_MIN] = rules.ads_max, rules.position_gap_min
     request[col.HAS_LAST], request[col.LAST_POSITION] = last is not None, last or 0
     request[col.ONE_AN_ADVERTISER] = rules.advertiser_once
-    return EncodedQuestion(request=np.array(request, np.int64), slots=slots)
+    return EncodedQuestion(request=np.array(request, np.int64), slots=np.array(slots, np.int64).reshape(-1, col.SLOT))
 
 
 def _run_tier(
