@@ -78,7 +78,9 @@ class _Compiled:
 
 
 class TargetingIndex:
-    """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
+    """Conditions compiled together, immutable; asked once a request for all of them. Of one index only one question is asked
+    at a time: what it remembers is worked on in place.
+    """
 
     __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
 
@@ -107,7 +109,7 @@ class TargetingIndex:
 
     @property
     def conditions(self) -> Conditions:
-        """See ``Matcher``."""
+        """The conditions over their clauses, as compiled code reads them (``words.py``)."""
         return self._compiled.conditions
 
     @property
@@ -119,7 +121,7 @@ class TargetingIndex:
         return found
 
     def clauses_for(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
-        """See ``Matcher``."""
+        """The clauses as a request finds them under the groups in force; good until the next request's."""
         compiled = self._compiled
         if groups is not self._groups:
             self._groups = groups
@@ -129,7 +131,7 @@ class TargetingIndex:
         return compiled.tables.clauses_for(attributes, groups, compiled.exists, answers, self._located)
 
     def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
-        """See ``Matcher``."""
+        """Answer a test that a clause turned out to need, for the request of these ``clauses``."""
         if clauses.answers[test] == UNKNOWN:
             tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
             value = at_path(attributes, tested.parts)
