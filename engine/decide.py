@@ -1,8 +1,9 @@
 """The whole journey of an ad request, from its fields to a result, impressions and costs.
 
 It reads top to bottom: privacy, policy, slots; auctions and reasons; the outcome. Each step is a pure function of the
-request, the world in force and the place in the log; it keeps nothing and changes nothing. A shard takes each step for
-several requests in a row, since code that is warm costs a seventh less (``shard.py``).
+request, the world in force and the place in the log, and changes none of them; ``conclude`` gives the room of the
+candidates back, and is called once. A shard takes each step for several requests in a row, since code that is warm costs
+a seventh less (``shard.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def auction(context: RequestContext, /) -> Auctioned:
 
 
 def conclude(auctioned: Auctioned, /, *, duplicate: bool) -> Decision:
-    """Write down what came of it."""
+    """Write down what came of it: once, as the room of its candidates is given back."""
     context, results, why = auctioned.context, auctioned.results, auctioned.why
     if auctioned.refusal is not None:
         decision = unfilled(context, auctioned.refusal, results, why, duplicate=duplicate)
