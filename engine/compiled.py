@@ -25,10 +25,10 @@ MODULES: Final = (
     "engine.auctions.base",
     "engine.targeting.words",
     "engine.scan",
-    "engine.auctions.standing",
+    "engine.auctions.compiled_feasibility",
     "engine.auctions.ranking",
     "engine.auctions.losers",
-    "engine.contending",
+    "engine.scan_and_rank",
     "engine.auctions.vcg_search",
     "engine.auctions.vcg_shortlist",
 )

@@ -33,7 +33,7 @@ GATE: Final = 4
 STOPPED: Final = -2
 
 # codes, uint32[rows, CODES and the crosses]: the row's facets by their code, what no policy changes and some of what one makes
-# of it; then what each model knows of it beside NUMBERS, as places in ``Heard.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
+# of it; then what each model knows of it beside NUMBERS, as places in ``ScoreInputs.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
 FORMATS, CATEGORIES, ADOMAIN, ATTR, LANGUAGE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
 CODES: Final = 11
 PERSONAL, RESTRICTED, SECURE, DEALT = 1, 2, 4, 32  # bits of FLAGS; DEALT: the line item has deals

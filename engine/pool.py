@@ -117,7 +117,7 @@ def awards_table(outcome: Outcome, slots: int) -> Ints:
     return table
 
 
-def standing(placed: Ints, pool: Pool, awards: Sequence[Award]) -> Ints:
+def with_winners(placed: Ints, pool: Pool, awards: Sequence[Award]) -> Ints:
     """The ads placed so far, and with them the winners of one more tier."""
     rows = []
     for award in awards:

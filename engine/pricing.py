@@ -30,7 +30,7 @@ from engine.limits import (
 from engine.models.base import PREDICTIONS, Model, Prepared, Weighed
 from engine.models.sigmoid import sigmoid_table
 from engine.rows import EVENTS
-from engine.scan import Heard, Table
+from engine.scan import ScoreInputs, Table
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 
@@ -201,14 +201,14 @@ def linear_columns(rows: int, models: Mapping[str, Model], prepared: Mapping[str
     return Sums(models=table, base=base, crossed=np.concatenate(crossed, axis=1), weighers=weighers, others=others)
 
 
-def heard(models: Ints, weighers: Sequence[tuple[int, Weigher]], request: Mapping[str, object]) -> Heard:
+def score_inputs(models: Ints, weighers: Sequence[tuple[int, Weigher]], request: Mapping[str, object]) -> ScoreInputs:
     """What the models in force make of a request."""
     table, weights = models.copy(), [_NO_WEIGHTS]
     for number, weigh in weighers:
         weighed = weigh(request)
         table[number, layout.SHARED] = weighed.added
         weights.append(weighed.weights)
-    return Heard(models=table, weights=np.concatenate(weights), sigmoid=sigmoid_table())
+    return ScoreInputs(models=table, weights=np.concatenate(weights), sigmoid=sigmoid_table())
 
 
 def billable(policy: PolicyInForce) -> NDArray[np.bool_]:

@@ -12,22 +12,22 @@ import numpy as np
 
 from engine import layout as col
 from engine.auctions.base import LINE_CLOSED
-from engine.auctions.standing import Contest
+from engine.auctions.compiled_feasibility import Contest
 from engine.compiled import entry
-from engine.contending import contend
 from engine.deals import seat_listed
 from engine.layout import CANDIDATE, INT64_MIN, Ints, Verdicts
 from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
 from engine.pool import EncodedQuestion, Pool
-from engine.pricing import Priced, category_allowed, category_blocked, domain_blocked, heard, priced
+from engine.pricing import Priced, category_allowed, category_blocked, domain_blocked, priced, score_inputs
 from engine.question import Question
 from engine.reasons import Reason
 from engine.scan import DONE, FULL, Judged, Query, Walk, scan, tally
+from engine.scan_and_rank import scan_and_rank
 from engine.segment import Segment
 from engine.snapshot import Part
 from engine.verdicts import Judge, VerdictTable
 
-_contend, _scan, _tally = entry(contend), entry(scan), entry(tally)
+_scan_and_rank, _scan, _tally = entry(scan_and_rank), entry(scan), entry(tally)
 _SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
 _VERDICTS: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
     col.NEED_FORMATS: lambda segment: segment.format_verdicts,
@@ -58,7 +58,7 @@ class PartQuery:
         self._request[col.PART] = number
         self._request[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
         self._judged: Final = self._judge()
-        self._heard: Final = heard(self.priced.models, self.priced.weighers, question.attributes)
+        self._score_inputs: Final = score_inputs(self.priced.models, self.priced.weighers, question.attributes)
 
     def of_tier(self, tier_group: int) -> Query:
         """The question in numbers, put to the rows of one tier group."""
@@ -70,7 +70,7 @@ class PartQuery:
             judged=self._judged,
             conditions=self.segment.index.conditions,
             clauses=self.clauses,
-            heard=self._heard,
+            score_inputs=self._score_inputs,
         )
 
     def _judge(self) -> Judged:
@@ -171,7 +171,7 @@ class TierScan:
                 own = table.codes[places, col.EVENT] == number + 1
                 table.numbers[places, col.BASE_EVENT][own] = scores[own]
 
-    def contend(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
+    def scan_and_rank(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
         """Pass rows and rank the candidates in turns until no row left can reach the line; returns that line.
 
         ``tables``: the contest over the pool as it stands; the pool has new tables once it has grown.
@@ -181,7 +181,7 @@ class TierScan:
         state[col.POOLED], state[col.REACHED] = pool.count, 1
         numbers.slots[:, col.SLOT_LINE] = LINE_CLOSED
         contest = tables()
-        while (status := _contend(auction, numbers, self.walk, contest)) != DONE:
+        while (status := _scan_and_rank(auction, numbers, self.walk, contest)) != DONE:
             if status == FULL:
                 pool.grow()
                 contest = tables()

@@ -62,7 +62,7 @@ class Judged(NamedTuple):
     terms: Ints
 
 
-class Heard(NamedTuple):
+class ScoreInputs(NamedTuple):
     """What the models make of one request: ``models`` as in ``layout.py``, the weights of crosses, the sigmoid's table."""
 
     models: Ints
@@ -79,7 +79,7 @@ class Query(NamedTuple):
     judged: Judged
     conditions: Conditions
     clauses: Clauses
-    heard: Heard
+    score_inputs: ScoreInputs
 
 
 class Walk(NamedTuple):
@@ -95,15 +95,15 @@ class Walk(NamedTuple):
 
 
 @compiled
-def score(model: int, base: int, row: int, table: Table, heard: Heard) -> int:
+def score(model: int, base: int, row: int, table: Table, inputs: ScoreInputs) -> int:
     """What a model says of a row that it knows ``base`` of: a sum of weights, or the sigmoid of it, scaled and clipped."""
-    models = heard.models
+    models = inputs.models
     total = base + models[model, col.SHARED]
     for cross in range(models[model, col.CROSSES_FROM], models[model, col.CROSSES_TO]):
-        total += heard.weights[table.codes[row, col.CODES + cross]]
+        total += inputs.weights[table.codes[row, col.CODES + cross]]
     if models[model, col.SIGMOID]:
         place = min(max(total, -LIMIT_MICRO_LOGITS), LIMIT_MICRO_LOGITS) + LIMIT_MICRO_LOGITS
-        total = heard.sigmoid[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS] * models[model, col.SCALE] // PPB
+        total = inputs.sigmoid[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS] * models[model, col.SCALE] // PPB
         total += models[model, col.OFFSET]
     return int(min(max(total, models[model, col.LOW]), models[model, col.HIGH]))
 
@@ -263,11 +263,11 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
     place, fitting = walk.state[col.POOLED], walk.state[col.FITS]
     request, slots, codes, numbers = query.request, query.slots, query.table.codes, query.table.numbers
     event = codes[row, col.EVENT]
-    raw = PPB if event == 0 else score(event - 1, numbers[row, col.BASE_EVENT], row, query.table, query.heard)
+    raw = PPB if event == 0 else score(event - 1, numbers[row, col.BASE_EVENT], row, query.table, query.score_inputs)
     p = min(raw, codes[row, col.CAP])
-    q = score(col.QUALITY, numbers[row, col.BASE_QUALITY], row, query.table, query.heard)
+    q = score(col.QUALITY, numbers[row, col.BASE_QUALITY], row, query.table, query.score_inputs)
     q = min(max(q, QUALITY_PPM_MIN), QUALITY_PPM_MAX)
-    u_ppm = score(col.USER_VALUE, numbers[row, col.BASE_USER_VALUE], row, query.table, query.heard)
+    u_ppm = score(col.USER_VALUE, numbers[row, col.BASE_USER_VALUE], row, query.table, query.score_inputs)
     u_ppm = max(u_ppm, USER_VALUE_PPM_MIN)
     u_ppm = min(u_ppm, request[col.USER_VALUE_MAX_PPM])
     u = request[col.USER_VALUE_NANOS] * u_ppm // PPM

@@ -12,15 +12,15 @@ import numpy as np
 
 from engine import layout as col
 from engine.auctions.base import Outcome, Rules
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
 from engine.auctions.ranking import list_all, list_reaching
 from engine.auctions.registry import run
-from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.hashing import draw
 from engine.layout import INT64_MAX, INT64_MIN, Ints
 from engine.limits import CHUNK_ROWS, CHUNK_ROWS_SEARCHED
-from engine.pool import EncodedQuestion, Pool, awards_table, in_pool, placed_ads, standing
+from engine.pool import EncodedQuestion, Pool, awards_table, in_pool, placed_ads, with_winners
 from engine.question import Question
 from engine.retrieval import PartQuery, TierScan
 from engine.rows import HOUSE, STANDARD, Row
@@ -83,7 +83,7 @@ def _run_all(
         results.append(result)
         left -= len(result.outcome.awards)
         if result.outcome.awards and tier_group != HOUSE and (left or exhaustive):
-            placed = standing(placed, result.pool, result.outcome.awards)
+            placed = with_winners(placed, result.pool, result.outcome.awards)
             encoded = msgspec.structs.replace(encoded, slots=encoded.slots.copy())
             encoded.slots[placed[:, col.A_SLOT], col.OPEN] = 0
     return tuple(results)
@@ -193,7 +193,7 @@ class _TierAuction:
 
     def follow(self, scan: TierScan) -> None:
         """All turns of scanning a part and deciding, by compiled code."""
-        self.line = scan.contend(RANKED[self._auction], self._pool, self._tables)
+        self.line = scan.scan_and_rank(RANKED[self._auction], self._pool, self._tables)
 
     def _tables(self) -> Contest:
         return contest_of(self._pool, self._encoded, self._placed, self.awards)

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.losers import losers
 from engine.auctions.registry import AUCTIONS
-from engine.auctions.standing import Contest
 from engine.compiled import entry
 from engine.layout import INT64_MIN, Ints
 from engine.reasons import Reason

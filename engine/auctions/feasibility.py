@@ -1,5 +1,6 @@
-"""Which ads may stand together (docs/auctions.md, Numbers), for auctions that are not compiled; ``standing.py`` is the
-compiled twin.
+"""Which ads may stand together (docs/auctions.md, Numbers), for auctions that are not compiled.
+
+``compiled_feasibility.py`` is the twin for those that are.
 """
 
 from collections.abc import Collection, Iterable

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
+from engine.auctions.compiled_feasibility import OUTBID, Contest, far_enough, obstacle
 from engine.compiled import compiled
 from engine.layout import ADMISSIBLE, CANDIDATE, P_REACH, WINNER, Ints
 from engine.reasons import Reason

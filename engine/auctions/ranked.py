@@ -7,9 +7,9 @@ from typing import Final
 
 from engine import layout as col
 from engine.auctions.base import Award, Outcome
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.price import fixed_price_nanos, least_bid_nanos
 from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, list_all, rank
-from engine.auctions.standing import Contest
 from engine.layout import Ints
 from engine.limits import RUNNERS_UP
 from engine.pool import EncodedQuestion, Pool

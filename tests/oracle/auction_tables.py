@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from engine import layout as col
 from engine.auctions import registry
 from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.losers import losers
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
-from engine.auctions.standing import Contest
 from engine.layout import INT64_MIN
 from engine.pool import SIGN, EncodedQuestion, Pool, awards_table
 from engine.reasons import Reason

@@ -22,13 +22,13 @@ from tests.builders import place
 
 # Those that requests come to from Python, some of them seldom.
 ENTRIES = {
-    "contend", "scan", "tally", "losers", "choose_rows", "rank", "list_all", "list_reaching", "short_list", "next_best",
-    "number", "walk",
+    "scan_and_rank", "scan", "tally", "losers", "choose_rows", "rank", "list_all", "list_reaching", "short_list",
+    "next_best", "number", "walk",
 }  # fmt: skip
 
 
 CALLED = {
-    retrieval: ("_contend", "_scan", "_tally"),
+    retrieval: ("_scan_and_rank", "_scan", "_tally"),
     why: ("_losers",),
     tables: ("_choose_rows",),
     vcg: ("_short_list", "_next_best"),

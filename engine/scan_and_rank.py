@@ -4,14 +4,14 @@
 """
 
 from engine import layout as col
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.ranking import list_all, list_reaching, rank
-from engine.auctions.standing import Contest
 from engine.compiled import compiled
 from engine.scan import DONE, Query, Walk, reach_of, scan
 
 
 @compiled
-def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
+def scan_and_rank(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
     """Scan and rank in turns until no unseen row of the part can reach the line, which then stands in the state.
 
     It is ranked anew only where a candidate reaches the line of a slot: no other can change the outcome, the line included.
