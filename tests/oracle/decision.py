@@ -31,7 +31,6 @@ DECIDABLE_MAX: Final = 8
 LINE_CLOSED: Final = 2**63 - 1  # auctions/base.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
-DEFAULT_NODES: Final = 4_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -254,7 +253,7 @@ def decide(held: Held, request: Json, now_ms: int) -> Verdict:
         reserves = reserves_of(asked)
         return Verdict(policy=asked.policy["name"], nbr=early, imps=imps, reserves=reserves)
     contest = contest_of(held, asked)
-    given_up = contest.auction.kind == "vcg" and held.limits.get("vcg_nodes_max", DEFAULT_NODES) == 0
+    given_up = contest.auction.kind == "vcg" and held.limits.get("vcg_nodes_max") == 0
     tiers = oracle.decide(contest.auction, given_up=given_up)
     fills = sorted((fill(win, contest, asked) for tier in tiers for win in tier.wins), key=lambda one: one.imp)
     full = len(tiers[0].wins) == len(asked.slots)

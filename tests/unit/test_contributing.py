@@ -13,9 +13,9 @@ from engine.models.base import Model, RowFacts
 from engine.targeting import condition, evaluator
 from engine.targeting.index import TargetingIndex
 from schemas.errors import SchemaError
+from tests.auction_driver import run_tiers
 from tests.documents import ROOT, blocks, section
 from tests.oracle.auction import Ad, Auction, Slot
-from tests.oracle.auction_tables import run_tiers
 
 MODEL = "from engine.models.constant import *\nfrom engine.reading import at, integer\n"
 AUCTION = "from engine.auctions.gsp import *\nfrom engine.auctions.first_price import *\n"

@@ -1,4 +1,4 @@
-"""The oracle's auctions as the engine's columns, and the engine's answers as the oracle gives them."""
+"""Runs the oracle's auctions on the engine, and gives its answers as the oracle does."""
 
 import dataclasses
 from collections.abc import Sequence
