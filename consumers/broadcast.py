@@ -230,7 +230,7 @@ class Broadcast:
         Before the first decision it is merged as well; later that goes on in ``_merge``, and no update waits for it.
         """
         started = time.monotonic()
-        while (self.world is None and self._catalog.maintain()) or self._catalog.gather():
+        while (self.world is None and self._catalog.maintain()) or self._catalog.prepare_snapshot():
             if time.monotonic() - started > SLICE_S:
                 await self._rest(started)
                 started = time.monotonic()
@@ -248,7 +248,9 @@ class Broadcast:
                 started = time.monotonic()
                 if not self._catalog.merge(quiet=started - self._updated_s >= QUIET_S):
                     break
-                while (merged := self._catalog.merged) and (missing := unprepared_in([merged], self._controls.view())):
+                while (merged := self._catalog.merged_segment) and (
+                    missing := unprepared_in([merged], self._controls.view())
+                ):
                     await _prepare(missing)
                 await self._rest(started)
 

@@ -21,7 +21,7 @@ from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
 from consumers.stopping import unless_stopped
-from engine.attributes import take_request
+from engine.request_reading import take_request
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 

@@ -10,7 +10,6 @@ from typing import Any, Final, Self
 import msgspec
 import orjson
 
-from engine.attributes import readable, take_request
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
 from engine.digest import packed
@@ -30,10 +29,11 @@ from engine.outcome import refuse
 from engine.partitioning import partition_of
 from engine.reading import integer
 from engine.replies import reply_address
+from engine.request_reading import readable, take_request
 from engine.window import Window, id_hash
 from engine.world import World
 from schemas.codes import Nbr
-from schemas.dead_letters import Reason
+from schemas.dead_letters import DeadLetterReason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.nesting import too_deep
@@ -64,7 +64,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: Exception | None = None
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     """A request, where it stands, and all but the ids seen before that its answer may depend on."""
 
     given: Input
@@ -100,8 +100,8 @@ class Answering:
     Never raises for anything that the request holds. Only ``answer`` depends on the requests before.
     """
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked: Final = asked
+    def __init__(self, arrived: Arrived) -> None:
+        self._arrived: Final = arrived
         self._counts: dict[str, int] = {}
         self._early: Answer | None = None  # what is answered without an auction
         self._request_id = ""
@@ -111,10 +111,10 @@ class Answering:
     @property
     def event_time_ms(self) -> int:
         """The logical time of the request."""
-        return self._asked.place.event_time_ms
+        return self._arrived.place.event_time_ms
 
     def read(self) -> None:
-        """Read the request and ask about it."""
+        """Read the request and enrich it."""
         with self._attempt:
             self._read()
 
@@ -122,7 +122,7 @@ class Answering:
         """Run its auctions."""
         if self._attempt.error is None and self._early is None:
             with self._attempt:
-                self._reached = self._asked.decider.auction(self._reached)
+                self._reached = self._arrived.decider.auction(self._reached)
 
     def answer(self, seen: Window) -> Answer:
         """Write down the answer. ``seen``: the ids of requests before."""
@@ -134,48 +134,48 @@ class Answering:
         if isinstance(self._attempt.error, OutputTooLargeError):
             attempt = Attempt()
             with attempt:
-                return _unwritten(self._asked, self._attempt.error, self._counts)
-            return _defect(self._asked, attempt.error)
-        return _defect(self._asked, self._attempt.error)
+                return _unwritten(self._arrived, self._attempt.error, self._counts)
+            return _defect(self._arrived, attempt.error)
+        return _defect(self._arrived, self._attempt.error)
 
     def _read(self) -> None:
-        asked = self._asked
-        given, shard = asked.given, asked.place.shard
-        misplaced = _misplaced(given.key, asked.partitions, shard)
+        arrived = self._arrived
+        given, shard = arrived.given, arrived.place.shard
+        misplaced = _misplaced(given.key, arrived.partitions, shard)
         self._counts = {"misplaced": 1} if misplaced else {}
-        if misplaced and asked.world.controls.limits.misplaced == "refuse":
-            self._early = _refused(asked, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(asked))
+        if misplaced and arrived.world.controls.limits.misplaced == "refuse":
+            self._early = _refused(arrived, Nbr.MISPLACED, counts=self._counts, letters=_unless_answered(arrived))
             return
         try:
             request = take_request(readable(given.key, given.value))
         except SchemaError as error:
-            self._early = _unread(asked, error, self._counts)
+            self._early = _unread(arrived, error, self._counts)
             return
         self._request_id = request.typed.id
-        self._reached = asked.decider.ask(request, asked.world, asked.place)
+        self._reached = arrived.decider.enrich(request, arrived.world, arrived.place)
 
     def _conclude(self, seen: Window) -> Answer:
         hashed = id_hash(self._request_id)
         repeated = hashed in seen
-        decision = self._asked.decider.conclude(self._reached, duplicate=repeated)
+        decision = self._arrived.decider.conclude(self._reached, duplicate=repeated)
         counts = {**self._counts, "requests": 1}
         if repeated:
             counts["repeated"] = 1
-        return _answered(self._asked.given, decision, counts=counts, remembered=b"" if repeated else hashed)
+        return _answered(self._arrived.given, decision, counts=counts, remembered=b"" if repeated else hashed)
 
 
-def _unread(asked: Asked, error: SchemaError, counts: Mapping[str, int]) -> Answer:
+def _unread(arrived: Arrived, error: SchemaError, counts: Mapping[str, int]) -> Answer:
     nbr, reason = _kind(error)
     letter = dead_letter(
-        asked.given, partition=asked.place.shard, reason=reason, field=error.field, problem=error.problem
+        arrived.given, partition=arrived.place.shard, reason=reason, field=error.field, problem=error.problem
     )
-    return _refused(asked, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
+    return _refused(arrived, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
 
 
-def _unwritten(asked: Asked, error: OutputTooLargeError, counts: Mapping[str, int]) -> Answer:
+def _unwritten(arrived: Arrived, error: OutputTooLargeError, counts: Mapping[str, int]) -> Answer:
     """A request whose result no topic would take: nothing of it is charged."""
-    letter = dead_letter(asked.given, partition=asked.place.shard, reason="too_large", field="", problem=str(error))
-    return _refused(asked, Nbr.TOO_LARGE, counts=counts, problem=str(error), letters=(letter,))
+    letter = dead_letter(arrived.given, partition=arrived.place.shard, reason="too_large", field="", problem=str(error))
+    return _refused(arrived, Nbr.TOO_LARGE, counts=counts, problem=str(error), letters=(letter,))
 
 
 def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
@@ -183,7 +183,7 @@ def _misplaced(key: bytes | None, partitions: int, shard: int) -> bool:
     return key is not None and len(key) <= REQUEST_BYTES_MAX and partition_of(key, partitions) != shard
 
 
-def _kind(error: SchemaError) -> tuple[Nbr, Reason]:
+def _kind(error: SchemaError) -> tuple[Nbr, DeadLetterReason]:
     """The code of the result, and the reason of the dead letter, of a request that cannot be read."""
     if isinstance(error, TooLargeError):
         return Nbr.TOO_LARGE, "too_large"
@@ -226,16 +226,16 @@ def _reply(given: Input, request_id: str, result: bytes) -> Reply | None:
     return Reply(topic=topic, partition=partition, record=record)
 
 
-def _unless_answered(asked: Asked) -> tuple[Record, ...]:
+def _unless_answered(arrived: Arrived) -> tuple[Record, ...]:
     """The dead letter of a request on a wrong partition; none when its result tells the feed."""
-    if readable_id(asked.given.value or b"") is not None:
+    if readable_id(arrived.given.value or b"") is not None:
         return ()
     problem = "lies on another partition than its key says, and no request id can be read"
-    return (dead_letter(asked.given, partition=asked.place.shard, reason="misplaced", field="", problem=problem),)
+    return (dead_letter(arrived.given, partition=arrived.place.shard, reason="misplaced", field="", problem=problem),)
 
 
 def _refused(
-    asked: Asked,
+    arrived: Arrived,
     nbr: Nbr,
     *,
     counts: Mapping[str, int],
@@ -245,13 +245,13 @@ def _refused(
 ) -> Answer:
     """A result with ``nbr`` when the request id can be read, then what is written off."""
     counted = {**counts, nbr.label: 1}
-    request_id = readable_id(asked.given.value or b"")
+    request_id = readable_id(arrived.given.value or b"")
     if request_id is None:
         return Answer(records=letters, outcome=packed((nbr,)), counts={**counted, "unanswered": 1}, nbr=nbr)
     reason, place = (problem or nbr.label)[:PROBLEM_CHARS_MAX], field[:PROBLEM_CHARS_MAX]
-    test = _is_test(asked.given.value or b"")
-    decision = refuse(request_id, nbr, asked.world, asked.place, reason, field=place, test=test)
-    answered = _answered(asked.given, decision, counts=counted)
+    test = _is_test(arrived.given.value or b"")
+    decision = refuse(request_id, nbr, arrived.world, arrived.place, reason, field=place, test=test)
+    answered = _answered(arrived.given, decision, counts=counted)
     return msgspec.structs.replace(answered, records=answered.records + letters)
 
 
@@ -266,17 +266,17 @@ def _is_test(value: bytes) -> bool:
     return isinstance(fields, dict) and integer(fields.get("test")) == 1
 
 
-def _defect(asked: Asked, error: Exception | None) -> Answer:
+def _defect(arrived: Arrived, error: Exception | None) -> Answer:
     """A request that cannot be decided for a fault of ours: it is answered, written off and passed (D1).
 
     The problem names the kind of exception only: its text may hold addresses, which differ between runs.
     """
     letter = dead_letter(
-        asked.given, partition=asked.place.shard, reason="internal_error", field="", problem=type(error).__name__
+        arrived.given, partition=arrived.place.shard, reason="internal_error", field="", problem=type(error).__name__
     )
     attempt = Attempt()
     with attempt:
-        refused = _refused(asked, Nbr.INTERNAL_ERROR, counts={}, letters=(letter,))
+        refused = _refused(arrived, Nbr.INTERNAL_ERROR, counts={}, letters=(letter,))
         return msgspec.structs.replace(refused, error=error)
     counts = {Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1}
     outcome = packed((Nbr.INTERNAL_ERROR,))

@@ -7,23 +7,13 @@ Derived names stand under ``adjudge`` (docs/reference/targeting.md, Paths); each
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
 from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
-from schemas.errors import SchemaError, TooLargeError
-from schemas.limits import REQUEST_BYTES_MAX
-from schemas.openrtb import AdRequest, read_request
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
 _OFFSET_MINUTES_MIN: Final = -12 * 60
 _OFFSET_MINUTES_MAX: Final = 14 * 60
-_ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
-_LISTS_MAX: Final[Mapping[str, int]] = {
-    "segments": SEGMENTS_MAX,
-    "interests": SEGMENTS_MAX,
-    "keywords": KEYWORDS_MAX,
-}
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
@@ -32,37 +22,11 @@ _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
 def attributes(fields: Mapping[str, object], *, event_time_ms: int, personalised: bool) -> dict[str, object]:
     """The attributes of one request; without anything personal unless ``personalised``. ``fields`` is not changed."""
     seen = fields if personalised else strip(fields)
-    return {**seen, "adjudge": _derived(seen, event_time_ms)}
+    return {**seen, "adjudge": derived(seen, event_time_ms)}
 
 
-def readable(key: bytes | None, value: bytes | None) -> bytes:
-    """The bytes of a record of requests to read. Raises SchemaError when there are none, or too many with the key."""
-    if value is None:
-        raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
-    if len(value) + len(key or b"") > REQUEST_BYTES_MAX:
-        raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
-    return value
-
-
-def take_request(value: bytes) -> AdRequest:
-    """``read_request``, and lists that are not too long. Raises SchemaError."""
-    request = read_request(value)
-    check_lists(request.fields, value)
-    return request
-
-
-def check_lists(fields: Mapping[str, object], value: bytes) -> None:
-    """Raise SchemaError for more segments, interests or keywords than conditions are asked about. ``value``: the request's bytes."""
-    if value.count(b",") < KEYWORDS_MAX and _ESCAPED not in value:  # then there cannot be as many
-        return
-    derived = _derived(fields, 0)
-    for name, most in _LISTS_MAX.items():
-        count = len(items(derived.get(name)))
-        if count > most:
-            raise SchemaError(f"adjudge.{name}", f"there are {count} different ones", f"at most {most} are read")
-
-
-def _derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
+def derived(fields: Mapping[str, object], event_time_ms: int) -> dict[str, object]:
+    """The attributes under ``adjudge``."""
     site, app, user, ext = [mapping(fields.get(name)) for name in ("site", "app", "user", "ext")]
     holders = [one for page in (site, app) if page for one in (page, mapping(page.get("content"))) if one]
     ours = mapping(ext.get("adjudge"))

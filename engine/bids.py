@@ -49,7 +49,7 @@ def bid_of(winner: Winner, impression: Impression) -> Bid:
         impid=impression.imp_id,
         price=nanos_to_cpm_decimal(impression.expected_revenue_nanos),
         adm=rendered.markup,
-        ext=BidExt(adjudge=told, dsa=_dsa(winner) if winner.asked.dsa else None),
+        ext=BidExt(adjudge=told, dsa=_dsa(winner) if winner.context.dsa else None),
         dealid=impression.deal_id,
     )
     return _BID(winner.ad.bid + astuple(values))
@@ -72,8 +72,8 @@ def _macro_facts(impression: Impression, seat: str | None) -> MacroFacts:
 def _dsa(winner: Winner) -> BidDsa | None:
     """Who paid for the ad and who applied targeting, for a request that asks."""
     return bid_dsa(
-        winner.asked.dsa,
+        winner.context.dsa,
         winner.ad.advertiser,
         paths=winner.ad.row.condition.paths,
-        domain=winner.asked.world.controls.limits.dsa_domain or next(iter(winner.ad.adomain), None),
+        domain=winner.context.world.controls.limits.dsa_domain or next(iter(winner.ad.adomain), None),
     )

@@ -13,7 +13,17 @@ import orjson
 from engine.levels import Levels
 from engine.limits import SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
-from engine.rows import NO_OWNER, NOT_SHOWN, Join, Owner, Row, Shown, build_row, owner_of, shown_of
+from engine.rows import (
+    NO_ADVERTISER,
+    NO_CREATIVE,
+    AdvertiserFacts,
+    CreativeFacts,
+    Join,
+    Row,
+    advertiser_facts,
+    build_row,
+    creative_facts,
+)
 from engine.schedule import Schedule, compile_schedule
 from engine.segment import BUILD_SLICE_ROWS, Segment
 from engine.snapshot import Snapshot
@@ -64,8 +74,8 @@ class Catalog:
         self._conditions: dict[bytes, Condition] = {}
         self._targeting: dict[str, Condition] = {}  # by line item
         self._schedules: dict[_Times, Schedule] = {}
-        self._owners: dict[str, Owner] = {}  # by advertiser
-        self._creatives: dict[str, Shown] = {}
+        self._advertiser_facts: dict[str, AdvertiserFacts] = {}
+        self._creative_facts: dict[str, CreativeFacts] = {}
         self._rows: dict[str, Row] = {}
         self._levels = Levels(self._rows)
         self._waiting: dict[str, dict[str, None]] = {kind: {} for kind in DOWNWARDS}  # ids: rows to be built again
@@ -118,25 +128,27 @@ class Catalog:
     def snapshot(self) -> Snapshot:
         """The catalog as it is now; costs as much as there are changed rows since the last merge.
 
-        Callers that must not stall run ``gather`` until it returns False first.
+        Callers that must not stall run ``prepare_snapshot`` until it returns False first.
         """
         if self._snapshot is None:
-            while self.settle():
+            while self.build_rows():
                 pass
             self._snapshot = Snapshot(offset=self.offset, parts=self._levels.parts(), ads=len(self._rows))
         return self._snapshot
 
-    def settle(self) -> bool:
+    def build_rows(self) -> bool:
         """One slice of building the rows that updates have changed; True while there are more."""
         self._rebuild(BUILD_SLICE_ROWS)
-        return self._unsettled
+        return self._rows_wait
 
-    def gather(self) -> bool:
+    def prepare_snapshot(self) -> bool:
         """One slice of what has to be done before ``snapshot`` costs little; True while there is more.
 
         An update of an advertiser may change very many ads: more than SNAPSHOT_ROWS_MAX are folded first.
         """
-        return self.settle() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge()) or self._levels.gather()
+        if self.build_rows() or (self._levels.changed > SNAPSHOT_ROWS_MAX and self.merge()):
+            return True
+        return self._levels.build_delta()
 
     def merge(self, *, quiet: bool = False) -> bool:
         """One slice of merging changed rows, once they are many (``levels.py``); True while there is more to do.
@@ -152,16 +164,16 @@ class Catalog:
         return more
 
     def maintain(self, *, quiet: bool = False) -> bool:
-        """One slice of ``settle`` or ``merge``: that all there is is merged, begins with settling it."""
-        unsettled = self._unsettled
-        return self.settle() or self.merge(quiet=quiet) or unsettled
+        """One slice of ``build_rows`` or ``merge``: that all there is is merged, begins with building its rows."""
+        waited = self._rows_wait
+        return self.build_rows() or self.merge(quiet=quiet) or waited
 
     @property
-    def _unsettled(self) -> bool:
+    def _rows_wait(self) -> bool:
         return any(self._waiting.values())
 
     @property
-    def merged(self) -> Segment | None:
+    def merged_segment(self) -> Segment | None:
         """What the next ``merge`` puts in force; decisions will need it prepared (``unprepared``)."""
         return self._levels.made
 
@@ -209,9 +221,9 @@ class Catalog:
         if kind == "line_item":
             self._targeting.pop(identity, None)
         elif kind == "creative":
-            self._creatives.pop(identity, None)
+            self._creative_facts.pop(identity, None)
         elif kind == "advertiser":
-            self._owners.pop(identity, None)
+            self._advertiser_facts.pop(identity, None)
         if kind == "ad" or self._rows:  # an ad without a row waits by itself: while loading, all of them do
             self._waiting[kind][identity] = None
         return held
@@ -256,21 +268,21 @@ class Catalog:
             join,
             schedule=self._schedule(campaign, advertiser.timezone) if campaign and advertiser else ALWAYS,
             condition=self._targeting[line_item.id] if line_item else EVERYONE,
-            owner=self._owner(advertiser) if advertiser else NO_OWNER,
-            shown=self._shown(creative) if creative else NOT_SHOWN,
+            advertiser=self._facts_of_advertiser(advertiser) if advertiser else NO_ADVERTISER,
+            creative=self._facts_of_creative(creative) if creative else NO_CREATIVE,
         )
 
-    def _owner(self, advertiser: Advertiser) -> Owner:
-        owner = self._owners.get(advertiser.id)
-        if owner is None:
-            owner = self._owners[advertiser.id] = owner_of(advertiser)
-        return owner
+    def _facts_of_advertiser(self, advertiser: Advertiser) -> AdvertiserFacts:
+        facts = self._advertiser_facts.get(advertiser.id)
+        if facts is None:
+            facts = self._advertiser_facts[advertiser.id] = advertiser_facts(advertiser)
+        return facts
 
-    def _shown(self, creative: Creative) -> Shown:
-        shown = self._creatives.get(creative.id)
-        if shown is None:
-            shown = self._creatives[creative.id] = shown_of(creative)
-        return shown
+    def _facts_of_creative(self, creative: Creative) -> CreativeFacts:
+        facts = self._creative_facts.get(creative.id)
+        if facts is None:
+            facts = self._creative_facts[creative.id] = creative_facts(creative)
+        return facts
 
     def _join(self, ad: Ad) -> Join:
         held = self._entities.get
@@ -314,7 +326,7 @@ def _invalid_row(ad_id: str) -> Row:
     """Of an ad whose last update was not valid: it names no parents."""
     ad = Ad(id=ad_id, version=0, line_item_id="", creative_id="", status="active")
     join = Join(ad=ad, line_item=None, campaign=None, advertiser=None, creative=None, broken=True, references_held=True)
-    return build_row(join, schedule=ALWAYS, condition=EVERYONE, owner=NO_OWNER, shown=NOT_SHOWN)
+    return build_row(join, schedule=ALWAYS, condition=EVERYONE, advertiser=NO_ADVERTISER, creative=NO_CREATIVE)
 
 
 def _line_item_named(address: Key, value: bytes) -> str | None:

@@ -11,7 +11,8 @@ from typing import Final
 
 from engine.limits import PPB, PPM
 from engine.models.base import Model
-from engine.models.default import build, default_models
+from engine.models.registry import build, default_models
+from engine.money import cpm_micros_to_nanos
 from engine.rejection import Rejection
 from engine.rows import EVENTS
 from engine.targeting.condition import Condition, parse_condition
@@ -29,7 +30,9 @@ class PolicyInForce:
     policy: Policy
     offset: int
     when: Condition | None
-    floors: tuple[tuple[Condition | None, int], ...]  # condition, nanos of an impression in the policy's currency
+    least_floor_nanos: int  # of an impression in every slot, in the policy's currency
+    floors: tuple[tuple[Condition | None, int], ...]  # further ones: condition, nanos of an impression
+    user_value_nanos: int  # what a user value of 1 is worth: the lambda of auctions.md
     effects_ppm: tuple[tuple[int, ...], ...]  # f_k of each of rows.EVENTS, by the imp's index; the last repeats
 
     def applies(self, attributes: Mapping[str, object], groups: Groups) -> bool:
@@ -39,7 +42,7 @@ class PolicyInForce:
     def floor_nanos(self, attributes: Mapping[str, object], groups: Groups) -> int:
         """The greatest of the policy's floors that hold for a request: nanos of an impression."""
         held = [nanos for when, nanos in self.floors if when is None or matches(when, attributes, groups)]
-        return max(self.policy.floor_cpm_micros, *held, 0)
+        return max(self.least_floor_nanos, *held, 0)
 
     def rate_ppb(self, currency: str) -> int | None:
         """Units of the policy's currency for one of ``currency``, ppb; None when the policy names no rate."""
@@ -236,8 +239,19 @@ def with_group(held: Groups, name: str, values: frozenset[object]) -> Groups:
 def compile_policy(policy: Policy, offset: int) -> PolicyInForce:
     """Read a policy's conditions. Raises SchemaError that names the one that cannot be read."""
     when = parse_condition(policy.when) if policy.when else None
-    floors = tuple((parse_condition(floor.when) if floor.when else None, floor.cpm_micros) for floor in policy.floors)
-    return PolicyInForce(policy=policy, offset=offset, when=when, floors=floors, effects_ppm=_effects(policy))
+    floors = tuple(
+        (parse_condition(floor.when) if floor.when else None, cpm_micros_to_nanos(floor.cpm_micros))
+        for floor in policy.floors
+    )
+    return PolicyInForce(
+        policy=policy,
+        offset=offset,
+        when=when,
+        least_floor_nanos=cpm_micros_to_nanos(policy.floor_cpm_micros),
+        floors=floors,
+        user_value_nanos=cpm_micros_to_nanos(policy.user_value_cpm_micros),
+        effects_ppm=_effects(policy),
+    )
 
 
 def _effects(policy: Policy) -> tuple[tuple[int, ...], ...]:

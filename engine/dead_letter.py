@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, REQUESTS, Headers, Input, Record
 from engine.limits import DEAD_LETTER_BYTES_MAX, DEAD_LETTER_KEY_BYTES_MAX
-from schemas.dead_letters import DeadLetter, Reason
+from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.wire import schema_header
 
 _SCHEMAS: Final[Mapping[str, Headers]] = types.MappingProxyType(
@@ -19,7 +19,7 @@ _SCHEMAS: Final[Mapping[str, Headers]] = types.MappingProxyType(
 )
 
 
-def dead_letter(given: Input, *, partition: int, reason: Reason, field: str, problem: str) -> Record:
+def dead_letter(given: Input, *, partition: int, reason: DeadLetterReason, field: str, problem: str) -> Record:
     """Write a record off. ``field``: the place of the error, empty for the whole; ``problem``: what is wrong there.
 
     Key and value stay as they came; of a value above DEAD_LETTER_BYTES_MAX only its SHA-256 and length remain,

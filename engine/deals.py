@@ -134,7 +134,7 @@ class DealTable(VerdictTable[OwnDeals]):
             self.terms = np.concatenate((self.terms, np.zeros((more, *self.terms.shape[1:]), np.int64)))
         return row
 
-    def settle(self, row: int, code: int) -> None:
+    def judge(self, row: int, code: int) -> None:
         """Judge a value and note its terms, if nobody has."""
         if self.table[row, code] == UNKNOWN:
             self.table[row, code], *self.terms[row, code] = self._books[row].terms(self._values[code])

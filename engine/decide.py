@@ -1,19 +1,19 @@
 """The whole journey of an ad request, from its fields to a result, impressions and costs.
 
 It reads top to bottom: privacy, policy, slots; auctions and reasons; the outcome. Each step is a pure function of the
-request, the world in force and the place in the log; it keeps nothing and changes nothing. A shard takes each step for
-several requests in a row, since code that is warm costs a seventh less (``shard.py``).
+request, the world in force and the place in the log, and changes none of them; ``conclude`` gives the room of the
+candidates back, and is called once. A shard takes each step for several requests in a row, since code that is warm costs
+a seventh less (``shard.py``).
 """
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.asked import Asked
 from engine.attributes import attributes
 from engine.auctions.base import LINE_CLOSED, Rules
 from engine.decision import Decision, Place
-from engine.dsa import dsa_asked
+from engine.dsa import read_dsa
 from engine.imps import slots_of
 from engine.limits import VCG_NODES_MAX
 from engine.outcome import filled, refuse, unfilled
@@ -21,13 +21,14 @@ from engine.privacy import basis, known_adult
 from engine.question import Question
 from engine.reading import items
 from engine.reasons import Reason
-from engine.settlement import TierResult, settle
+from engine.request_context import RequestContext
+from engine.tiers import TierResult, run_tiers
 from engine.why import count_reasons
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.openrtb import AdRequest
 
-__all__ = ["ask", "auction", "conclude", "decide", "not_auctioned", "refuse", "run_auctions"]
+__all__ = ["auction", "conclude", "decide", "enrich", "not_auctioned", "refuse", "run_auctions"]
 
 CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 
@@ -35,7 +36,7 @@ CONSTRAINED = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_L
 class Auctioned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request after its auctions. ``refusal``: why no slot was filled; ``why``: how many rows did not win, by reason."""
 
-    asked: Asked
+    context: RequestContext
     refusal: Nbr | None
     results: Sequence[TierResult] = ()
     why: Mapping[str, int] = {}
@@ -43,75 +44,75 @@ class Auctioned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def decide(request: AdRequest, world: World, place: Place, *, duplicate: bool) -> Decision:
     """Decide one request. ``duplicate``: its id was seen before by this shard; it is decided all the same."""
-    return conclude(auction(ask(request, world, place)), duplicate=duplicate)
+    return conclude(auction(enrich(request, world, place)), duplicate=duplicate)
 
 
-def ask(request: AdRequest, world: World, place: Place, /) -> Asked:
+def enrich(request: AdRequest, world: World, place: Place, /) -> RequestContext:
     """What is known of a request before any ad is looked at."""
     privacy = basis(request.fields, tcf_vendor_id=world.controls.limits.tcf_vendor_id)
     seen = attributes(request.fields, event_time_ms=place.event_time_ms, personalised=privacy.personalised)
     # A policy's conditions read request fields and the first imp (docs/reference/controls.md).
     page = {**seen, "imp": next(iter(items(seen.get("imp"))), None)}
     policy = world.controls.policy_for(page)
-    return Asked(
+    return RequestContext(
         request=request,
         world=world,
         place=place,
         privacy=privacy,
-        dsa=dsa_asked(request.fields),
+        dsa=read_dsa(request.fields),
         attributes=seen,
         policy=policy,
         imps=slots_of(request, policy, policy.floor_nanos(page, world.controls.groups)),
     )
 
 
-def auction(asked: Asked, /) -> Auctioned:
+def auction(context: RequestContext, /) -> Auctioned:
     """Run the auctions, where there are any to run."""
-    refusal = not_auctioned(asked)
+    refusal = not_auctioned(context)
     if refusal is not None:
-        return Auctioned(asked=asked, refusal=refusal)
-    results = run_auctions(asked)
-    why = count_reasons(results, asked.world.catalog)
+        return Auctioned(context=context, refusal=refusal)
+    results = run_auctions(context)
+    why = count_reasons(results, context.world.catalog)
     if not any(result.outcome.awards for result in results):
-        refusal = _no_bid(results, why, min(slot.least_nanos for slot in asked.imps.slots))
-    return Auctioned(asked=asked, refusal=refusal, results=results, why=why)
+        refusal = _no_bid(results, why, min(slot.least_nanos for slot in context.imps.slots))
+    return Auctioned(context=context, refusal=refusal, results=results, why=why)
 
 
 def conclude(auctioned: Auctioned, /, *, duplicate: bool) -> Decision:
-    """Write down what came of it."""
-    asked, results, why = auctioned.asked, auctioned.results, auctioned.why
+    """Write down what came of it: once, as the room of its candidates is given back."""
+    context, results, why = auctioned.context, auctioned.results, auctioned.why
     if auctioned.refusal is not None:
-        decision = unfilled(asked, auctioned.refusal, results, why, duplicate=duplicate)
+        decision = unfilled(context, auctioned.refusal, results, why, duplicate=duplicate)
     else:
-        decision = filled(asked, results, why, duplicate=duplicate)
+        decision = filled(context, results, why, duplicate=duplicate)
     for result in results:
         result.pool.leave()
     return decision
 
 
-def not_auctioned(asked: Asked) -> Nbr | None:
+def not_auctioned(context: RequestContext) -> Nbr | None:
     """Why no auction is run for the request at all; None when one is."""
-    policy, currencies = asked.policy.policy, asked.request.typed.cur
+    policy, currencies = context.policy.policy, context.request.typed.cur
     if policy.blocked.everything:
         return Nbr.EVERYTHING_BLOCKED
     if currencies and policy.currency not in currencies:
         return Nbr.CURRENCY
-    return None if asked.imps.slots else Nbr.NO_DECIDABLE_IMP
+    return None if context.imps.slots else Nbr.NO_DECIDABLE_IMP
 
 
-def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResult]:
-    """Put the question to the catalog and settle it; ``exhaustive``: score every eligible row, for explanations."""
-    typed, policy, limits = asked.request.typed, asked.policy.policy, asked.world.controls.limits
+def run_auctions(context: RequestContext, *, exhaustive: bool = False) -> Sequence[TierResult]:
+    """Put the question to the catalog; ``exhaustive``: score every eligible row, for explanations."""
+    typed, policy, limits = context.request.typed, context.policy.policy, context.world.controls.limits
     question = Question(
         request_id=typed.id,
-        attributes=asked.attributes,
-        now_ms=asked.place.event_time_ms,
-        policy=asked.policy,
-        controls=asked.world.controls,
-        personalised=asked.privacy.personalised,
-        adult=known_adult(asked.attributes, event_time_ms=asked.place.event_time_ms),
-        dsa_needs=asked.dsa.needs if asked.dsa else 0,
-        slots=asked.imps.slots,
+        attributes=context.attributes,
+        now_ms=context.place.event_time_ms,
+        policy=context.policy,
+        controls=context.world.controls,
+        personalised=context.privacy.personalised,
+        adult=known_adult(context.attributes, event_time_ms=context.place.event_time_ms),
+        dsa_needs=context.dsa.needs if context.dsa else 0,
+        slots=context.imps.slots,
         cattax=typed.cattax,
         bcat=_listed(typed.bcat),
         acat=_listed(typed.acat),
@@ -122,13 +123,13 @@ def run_auctions(asked: Asked, *, exhaustive: bool = False) -> Sequence[TierResu
         bseat=_listed(typed.bseat),
     )
     rules = Rules(
-        ads_max=len(asked.imps.slots) if policy.ads_max is None else policy.ads_max,
+        ads_max=len(context.imps.slots) if policy.ads_max is None else policy.ads_max,
         position_gap_min=policy.position_gap_min,
         last_ad_position=typed.ext.adjudge.last_ad_position,
         advertiser_once=policy.advertiser_once,
         vcg_nodes_max=VCG_NODES_MAX if limits.vcg_nodes_max is None else limits.vcg_nodes_max,
     )
-    return settle(question, asked.world.catalog, rules, exhaustive=exhaustive)
+    return run_tiers(question, context.world.catalog, rules, exhaustive=exhaustive)
 
 
 def _listed(names: Sequence[str]) -> tuple[str, ...]:

@@ -47,11 +47,11 @@ class Decider(Protocol[A, B]):
     they raise becomes ``internal_error``.
     """
 
-    def ask(self, request: AdRequest, world: World, place: Place, /) -> A:
+    def enrich(self, request: AdRequest, world: World, place: Place, /) -> A:
         """What is known of a request before any ad is looked at."""
         ...
 
-    def auction(self, asked: A, /) -> B:
+    def auction(self, context: A, /) -> B:
         """Run the auctions."""
         ...
 

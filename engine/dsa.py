@@ -40,7 +40,7 @@ _PLACE: Final = tuple(
 )
 
 
-class DsaAsked(msgspec.Struct, frozen=True, kw_only=True):
+class DsaRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a request with ``regs.ext.dsa`` asks. ``needs``: bits that every ad must have. ``publisher_*``: it
     says that it will show the data, or cannot; neither: it may.
     """
@@ -51,7 +51,7 @@ class DsaAsked(msgspec.Struct, frozen=True, kw_only=True):
     wants_parameters: bool
 
 
-def dsa_asked(fields: Mapping[str, object]) -> DsaAsked | None:
+def read_dsa(fields: Mapping[str, object]) -> DsaRequest | None:
     """None where the request has no such object. In what it has, a number that cannot be read counts as absent."""
     regs = fields.get("regs")
     given = mapping(at(regs, "ext", "dsa")) or mapping(at(regs, "dsa"))
@@ -62,7 +62,7 @@ def dsa_asked(fields: Mapping[str, object]) -> DsaAsked | None:
     if required >= _REQUIRED:
         needs = TOLD | RENDERED if renders == _PUBLISHER_CANNOT else TOLD
     no_use = integer(given.get("datatopub")) == _NO_DATA and renders == _PUBLISHER_CANNOT
-    return DsaAsked(
+    return DsaRequest(
         needs=needs,
         publisher_renders=renders == _PUBLISHER_WILL,
         publisher_cannot=renders == _PUBLISHER_CANNOT,
@@ -79,7 +79,7 @@ def dsa_given(advertiser: Advertiser | None) -> int:
 
 
 def bid_dsa(
-    asked: DsaAsked | None, advertiser: Advertiser, *, paths: Iterable[str], domain: str | None
+    request: DsaRequest | None, advertiser: Advertiser, *, paths: Iterable[str], domain: str | None
 ) -> BidDsa | None:
     """What a bid says; None where nothing was asked for, the advertiser cannot say it, or nobody would show it: supply
     platforms throw away bids whose ``ext.dsa`` neither side renders, and take those without it where it is not required.
@@ -87,15 +87,15 @@ def bid_dsa(
     ``paths``: that the line item's targeting reads. ``domain``: who applied it; None: nothing is said of that.
     """
     given = dsa_given(advertiser)
-    if asked is None or not given & TOLD or (asked.publisher_cannot and not given & RENDERED):
+    if request is None or not given & TOLD or (request.publisher_cannot and not given & RENDERED):
         return None
     behalf, paid = _names(advertiser)
     return BidDsa(
         behalf=behalf,
         paid=paid,
-        adrender=int(bool(given & RENDERED) and not asked.publisher_renders),
+        adrender=int(bool(given & RENDERED) and not request.publisher_renders),
         transparency=(DsaParameters(domain=domain, dsaparams=parameters(paths)),)
-        if asked.wants_parameters and domain
+        if request.wants_parameters and domain
         else (),
     )
 

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine import decide
-from engine.answering import Answering
-from engine.answering import Asked as RequestAsked
-from engine.asked import Asked
-from engine.attributes import take_request
-from engine.decide import ask, not_auctioned, run_auctions
+from engine.answering import Answering, Arrived
+from engine.decide import enrich, not_auctioned, run_auctions
 from engine.decision import Place
 from engine.effects import Input
 from engine.reasons import Reason
+from engine.request_context import RequestContext
+from engine.request_reading import take_request
 from engine.targeting.near_miss import Misses, near_miss
 from engine.why import reasons_of
 from engine.window import Window
@@ -44,7 +43,7 @@ class Explanation:
 
 def explain_record(given: Input, world: World, place: Place, line_item_id: str, *, partitions: int) -> Explanation:
     """``explain_line_item`` of a request as it lies on its topic: one that the engine would refuse is not decided."""
-    answering = Answering(RequestAsked(given=given, place=place, world=world, partitions=partitions, decider=decide))
+    answering = Answering(Arrived(given=given, place=place, world=world, partitions=partitions, decider=decide))
     answering.read()
     answering.auction()
     nbr = answering.answer(Window()).nbr
@@ -55,18 +54,18 @@ def explain_record(given: Input, world: World, place: Place, line_item_id: str, 
 
 def explain_line_item(request: AdRequest, world: World, place: Place, line_item_id: str) -> Explanation:
     """Why the ads of a line item did or did not win this request, were it decided in this world."""
-    asked = ask(request, world, place)
-    refusal = not_auctioned(asked)
+    context = enrich(request, world, place)
+    refusal = not_auctioned(context)
     if refusal is not None:
         return Explanation(ads={}, not_decided=refusal.label)
-    reasons = dict(sorted(reasons_of(run_auctions(asked, exhaustive=True), line_item_id).items()))
+    reasons = dict(sorted(reasons_of(run_auctions(context, exhaustive=True), line_item_id).items()))
     return Explanation(
         ads={ad: WON if reason is None else reason.label for ad, reason in reasons.items()},
-        misses=_misses(asked, [ad for ad, reason in reasons.items() if reason is Reason.TARGETING]),
+        misses=_misses(context, [ad for ad, reason in reasons.items() if reason is Reason.TARGETING]),
     )
 
 
-def _misses(asked: Asked, ads: Sequence[str]) -> Misses:
+def _misses(context: RequestContext, ads: Sequence[str]) -> Misses:
     """How far the request was from the condition of ads that it refused; all of a line item's have the same."""
-    row = asked.world.catalog.row_of(ads[0]) if ads else None
-    return None if row is None else near_miss(row.condition, asked.attributes, asked.world.controls.groups)
+    row = context.world.catalog.row_of(ads[0]) if ads else None
+    return None if row is None else near_miss(row.condition, context.attributes, context.world.controls.groups)

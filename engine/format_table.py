@@ -40,12 +40,12 @@ class FormatTable(VerdictTable[tuple[Signature, ...]]):
         self._shapes[row] = shape
         return row
 
-    def settle(self, row: int, code: int) -> None:
+    def judge(self, row: int, code: int) -> None:
         """Judge all values, if nobody has."""
         if self.table[row, code] != UNKNOWN:
             return
         if len(self._values) > FORMATS_AT_ONCE_MAX or len(self._signatures) > SIGNATURES_AT_ONCE_MAX:
-            super().settle(row, code)
+            super().judge(row, code)
         else:
             self.table[row] = self._all(self._shapes[row])
 

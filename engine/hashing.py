@@ -20,9 +20,9 @@ def continued(begun: hashlib.blake2b, message: bytes) -> hashlib.blake2b:
     return found
 
 
-def ad_key(ad_id: str) -> int:
-    """The 64-bit key of an ad, computed once when its row is built."""
-    return int.from_bytes(hashlib.blake2b(ad_id.encode(), digest_size=8, person=b"adjudge-ad").digest(), "little")
+def id_key(identity: str) -> int:
+    """The key of an ad, a line item or an advertiser, in [0, 2**64); computed once when a row is built."""
+    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8, person=b"adjudge-ad").digest(), "little")
 
 
 def draw(seed: bytes, request_id: str, purpose: str) -> int:

@@ -9,8 +9,8 @@ from engine import layout
 from engine.limits import PPB
 from engine.money import convert_charge
 from engine.positional import maker
-from engine.settlement import TierResult
 from engine.shown_ads import AdFacts
+from engine.tiers import TierResult
 from engine.tokens import Claim, sign
 from engine.winners import Winner
 from schemas.events import AuctionRun, Cost, DecisionFacts, Impression, RunnerUp, Setter
@@ -92,10 +92,10 @@ def impression_of(winner: Winner) -> Impression:
 
 
 def _slot(winner: Winner) -> SlotFacts:
-    asked, slot, outcome = winner.asked, winner.slot, winner.result.outcome
-    imp = asked.request.typed.imp[slot.imp]
+    context, slot, outcome = winner.context, winner.slot, winner.result.outcome
+    imp = context.request.typed.imp[slot.imp]
     currency = winner.ad.advertiser.currency
-    rate_ppb = asked.policy.rate_ppb(currency)
+    rate_ppb = context.policy.rate_ppb(currency)
     if rate_ppb is None:
         raise ValueError(f"the ad {winner.ad.row.facts.ad_id} won in {currency}, for which the policy names no rate")
     return SlotFacts(
@@ -106,7 +106,7 @@ def _slot(winner: Winner) -> SlotFacts:
         placement=imp.tagid,
         auction=cast("AuctionRun", outcome.auction),
         fallback=outcome.fallback,
-        currency=asked.policy.policy.currency,
+        currency=context.policy.policy.currency,
         rate_ppb=rate_ppb,
         effect_ppm=slot.effects_ppm[winner.ad.row.event],
     )
@@ -151,18 +151,18 @@ def _runner_up(result: TierResult, candidate: int, slot: int) -> RunnerUp:
 
 def _token(winner: Winner) -> str:
     """Signed, for engagements to bring back."""
-    asked, line_item = winner.asked, winner.ad.line_item
+    context, line_item = winner.context, winner.ad.line_item
     claim = Claim(
         impression_id=winner.impression_id,
         line_item_id=line_item.id,
         ad_id=winner.ad.row.facts.ad_id,
         price_event=line_item.pricing.event,
         price_nanos=winner.award.price_nanos,
-        currency=asked.policy.policy.currency,
-        event_time_ms=asked.place.event_time_ms,
-        test=asked.request.typed.test == 1,
+        currency=context.policy.policy.currency,
+        event_time_ms=context.place.event_time_ms,
+        test=context.request.typed.test == 1,
     )
-    return sign(asked.world.token_key, claim)
+    return sign(context.world.token_key, claim)
 
 
 def cost_of(impression: Impression) -> Cost:

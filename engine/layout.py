@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
-Codes: TypeAlias = NDArray[np.int32]
-Facts: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked whether it counts from the end
+Int32s: TypeAlias = NDArray[np.int32]
+Uint32s: TypeAlias = NDArray[np.uint32]  # without a sign: no index is asked whether it counts from the end
 Verdicts: TypeAlias = NDArray[np.int8]
 Words: TypeAlias = NDArray[np.uint64]
+
+# What is in [0, 2**64) becomes int64 in two ways: plus INT64_MIN, where order or nothing but equality counts (keys of line
+# items and advertisers, tie hashes, in arrays by turning the sign bit); by the same bits, where bits are mixed (``tie_hash``).
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
 
 # Beside the reasons: the row contends; it is not in force; nobody has said yet.
 CANDIDATE: Final = -1
@@ -28,8 +33,8 @@ GATE: Final = 4
 STOPPED: Final = -2
 
 # codes, uint32[rows, CODES and the crosses]: the row's facets by their code, what no policy changes and some of what one makes
-# of it; then what each model knows of it beside NUMBERS, as places in ``Heard.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
-FORMATS, CATEGORIES, ADOMAIN, ATTR, TONGUE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
+# of it; then what each model knows of it beside NUMBERS, as places in ``ScoreInputs.weights``. UNSUPPORTED: 1 + a reason, 0 for none.
+FORMATS, CATEGORIES, ADOMAIN, ATTR, LANGUAGE, EVENT, FLAGS, UNSUPPORTED, SEAT, DEALS, CAP = range(11)
 CODES: Final = 11
 PERSONAL, RESTRICTED, SECURE, DEALT = 1, 2, 4, 32  # bits of FLAGS; DEALT: the line item has deals
 DSA_SHIFT: Final = 3  # bits 3 and 4 of FLAGS: what the ad can give of DSA transparency (``dsa.py``)
@@ -50,11 +55,12 @@ QUALITY, USER_VALUE = 4, 5  # rows of models; the billing events but the impress
 RESERVE, LEAST, POSITION, OPEN, WANTS_SECURE, SHAPE, BLOCKED_ATTR, OFFERS, SLOT_LINE, EFFECT = range(10)
 SLOT: Final = EFFECT + 5
 
-# ask, [ASK]: what a request asks of every row; BCAT, BADV, WLANG and SEATS are rows of tables of verdicts.
-PERSONALISED, ADULT, LAMBDA_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
+# request, [REQUEST]: what a request asks of every row, whatever the slot; BCAT, BADV, WLANG and SEATS are rows of tables of
+# verdicts.
+PERSONALISED, ADULT, USER_VALUE_NANOS, USER_VALUE_MAX_PPM, USER_VALUE_MAX_NANOS, TIE_KEY = range(6)
 ADS_MAX, GAP_MIN, HAS_LAST, LAST_POSITION, ONE_AN_ADVERTISER = range(6, 11)
 BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
-ASK: Final = 17
+REQUEST: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
 # the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as
@@ -63,7 +69,7 @@ NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
 SCAN: Final = 9
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
-NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_TONGUE = range(6)
+NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_LANGUAGE = range(6)
 NEED_SEAT, NEED_DEALS = range(6, 8)
 NEED: Final = 3
 

@@ -94,11 +94,11 @@ class Levels:
             if merge is not None:
                 merge.changed[ad_id] = None
 
-    def gather(self) -> bool:
+    def build_delta(self) -> bool:
         """One slice of building the rows that have changed since the last fold; True while there is more to do."""
-        return self._gathered() is None
+        return self._delta_segment() is None
 
-    def _gathered(self) -> Segment | None:
+    def _delta_segment(self) -> Segment | None:
         if self._last is None:
             self._last = _Merge(self._in_force(self._changed))
         if self._last.made is None:
@@ -106,8 +106,8 @@ class Levels:
         return self._last.made
 
     def parts(self) -> tuple[Part, ...]:
-        """All rows in force; builds what ``gather`` has left."""
-        while (last := self._gathered()) is None:
+        """All rows in force; builds what ``build_delta`` has left."""
+        while (last := self._delta_segment()) is None:
             pass
         return tuple(level.part() for level in (self._base, self._middle, Level(last)) if len(level.segment))
 

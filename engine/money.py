@@ -22,6 +22,11 @@ def cdiv(a: int, b: int) -> int:
     return -((-a) // b)
 
 
+def cpm_micros_to_nanos(micros: int) -> int:
+    """The price of one impression: the same number, as a micro has 1,000 nanos and a CPM pays for 1,000 impressions."""
+    return micros
+
+
 def cpm_text_to_nanos(cpm: str | int | decimal.Decimal) -> int:
     """Nanos per impression of a decimal CPM, rounded up: "0.5" is 500_000, "1e-7" is 1.
 

@@ -9,13 +9,14 @@ from typing import Final, cast
 import msgspec
 from msgspec.structs import astuple
 
-from engine.asked import Asked
 from engine.bids import bid_of
 from engine.decision import Decision, Place
 from engine.hashing import hashed_id
 from engine.impressions import Visit, cost_of, impression_of
+from engine.layout import INT64_MIN
 from engine.positional import maker
-from engine.settlement import TierResult
+from engine.request_context import RequestContext
+from engine.tiers import TierResult
 from engine.version import ENGINE_VERSION
 from engine.winners import Winner, winners_of
 from engine.world import World
@@ -44,11 +45,13 @@ class Auctions(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _RESULT: Final = maker(ResultAdjudge, DecisionFacts, Auctions)
 
 
-def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool) -> Decision:
+def filled(
+    context: RequestContext, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool
+) -> Decision:
     """The decision of a request with at least one slot filled. ``duplicate``: its id was seen not long ago."""
-    facts = _facts(asked)
-    told = astuple(facts) + astuple(_visit(asked))
-    winners = winners_of(asked, told, facts.decision_id, results)
+    facts = _facts(context)
+    told = astuple(facts) + astuple(_visit(context))
+    winners = winners_of(context, told, facts.decision_id, results)
     impressions = [impression_of(winner) for winner in winners]
     seats: dict[str | None, list[Bid]] = {}
     outcome: list[int] = []
@@ -60,11 +63,11 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int], 
         id=facts.request_id,
         bidid=facts.decision_id,
         seatbid=tuple([SeatBid(seat=seat, bid=tuple(bids)) for seat, bids in seats.items()]),
-        cur=asked.policy.policy.currency,
-        ext=ResultExt(adjudge=_result(asked, facts, taken, results, why, duplicate=duplicate)),
+        cur=context.policy.policy.currency,
+        ext=ResultExt(adjudge=_result(context, facts, taken, results, why, duplicate=duplicate)),
     )
     return Decision(
-        key=_key(asked),
+        key=_key(context),
         result=response,
         impressions=tuple(impressions),
         costs=tuple([cost_of(one) for one in impressions if _is_paid_for(one)]),
@@ -73,17 +76,17 @@ def filled(asked: Asked, results: Sequence[TierResult], why: Mapping[str, int], 
 
 
 def unfilled(
-    asked: Asked, nbr: Nbr, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool
+    context: RequestContext, nbr: Nbr, results: Sequence[TierResult], why: Mapping[str, int], *, duplicate: bool
 ) -> Decision:
     """The decision of a request without any slot filled."""
-    facts = _facts(asked)
+    facts = _facts(context)
     response = BidResponse(
         id=facts.request_id,
         bidid=facts.decision_id,
         nbr=int(nbr),
-        ext=ResultExt(adjudge=_result(asked, facts, (), results, why, duplicate=duplicate)),
+        ext=ResultExt(adjudge=_result(context, facts, (), results, why, duplicate=duplicate)),
     )
-    return Decision(key=_key(asked), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
+    return Decision(key=_key(context), result=response, impressions=(), costs=(), outcome=(-int(nbr),))
 
 
 def refuse(
@@ -115,8 +118,8 @@ def _decision_id(place: Place) -> str:
     return f"{place.epoch}-{place.shard}-{place.offset}"
 
 
-def _key(asked: Asked) -> bytes:
-    return request_key(asked.request.typed, personalised=asked.privacy.personalised)
+def _key(context: RequestContext) -> bytes:
+    return request_key(context.request.typed, personalised=context.privacy.personalised)
 
 
 def _is_paid_for(impression: Impression) -> bool:
@@ -124,35 +127,35 @@ def _is_paid_for(impression: Impression) -> bool:
     return impression.pricing_event == "impression" and not impression.test
 
 
-def _facts(asked: Asked) -> DecisionFacts:
-    world, policy = asked.world, asked.policy.policy
+def _facts(context: RequestContext) -> DecisionFacts:
+    world, policy = context.world, context.policy.policy
     return DecisionFacts(
-        decision_id=_decision_id(asked.place),
-        request_id=asked.request.typed.id,
-        event_time_ms=asked.place.event_time_ms,
+        decision_id=_decision_id(context.place),
+        request_id=context.request.typed.id,
+        event_time_ms=context.place.event_time_ms,
         engine_version=ENGINE_VERSION,
         policy=policy.name,
         policy_version=policy.version,
         catalog_offset=world.catalog.offset,
         controls_offset=world.controls.offset,
-        privacy_basis=asked.privacy.basis,
+        privacy_basis=context.privacy.basis,
         models=dict(world.controls.model_versions),
-        test=asked.request.typed.test == 1,
+        test=context.request.typed.test == 1,
     )
 
 
-def _visit(asked: Asked) -> Visit:
-    typed = asked.request.typed
+def _visit(context: RequestContext) -> Visit:
+    typed = context.request.typed
     session, page = typed.ext.adjudge.session_id, typed.ext.adjudge.page
     return Visit(
         page=None if page is None else str(page),
-        user_hash=hashed_id(typed.user.id) if asked.privacy.personalised and typed.user.id else None,
+        user_hash=hashed_id(typed.user.id) if context.privacy.personalised and typed.user.id else None,
         session_hash=hashed_id(session) if session else None,
     )
 
 
 def _result(
-    asked: Asked,
+    context: RequestContext,
     facts: DecisionFacts,
     taken: Container[int],
     results: Sequence[TierResult],
@@ -164,19 +167,19 @@ def _result(
     auctions = Auctions(
         auction=cast("AuctionRun", results[0].outcome.auction) if results else None,
         fallback=any(result.outcome.fallback for result in results),
-        currency=asked.policy.policy.currency,
-        imps=_imps(asked, taken, NOT_FILLED if results else NOT_RUN),
+        currency=context.policy.policy.currency,
+        imps=_imps(context, taken, NOT_FILLED if results else NOT_RUN),
         why=dict(why),
         duplicate=duplicate,
-        at=asked.request.typed.at,
+        at=context.request.typed.at,
     )
     return _RESULT(astuple(facts) + astuple(auctions))
 
 
-def _imps(asked: Asked, taken: Container[int], unfilled_reason: str) -> tuple[ImpOutcome, ...]:
+def _imps(context: RequestContext, taken: Container[int], unfilled_reason: str) -> tuple[ImpOutcome, ...]:
     """What became of each imp, in the request's order."""
-    reserves = {slot.imp: slot.reserve_nanos for slot in asked.imps.slots}
-    refused = asked.imps.refused
+    reserves = {slot.imp: slot.reserve_nanos for slot in context.imps.slots}
+    refused = context.imps.refused
     return tuple(
         [
             ImpOutcome(
@@ -186,7 +189,7 @@ def _imps(asked: Asked, taken: Container[int], unfilled_reason: str) -> tuple[Im
                 reason=None if index in taken else refused.get(index, unfilled_reason),
                 reserve_nanos=reserves.get(index),
             )
-            for index, imp in enumerate(asked.request.typed.imp)
+            for index, imp in enumerate(context.request.typed.imp)
         ]
     )
 
@@ -195,7 +198,7 @@ def _digest(winner: Winner, impression: Impression) -> tuple[int, ...]:
     """The integers that name a winner and its money."""
     return (
         winner.slot.imp,
-        winner.ad.row.ad_key - (1 << 63),
+        winner.ad.row.ad_key + INT64_MIN,
         impression.price_nanos,
         impression.rank_value_nanos,
         impression.expected_revenue_nanos,

@@ -7,17 +7,17 @@ import msgspec
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.contract import Award, Candidates, Outcome, Placed, Slots
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Slots
 from engine.layout import Ints
 from engine.limits import POOL_ROWS_KEPT_MAX, POOL_ROWS_MIN, POOLS_KEPT, SLOTS_MAX
 
 SIGN: Final = np.uint64(1 << 63)
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class EncodedQuestion(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A question in numbers, the same for all parts of the catalog."""
 
-    ask: Ints
+    request: Ints
     slots: Ints
 
     def slots_of_auction(self) -> Slots:
@@ -117,7 +117,7 @@ def awards_table(outcome: Outcome, slots: int) -> Ints:
     return table
 
 
-def standing(placed: Ints, pool: Pool, awards: Sequence[Award]) -> Ints:
+def with_winners(placed: Ints, pool: Pool, awards: Sequence[Award]) -> Ints:
     """The ads placed so far, and with them the winners of one more tier."""
     rows = []
     for award in awards:

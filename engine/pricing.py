@@ -16,7 +16,7 @@ from engine import layout
 from engine.bitmaps import Words, pack, unpack
 from engine.controls import ControlsView, PolicyInForce
 from engine.domains import domain_listed
-from engine.layout import Codes, Ints
+from engine.layout import INT64_MAX, INT64_MIN, Int32s, Ints
 from engine.limits import (
     BID_NANOS_MAX,
     EXCLUSION_LABELS_PER_AD_MAX,
@@ -30,7 +30,7 @@ from engine.limits import (
 from engine.models.base import PREDICTIONS, Model, Prepared, Weighed
 from engine.models.sigmoid import sigmoid_table
 from engine.rows import EVENTS
-from engine.scan import Heard, Table
+from engine.scan import ScoreInputs, Table
 from engine.segment import Segment
 from engine.snapshot import Snapshot
 
@@ -39,7 +39,6 @@ Weigher = Callable[[Mapping[str, object]], Weighed]
 
 _NO_WEIGHTS: Final = np.zeros(0, np.int64)
 
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 IMPRESSION: Final = EVENTS.index("impression")
 
 
@@ -152,7 +151,7 @@ def _price(
         labels,
         segment.numbers["line_item_key"],
         segment.numbers["advertiser_key"],
-        segment.ad_key.view(np.int64),
+        segment.ad_key.view(np.int64),  # the same bits
     ]
     numbers = np.stack([*columns, *known], axis=1)
     orders = np.split(order, [segment.house_from])
@@ -162,7 +161,7 @@ def _price(
         models=sums.models,
         weighers=sums.weighers,
         others=sums.others,
-        user_value_max_nanos=policy.policy.user_value_cpm_micros * user_value // PPM,
+        user_value_max_nanos=policy.user_value_nanos * user_value // PPM,
     )
 
 
@@ -172,7 +171,7 @@ class Sums:
 
     models: Ints
     base: Ints
-    crossed: Codes
+    crossed: Int32s
     weighers: Sequence[tuple[int, Weigher]]
     others: Sequence[tuple[int, Model, Prepared]]
 
@@ -182,7 +181,7 @@ def linear_columns(rows: int, models: Mapping[str, Model], prepared: Mapping[str
     table = np.zeros((len(PREDICTIONS), layout.MODEL), np.int64)
     table[:, [layout.LOW, layout.HIGH]] = INT64_MIN, INT64_MAX
     base = np.zeros((rows, len(PREDICTIONS)), np.int64)
-    crossed: list[Codes] = [np.zeros((rows, 0), np.int32)]
+    crossed: list[Int32s] = [np.zeros((rows, 0), np.int32)]
     weighers: list[tuple[int, Weigher]] = []
     others: list[tuple[int, Model, Prepared]] = []
     places = width = 0
@@ -202,14 +201,14 @@ def linear_columns(rows: int, models: Mapping[str, Model], prepared: Mapping[str
     return Sums(models=table, base=base, crossed=np.concatenate(crossed, axis=1), weighers=weighers, others=others)
 
 
-def heard(models: Ints, weighers: Sequence[tuple[int, Weigher]], request: Mapping[str, object]) -> Heard:
+def score_inputs(models: Ints, weighers: Sequence[tuple[int, Weigher]], request: Mapping[str, object]) -> ScoreInputs:
     """What the models in force make of a request."""
     table, weights = models.copy(), [_NO_WEIGHTS]
     for number, weigh in weighers:
         weighed = weigh(request)
         table[number, layout.SHARED] = weighed.added
         weights.append(weighed.weights)
-    return Heard(models=table, weights=np.concatenate(weights), sigmoid=sigmoid_table())
+    return ScoreInputs(models=table, weights=np.concatenate(weights), sigmoid=sigmoid_table())
 
 
 def billable(policy: PolicyInForce) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""An ad request as retrieval and settlement see it: who asks, which slots, under which policy."""
+"""An ad request as retrieval and the auctions see it: who asks, which slots, under which policy."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
 """Retrieval: one question put to one part of the catalog, scanned from the highest bound down (D9, D12).
 
 What a request asks is first turned into numbers: its slots, the rows of verdicts on what it blocks, what it is to the
-targeting index and to the models. Then ``scan.py`` walks over the rows, as far as settlement pulls, and calls back for
+targeting index and to the models. Then ``scan.py`` walks over the rows, as far as the auctions pull, and calls back for
 what nobody has judged yet. Each row passed is a candidate or has its first reason.
 """
 
@@ -11,32 +11,32 @@ from typing import Any, Final
 import numpy as np
 
 from engine import layout as col
-from engine.auctions.contract import LINE_CLOSED
-from engine.auctions.standing import Contest
+from engine.auctions.base import LINE_CLOSED
+from engine.auctions.compiled_feasibility import Contest
 from engine.compiled import entry
-from engine.contending import contend
 from engine.deals import seat_listed
-from engine.layout import CANDIDATE, Ints, Verdicts
+from engine.layout import CANDIDATE, INT64_MIN, Ints, Verdicts
 from engine.limits import BLOCK_ROWS, CHUNK_ROWS, NEEDS_MAX
-from engine.pool import Asking, Pool
-from engine.pricing import INT64_MIN, Priced, category_allowed, category_blocked, domain_blocked, heard, priced
+from engine.pool import EncodedQuestion, Pool
+from engine.pricing import Priced, category_allowed, category_blocked, domain_blocked, priced, score_inputs
 from engine.question import Question
 from engine.reasons import Reason
 from engine.scan import DONE, FULL, Judged, Query, Walk, scan, tally
+from engine.scan_and_rank import scan_and_rank
 from engine.segment import Segment
 from engine.snapshot import Part
 from engine.verdicts import Judge, VerdictTable
 
-_contend, _scan, _tally = entry(contend), entry(scan), entry(tally)
+_scan_and_rank, _scan, _tally = entry(scan_and_rank), entry(scan), entry(tally)
 _SCHEDULE_VERDICTS: Final = np.array([CANDIDATE, Reason.OUT_OF_FLIGHT, Reason.DAYPART], np.int8)
-_ASKED: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
-    col.NEED_FORMATS: lambda segment: segment.asked_formats,
-    col.NEED_ATTR: lambda segment: segment.asked_attributes,
-    col.NEED_CATEGORIES: lambda segment: segment.asked_categories,
-    col.NEED_ADOMAIN: lambda segment: segment.asked_adomains,
-    col.NEED_TONGUE: lambda segment: segment.asked_tongues,
-    col.NEED_SEAT: lambda segment: segment.asked_seats,
-    col.NEED_DEALS: lambda segment: segment.asked_deals,
+_VERDICTS: Final[Mapping[int, Callable[[Segment], VerdictTable[Any]]]] = {
+    col.NEED_FORMATS: lambda segment: segment.format_verdicts,
+    col.NEED_ATTR: lambda segment: segment.attribute_verdicts,
+    col.NEED_CATEGORIES: lambda segment: segment.category_verdicts,
+    col.NEED_ADOMAIN: lambda segment: segment.adomain_verdicts,
+    col.NEED_LANGUAGE: lambda segment: segment.language_verdicts,
+    col.NEED_SEAT: lambda segment: segment.seat_verdicts,
+    col.NEED_DEALS: lambda segment: segment.deal_verdicts,
 }
 
 
@@ -46,74 +46,74 @@ class PartQuery:
     Good until the part is asked the next question: the index and the tables of verdicts are worked on in place.
     """
 
-    def __init__(self, part: Part, number: int, question: Question, asking: Asking) -> None:
+    def __init__(self, part: Part, number: int, question: Question, encoded: EncodedQuestion) -> None:
         self.part: Final = part
         self.segment: Final[Segment] = part.segment
         self.question: Final = question
         self.priced: Final[Priced] = priced(part.segment, question.policy, question.controls)
         index = part.segment.index
-        self._ask: Final = asking.ask.copy()
-        self._slots: Final = asking.slots.copy()
-        self.clauses: Final = index.ask(question.attributes, question.controls.groups)
-        self._ask[col.PART] = number
-        self._ask[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
+        self._request: Final = encoded.request.copy()
+        self._slots: Final = encoded.slots.copy()
+        self.clauses: Final = index.clauses_for(question.attributes, question.controls.groups)
+        self._request[col.PART] = number
+        self._request[col.USER_VALUE_MAX_NANOS] = self.priced.user_value_max_nanos
         self._judged: Final = self._judge()
-        self._heard: Final = heard(self.priced.models, self.priced.weighers, question.attributes)
+        self._score_inputs: Final = score_inputs(self.priced.models, self.priced.weighers, question.attributes)
 
     def of_tier(self, tier_group: int) -> Query:
         """The question in numbers, put to the rows of one tier group."""
         table = self.priced.tables[tier_group]
         return Query(
-            ask=self._ask,
+            request=self._request,
             slots=self._slots,
             table=table._replace(numbers=table.numbers.copy()) if self.priced.others else table,
             judged=self._judged,
             conditions=self.segment.index.conditions,
             clauses=self.clauses,
-            heard=self._heard,
+            score_inputs=self._score_inputs,
         )
 
     def _judge(self) -> Judged:
-        """The tables of verdicts; which of their rows the question asks for goes into ``ask`` and ``slots``."""
+        """The tables of verdicts; which of their rows the question asks for goes into ``request`` and ``slots``."""
         segment, question = self.segment, self.question
         for number, slot in enumerate(question.slots):
             shape, battr = slot.spec.shape, slot.spec.battr
-            self._slots[number, col.SHAPE] = segment.asked_formats.shown(shape)
+            self._slots[number, col.SHAPE] = segment.format_verdicts.shown(shape)
             if slot.offers is not None:
-                self._slots[number, col.OFFERS] = segment.asked_deals.offered(slot.offers)
+                self._slots[number, col.OFFERS] = segment.deal_verdicts.offered(slot.offers)
             if battr:
-                self._slots[number, col.BLOCKED_ATTR] = segment.asked_attributes.row(battr, _by_attribute(battr))
+                self._slots[number, col.BLOCKED_ATTR] = segment.attribute_verdicts.row(battr, _by_attribute(battr))
         if question.bcat or question.acat:
             key = question.cattax, question.bcat, question.acat
-            self._ask[col.BCAT] = segment.asked_categories.row(key, _by_category(*key))
+            self._request[col.BCAT] = segment.category_verdicts.row(key, _by_category(*key))
         if question.badv:
-            self._ask[col.BADV] = segment.asked_adomains.row(question.badv, _by_domain(question.badv))
+            self._request[col.BADV] = segment.adomain_verdicts.row(question.badv, _by_domain(question.badv))
         if question.languages or question.language_tags:
-            tongues = question.languages, question.language_tags
-            self._ask[col.WLANG] = segment.asked_tongues.row(tongues, _by_tongue(*tongues))
+            languages = question.languages, question.language_tags
+            self._request[col.WLANG] = segment.language_verdicts.row(languages, _by_language(*languages))
         if question.wseat or question.bseat:
             seats = question.wseat, question.bseat
-            self._ask[col.SEATS] = segment.asked_seats.row(seats, _by_seat(*seats))
+            self._request[col.SEATS] = segment.seat_verdicts.row(seats, _by_seat(*seats))
         return Judged(
             schedule=_schedule(segment, question.now_ms),
-            formats=segment.asked_formats.table,
-            attributes=segment.asked_attributes.table,
-            categories=segment.asked_categories.table,
-            adomains=segment.asked_adomains.table,
-            tongues=segment.asked_tongues.table,
-            seats=segment.asked_seats.table,
-            deals=segment.asked_deals.table,
-            terms=segment.asked_deals.terms,
+            formats=segment.format_verdicts.table,
+            attributes=segment.attribute_verdicts.table,
+            categories=segment.category_verdicts.table,
+            adomains=segment.adomain_verdicts.table,
+            languages=segment.language_verdicts.table,
+            seats=segment.seat_verdicts.table,
+            deals=segment.deal_verdicts.table,
+            terms=segment.deal_verdicts.terms,
         )
 
-    def settle(self, needs: Ints) -> None:
+    def resolve(self, needs: Ints) -> None:
         """Find out what a scan needs to know."""
         question = self.question
         for kind, row, code in needs.tolist():
             if kind == col.NEED_TEST:
                 self.segment.index.answer(code, question.attributes, question.controls.groups, self.clauses)
             else:
-                _ASKED[kind](self.segment).settle(row, code)
+                _VERDICTS[kind](self.segment).judge(row, code)
 
 
 class TierScan:
@@ -156,7 +156,7 @@ class TierScan:
             if status == FULL:
                 pool.grow()
             else:
-                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+                self.query.resolve(self.walk.needs[: state.item(col.NEEDED)])
         pool.count, pool.listed = state.item(col.POOLED), state.item(col.LISTED)
         return bool(state.item(col.REACHED))
 
@@ -171,7 +171,7 @@ class TierScan:
                 own = table.codes[places, col.EVENT] == number + 1
                 table.numbers[places, col.BASE_EVENT][own] = scores[own]
 
-    def contend(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
+    def scan_and_rank(self, auction: int, pool: Pool, tables: Callable[[], Contest]) -> int:
         """Pass rows and rank the candidates in turns until no row left can reach the line; returns that line.
 
         ``tables``: the contest over the pool as it stands; the pool has new tables once it has grown.
@@ -181,12 +181,12 @@ class TierScan:
         state[col.POOLED], state[col.REACHED] = pool.count, 1
         numbers.slots[:, col.SLOT_LINE] = LINE_CLOSED
         contest = tables()
-        while (status := _contend(auction, numbers, self.walk, contest)) != DONE:
+        while (status := _scan_and_rank(auction, numbers, self.walk, contest)) != DONE:
             if status == FULL:
                 pool.grow()
                 contest = tables()
             else:
-                self.query.settle(self.walk.needs[: state.item(col.NEEDED)])
+                self.query.resolve(self.walk.needs[: state.item(col.NEEDED)])
         pool.count = state.item(col.POOLED)
         return state.item(col.LINE)
 
@@ -258,7 +258,7 @@ def _by_seat(wseat: tuple[str, ...], bseat: tuple[str, ...]) -> Judge[str]:
     return judge
 
 
-def _by_tongue(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
+def _by_language(languages: tuple[str, ...], tags: tuple[str, ...]) -> Judge[str]:
     """Languages alone (ISO 639-1), and tags (BCP 47): a tag takes those that begin with it (RFC 4647, basic filtering)."""
 
     def judge(own: str) -> int:

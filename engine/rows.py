@@ -1,4 +1,4 @@
-"""An ad with all its parents, reduced to what retrieval and settlement look at: one row of the catalog.
+"""An ad with all its parents, reduced to what retrieval and the auctions look at: one row of the catalog.
 
 Whether something serves is derived here, never stored (docs/reference/entities.md). The first reason that holds for
 every request is kept in ``state``; what a later version of the engine will decide is in ``unsupported``.
@@ -13,10 +13,11 @@ import msgspec
 from engine.deals import NO_DEALS, OwnDeal, OwnDeals, open_to
 from engine.dsa import RENDERED, TOLD, dsa_given
 from engine.formats import NOWHERE, Signature, format_signature
-from engine.hashing import ad_key
+from engine.hashing import id_key
+from engine.layout import INT64_MIN
 from engine.limits import NAMES_KEPT, PATHS_KEPT
 from engine.models.base import RowFacts
-from engine.money import bid_per_event_nanos
+from engine.money import bid_per_event_nanos, cpm_micros_to_nanos
 from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.schedule import Schedule
@@ -29,7 +30,6 @@ ELIGIBLE: Final = -1
 RESTRICTED_LABELS: Final = frozenset(("alcohol", "gambling", "dating"))
 EVENTS: Final = ("impression", "viewable", "click", "video_complete", "conversion")
 _EVENT_CODES: Final[Mapping[str, int]] = {event: code for code, event in enumerate(EVENTS)}
-_TO_SIGNED: Final = 1 << 63  # between 64-bit keys and what an int64 holds
 STANDARD: Final = 0  # tier groups, decided in this order; guaranteed ads stand with standard, unsupported
 HOUSE: Final = 1
 
@@ -92,7 +92,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
         return bool(self.deals.deals)
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+class AdvertiserFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What all rows of an advertiser have from it, worked out once; domains in lower case."""
 
     key: int
@@ -106,7 +106,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     dsa_rendered: bool
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+class CreativeFacts(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What all rows of a creative have from it, worked out once; domains and language in lower case."""
 
     signature: tuple[Signature, ...]
@@ -120,11 +120,11 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     feedback_ppm: int | None
 
 
-def owner_of(advertiser: Advertiser | None) -> Owner:
+def advertiser_facts(advertiser: Advertiser | None) -> AdvertiserFacts:
     """What its rows have from an advertiser, or from none."""
     dsa = dsa_given(advertiser)
-    return Owner(
-        key=ad_key(advertiser.id if advertiser else "") - _TO_SIGNED,
+    return AdvertiserFacts(
+        key=id_key(advertiser.id if advertiser else "") + INT64_MIN,
         currency=advertiser.currency if advertiser else "",
         seat=(advertiser.seat or "") if advertiser else "",
         cattax=advertiser.cattax if advertiser else 1,
@@ -136,10 +136,10 @@ def owner_of(advertiser: Advertiser | None) -> Owner:
     )
 
 
-def shown_of(creative: Creative | None) -> Shown:
+def creative_facts(creative: Creative | None) -> CreativeFacts:
     """What its rows have from a creative, or from none."""
     labels = creative.policy_labels if creative else ()
-    return Shown(
+    return CreativeFacts(
         signature=_signature(creative) if creative else (),
         cat=creative.cat if creative else (),
         adomain=_lower(creative.adomain) if creative else (),
@@ -157,45 +157,47 @@ def _signature(creative: Creative) -> tuple[Signature, ...]:
     return tuple([format_signature(form, creative.api, skippable=skippable) for form in creative.formats])
 
 
-NO_OWNER: Final = owner_of(None)
-NOT_SHOWN: Final = shown_of(None)
+NO_ADVERTISER: Final = advertiser_facts(None)
+NO_CREATIVE: Final = creative_facts(None)
 
 
-def build_row(join: Join, *, schedule: Schedule, condition: Condition, owner: Owner, shown: Shown) -> Row:
-    """The row of an ad. All but the join is shared by rows: ``owner`` of its advertiser, ``shown`` of its creative."""
+def build_row(
+    join: Join, *, schedule: Schedule, condition: Condition, advertiser: AdvertiserFacts, creative: CreativeFacts
+) -> Row:
+    """The row of an ad. All but the join is shared with other rows."""
     ad, line_item = join.ad, join.line_item
     pricing = line_item.pricing if line_item else None
     event = pricing.event if pricing else EVENTS[0]
-    facts = _facts(join, owner, shown)
-    adomain = _together(owner.adomain, shown.adomain)
+    facts = _facts(join, advertiser, creative)
+    adomain = _together(advertiser.adomain, creative.adomain)
     return Row(
         join=join,
         facts=facts,
-        ad_key=ad_key(ad.id),
-        line_item_key=ad_key(ad.line_item_id) - _TO_SIGNED,
-        advertiser_key=owner.key,
+        ad_key=id_key(ad.id),
+        line_item_key=id_key(ad.line_item_id) + INT64_MIN,
+        advertiser_key=advertiser.key,
         state=_state(join),
         unsupported=_unsupported(join),
         tier_group=HOUSE if line_item and line_item.tier == "house" else STANDARD,
         event=_EVENT_CODES[event],
         amount_nanos=bid_per_event_nanos(event, min(pricing.amount_micros, AMOUNT_MICROS_MAX)) if pricing else 0,
-        currency=owner.currency,
+        currency=advertiser.currency,
         schedule=schedule,
         condition=condition,
         personal=_is_personal(condition.paths),
-        signature=_paid_for(shown.signature, event),
-        cattax=owner.cattax,
+        signature=_paid_for(creative.signature, event),
+        cattax=advertiser.cattax,
         categories=facts.cat,
         adomain=adomain,
-        attr=shown.attr,
-        language=shown.language,
-        secure=shown.secure,
-        restricted=shown.restricted,
-        dsa_told=owner.dsa_told,
-        dsa_rendered=owner.dsa_rendered,
+        attr=creative.attr,
+        language=creative.language,
+        secure=creative.secure,
+        restricted=creative.restricted,
+        dsa_told=advertiser.dsa_told,
+        dsa_rendered=advertiser.dsa_rendered,
         labels=facts.labels,
-        seat=owner.seat,
-        deals=_own_deals(join.deals, owner.seat, adomain),
+        seat=advertiser.seat,
+        deals=_own_deals(join.deals, advertiser.seat, adomain),
     )
 
 
@@ -248,11 +250,11 @@ def _unsupported(join: Join) -> int:
     return min(reason for _, reason in found) if found else ELIGIBLE
 
 
-def _facts(join: Join, owner: Owner, shown: Shown) -> RowFacts:
+def _facts(join: Join, advertiser: AdvertiserFacts, creative: CreativeFacts) -> RowFacts:
     """Both the advertiser's and the creative's categories: either may be blocked. Labels are of the whole chain."""
     ad, line_item, campaign = join.ad, join.line_item, join.campaign
     labels = _together(
-        shown.labels, line_item.labels if line_item else (), campaign.labels if campaign else (), owner.labels
+        creative.labels, line_item.labels if line_item else (), campaign.labels if campaign else (), advertiser.labels
     )
     return RowFacts(
         ad_id=ad.id,
@@ -262,9 +264,9 @@ def _facts(join: Join, owner: Owner, shown: Shown) -> RowFacts:
         creative_id=ad.creative_id,
         tier=line_item.tier if line_item else "",
         event=line_item.pricing.event if line_item else "",
-        cat=_together(owner.cat, shown.cat),
+        cat=_together(advertiser.cat, creative.cat),
         labels=labels,
-        feedback_ppm=shown.feedback_ppm,
+        feedback_ppm=creative.feedback_ppm,
     )
 
 
@@ -286,7 +288,7 @@ def _own_deals(deals: tuple[Deal, ...], seat: str, adomain: tuple[str, ...]) -> 
         deals=tuple(
             OwnDeal(
                 id=deal.id,
-                floor_nanos=deal.floor_cpm_micros,  # a CPM in micros is the price of one impression in nanos
+                floor_nanos=cpm_micros_to_nanos(deal.floor_cpm_micros),
                 fixed=deal.pricing == "fixed",
                 admits=open_to(seat, adomain, wseat=deal.wseat, wadomain=[domain.lower() for domain in deal.wadomain]),
             )

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import layout as col
 from engine.compiled import compiled
-from engine.layout import CANDIDATE, DEAD, UNKNOWN, Codes, Facts, Ints, Verdicts, Words
+from engine.layout import CANDIDATE, DEAD, UNKNOWN, Int32s, Ints, Uint32s, Verdicts, Words
 from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
 from engine.models.sigmoid import LIMIT_MICRO_LOGITS, STEP_MICRO_LOGITS
 from engine.reasons import Reason
@@ -41,8 +41,8 @@ class Table(NamedTuple):
     those that it lets in.
     """
 
-    gate: Codes
-    codes: Facts
+    gate: Int32s
+    codes: Uint32s
     numbers: Ints
 
 
@@ -56,13 +56,13 @@ class Judged(NamedTuple):
     attributes: Verdicts
     categories: Verdicts
     adomains: Verdicts
-    tongues: Verdicts
+    languages: Verdicts
     seats: Verdicts
     deals: Verdicts
     terms: Ints
 
 
-class Heard(NamedTuple):
+class ScoreInputs(NamedTuple):
     """What the models make of one request: ``models`` as in ``layout.py``, the weights of crosses, the sigmoid's table."""
 
     models: Ints
@@ -71,15 +71,15 @@ class Heard(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One question put to one part of the catalog: ``ask`` and ``slots`` as in ``layout.py``, and all it is held against."""
+    """One question put to one part of the catalog: ``request`` and ``slots`` as in ``layout.py``, and all it is held against."""
 
-    ask: Ints
+    request: Ints
     slots: Ints
     table: Table
     judged: Judged
     conditions: Conditions
     clauses: Clauses
-    heard: Heard
+    score_inputs: ScoreInputs
 
 
 class Walk(NamedTuple):
@@ -95,15 +95,15 @@ class Walk(NamedTuple):
 
 
 @compiled
-def score(model: int, base: int, row: int, table: Table, heard: Heard) -> int:
+def score(model: int, base: int, row: int, table: Table, inputs: ScoreInputs) -> int:
     """What a model says of a row that it knows ``base`` of: a sum of weights, or the sigmoid of it, scaled and clipped."""
-    models = heard.models
+    models = inputs.models
     total = base + models[model, col.SHARED]
     for cross in range(models[model, col.CROSSES_FROM], models[model, col.CROSSES_TO]):
-        total += heard.weights[table.codes[row, col.CODES + cross]]
+        total += inputs.weights[table.codes[row, col.CODES + cross]]
     if models[model, col.SIGMOID]:
         place = min(max(total, -LIMIT_MICRO_LOGITS), LIMIT_MICRO_LOGITS) + LIMIT_MICRO_LOGITS
-        total = heard.sigmoid[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS] * models[model, col.SCALE] // PPB
+        total = inputs.sigmoid[(place + STEP_MICRO_LOGITS // 2) // STEP_MICRO_LOGITS] * models[model, col.SCALE] // PPB
         total += models[model, col.OFFSET]
     return int(min(max(total, models[model, col.LOW]), models[model, col.HIGH]))
 
@@ -163,13 +163,13 @@ def slots_open(row: int, query: Query) -> int:
     Most rows that come this far go on. So all is looked at before the one question: CANDIDATE has all bits, no reason has
     the sign bit, and UNKNOWN is below CANDIDATE.
     """
-    ask, slots, codes, judged = query.ask, query.slots, query.table.codes, query.judged
-    told = ask[col.DSA_NEEDS] << col.DSA_SHIFT
-    minded = told | (0 if ask[col.PERSONALISED] else col.PERSONAL) | (0 if ask[col.ADULT] else col.RESTRICTED)
+    request, slots, codes, judged = query.request, query.slots, query.table.codes, query.judged
+    told = request[col.DSA_NEEDS] << col.DSA_SHIFT
+    minded = told | (0 if request[col.PERSONALISED] else col.PERSONAL) | (0 if request[col.ADULT] else col.RESTRICTED)
     verdict = (
-        judged.categories[ask[col.BCAT], codes[row, col.CATEGORIES]]
-        & judged.adomains[ask[col.BADV], codes[row, col.ADOMAIN]]
-        & judged.seats[ask[col.SEATS], codes[row, col.SEAT]]
+        judged.categories[request[col.BCAT], codes[row, col.CATEGORIES]]
+        & judged.adomains[request[col.BADV], codes[row, col.ADOMAIN]]
+        & judged.seats[request[col.SEATS], codes[row, col.SEAT]]
     )
     if (codes[row, col.FLAGS] & minded) ^ told or verdict != CANDIDATE:
         return 0
@@ -190,29 +190,29 @@ def refusal(row: int, query: Query, walk: Walk) -> int:
     """The first reason after targeting and down to the currency that keeps a row out; CANDIDATE: none does, and
     ``walk.state`` has the slots it fits; UNKNOWN: a verdict is missing.
     """
-    ask, codes, judged = query.ask, query.table.codes, query.judged
-    if codes[row, col.FLAGS] & col.PERSONAL and not ask[col.PERSONALISED]:
+    request, codes, judged = query.request, query.table.codes, query.judged
+    if codes[row, col.FLAGS] & col.PERSONAL and not request[col.PERSONALISED]:
         return _PERSONAL
-    if codes[row, col.FLAGS] & col.RESTRICTED and not ask[col.ADULT]:
+    if codes[row, col.FLAGS] & col.RESTRICTED and not request[col.ADULT]:
         return _RESTRICTED
-    if ask[col.DSA_NEEDS] & ~(codes[row, col.FLAGS] >> col.DSA_SHIFT):
+    if request[col.DSA_NEEDS] & ~(codes[row, col.FLAGS] >> col.DSA_SHIFT):
         return _DSA
     shown = by_format(row, query, walk)
     if shown != CANDIDATE:
         return shown
-    verdict = judged.categories[ask[col.BCAT], codes[row, col.CATEGORIES]]
+    verdict = judged.categories[request[col.BCAT], codes[row, col.CATEGORIES]]
     if verdict == UNKNOWN:
-        return need(col.NEED_CATEGORIES, ask[col.BCAT], codes[row, col.CATEGORIES], walk)
+        return need(col.NEED_CATEGORIES, request[col.BCAT], codes[row, col.CATEGORIES], walk)
     if verdict != CANDIDATE:
         return int(verdict)
-    verdict = judged.adomains[ask[col.BADV], codes[row, col.ADOMAIN]]
+    verdict = judged.adomains[request[col.BADV], codes[row, col.ADOMAIN]]
     if verdict == UNKNOWN:
-        return need(col.NEED_ADOMAIN, ask[col.BADV], codes[row, col.ADOMAIN], walk)
+        return need(col.NEED_ADOMAIN, request[col.BADV], codes[row, col.ADOMAIN], walk)
     if verdict != CANDIDATE:
         return int(verdict)
-    verdict = judged.seats[ask[col.SEATS], codes[row, col.SEAT]]
+    verdict = judged.seats[request[col.SEATS], codes[row, col.SEAT]]
     if verdict == UNKNOWN:
-        return need(col.NEED_SEAT, ask[col.SEATS], codes[row, col.SEAT], walk)
+        return need(col.NEED_SEAT, request[col.SEATS], codes[row, col.SEAT], walk)
     return int(verdict) if verdict != CANDIDATE else by_slot(row, query, walk)
 
 
@@ -261,16 +261,16 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
     that remains.
     """
     place, fitting = walk.state[col.POOLED], walk.state[col.FITS]
-    ask, slots, codes, numbers = query.ask, query.slots, query.table.codes, query.table.numbers
+    request, slots, codes, numbers = query.request, query.slots, query.table.codes, query.table.numbers
     event = codes[row, col.EVENT]
-    raw = PPB if event == 0 else score(event - 1, numbers[row, col.BASE_EVENT], row, query.table, query.heard)
+    raw = PPB if event == 0 else score(event - 1, numbers[row, col.BASE_EVENT], row, query.table, query.score_inputs)
     p = min(raw, codes[row, col.CAP])
-    q = score(col.QUALITY, numbers[row, col.BASE_QUALITY], row, query.table, query.heard)
+    q = score(col.QUALITY, numbers[row, col.BASE_QUALITY], row, query.table, query.score_inputs)
     q = min(max(q, QUALITY_PPM_MIN), QUALITY_PPM_MAX)
-    u_ppm = score(col.USER_VALUE, numbers[row, col.BASE_USER_VALUE], row, query.table, query.heard)
+    u_ppm = score(col.USER_VALUE, numbers[row, col.BASE_USER_VALUE], row, query.table, query.score_inputs)
     u_ppm = max(u_ppm, USER_VALUE_PPM_MIN)
-    u_ppm = min(u_ppm, ask[col.USER_VALUE_MAX_PPM])
-    u = ask[col.LAMBDA_NANOS] * u_ppm // PPM
+    u_ppm = min(u_ppm, request[col.USER_VALUE_MAX_PPM])
+    u = request[col.USER_VALUE_NANOS] * u_ppm // PPM
     pool[place, col.P_B], pool[place, col.P_Q], pool[place, col.P_U] = numbers[row, col.BID], q, u
     pool[place, col.P_U_PPM], pool[place, col.P_RAW], pool[place, col.P_P] = u_ppm, raw, p
     possible = reached = secure = admissible = False
@@ -305,9 +305,9 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
 @compiled
 def last_refusal(row: int, query: Query) -> int:
     """The reasons after those of money."""
-    tongue = query.judged.tongues[query.ask[col.WLANG], query.table.codes[row, col.TONGUE]]
-    if tongue != CANDIDATE:
-        return int(tongue)
+    language = query.judged.languages[query.request[col.WLANG], query.table.codes[row, col.LANGUAGE]]
+    if language != CANDIDATE:
+        return int(language)
     unsupported = int(query.table.codes[row, col.UNSUPPORTED]) - 1
     if not query.table.codes[row, col.FLAGS] & col.BILLABLE and (unsupported < 0 or unsupported > _BILLABLE):
         return _BILLABLE
@@ -317,20 +317,20 @@ def last_refusal(row: int, query: Query) -> int:
 @compiled
 def reach_of(row: int, query: Query) -> int:
     """The highest rank value that a row can have under the policy, whatever the request."""
-    return int(query.table.numbers[row, col.BOUND] + query.ask[col.USER_VALUE_MAX_NANOS])
+    return int(query.table.numbers[row, col.BOUND] + query.request[col.USER_VALUE_MAX_NANOS])
 
 
 @compiled
 def enter(row: int, place: int, query: Query, pool: Ints) -> None:
     """What the pool says of a candidate beside its values."""
     table = query.table
-    pool[place, col.P_PART] = query.ask[col.PART]
+    pool[place, col.P_PART] = query.request[col.PART]
     pool[place, col.P_ROW] = table.gate[row, col.PLACE]
     pool[place, col.P_REACH] = reach_of(row, query)
     pool[place, col.P_LINE_ITEM] = table.numbers[row, col.LINE_ITEM]
     pool[place, col.P_ADVERTISER] = table.numbers[row, col.ADVERTISER]
     pool[place, col.P_LABELS] = table.numbers[row, col.LABELS]
-    pool[place, col.P_TIE] = tie_hash(table.numbers[row, col.AD], query.ask[col.TIE_KEY])
+    pool[place, col.P_TIE] = tie_hash(table.numbers[row, col.AD], query.request[col.TIE_KEY])
 
 
 @compiled
@@ -341,9 +341,9 @@ def judge(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
         reason = refusal(row, query, walk)
         if reason != CANDIDATE:
             return reason
-    tongue = query.table.codes[row, col.TONGUE]
-    if query.judged.tongues[query.ask[col.WLANG], tongue] == UNKNOWN:
-        return need(col.NEED_TONGUE, query.ask[col.WLANG], tongue, walk)
+    language = query.table.codes[row, col.LANGUAGE]
+    if query.judged.languages[query.request[col.WLANG], language] == UNKNOWN:
+        return need(col.NEED_LANGUAGE, query.request[col.WLANG], language, walk)
     return by_value(row, query, walk, pool, values)
 
 
@@ -368,7 +368,7 @@ def scan(line: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
     """
     state = walk.state
     state[col.NEEDED] = 0
-    user_value_max, numbers = query.ask[col.USER_VALUE_MAX_NANOS], query.table.numbers
+    user_value_max, numbers = query.request[col.USER_VALUE_MAX_NANOS], query.table.numbers
     end = first_below(line, state[col.NEXT], state[col.UNTIL], user_value_max, numbers)
     status = DONE
     while status == DONE and state[col.NEXT] < end:

@@ -69,7 +69,7 @@ NUMBERS: Final = (
 FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
 
 
-class Codes(dict[V, int]):
+class Numbering(dict[V, int]):
     """Distinct values, numbered as they come: one that has no number gets the next by being looked up."""
 
     def __missing__(self, value: V) -> int:
@@ -84,9 +84,11 @@ class Columns:
         self.ad_keys = array("Q")
         self.numbers = {name: array("q") for name in NUMBERS}
         self.flags = {name: bytearray() for name in FLAGS}
-        self.conditions: Codes[Condition] = Codes()  # compared by identity: 1, 1.0 and True are equal in Python
+        self.conditions: Numbering[Condition] = Numbering()  # by identity: 1, 1.0 and True are equal in Python
         self.condition_column = array("i")
-        self.facets: dict[str, tuple[Codes[Hashable], array[int]]] = {name: (Codes(), array("i")) for name in FACETS}
+        self.facets: dict[str, tuple[Numbering[Hashable], array[int]]] = {
+            name: (Numbering(), array("i")) for name in FACETS
+        }
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Further rows: column by column, which takes a fourth of the time of row by row."""
@@ -111,7 +113,7 @@ class Columns:
         yield
         return order[np.argsort(self.number("tier_group")[order], kind="stable")]
 
-    def conditions_by(self, order: NDArray[np.int64]) -> Generator[None, None, tuple[list[Condition], layout.Codes]]:
+    def conditions_by(self, order: NDArray[np.int64]) -> Generator[None, None, tuple[list[Condition], layout.Int32s]]:
         """The distinct conditions as rows in this order first have them, and which of them each row has, in this order.
 
         A request works out conditions 64 at a time (``targeting/words.py``): rows that are scanned together then share them.
@@ -127,7 +129,7 @@ class Columns:
         yield
         return [conditions[code] for code in by_first.tolist()], renumbered[held]
 
-    def ordered(self, order: NDArray[np.int64]) -> Generator[None, None, "Ordered"]:
+    def ordered(self, order: NDArray[np.int64]) -> Generator[None, None, "OrderedColumns"]:
         """The columns in this order, with a pause after each."""
         ad_key = np.frombuffer(self.ad_keys, np.uint64)[order]
         numbers: dict[str, NDArray[np.int64]] = {}
@@ -142,7 +144,7 @@ class Columns:
         for name, (codes, column) in self.facets.items():
             facets[name] = Facet(tuple(codes), np.frombuffer(column, np.int32)[order])
             yield
-        return Ordered(ad_key=ad_key, numbers=numbers, flags=flags, facets=facets)
+        return OrderedColumns(ad_key=ad_key, numbers=numbers, flags=flags, facets=facets)
 
     def number(self, name: str) -> NDArray[np.int64]:
         """A numeric column in order of arrival."""
@@ -150,7 +152,7 @@ class Columns:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ordered:
+class OrderedColumns:
     """Columns in the order of a segment: ``ad_key`` uint64, ``numbers`` int64 and ``flags`` bool by name, and the facets."""
 
     ad_key: NDArray[np.uint64]
@@ -158,7 +160,7 @@ class Ordered:
     flags: Mapping[str, NDArray[np.bool_]]
     facets: Mapping[str, Facet[Hashable]]
 
-    def codes(self) -> Generator[None, None, layout.Facts]:
+    def codes(self) -> Generator[None, None, layout.Uint32s]:
         """``codes`` of ``layout.py``, without what a policy makes of them, with a pause after each column."""
         codes = np.zeros((len(self.ad_key), layout.CODES), np.uint32)
         for column, name in _FACET_COLUMNS.items():
@@ -194,7 +196,7 @@ _FACET_COLUMNS: Final = {
     layout.CATEGORIES: "categories",
     layout.ADOMAIN: "adomain",
     layout.ATTR: "attr",
-    layout.TONGUE: "language",
+    layout.LANGUAGE: "language",
     layout.SEAT: "seat",
     layout.DEALS: "deals",
 }
@@ -208,7 +210,7 @@ _FLAG_BITS: Final = {
 }
 
 
-class Placed:
+class OrderedRows:
     """The rows of a segment in its order, and where each ad has come to lie."""
 
     def __init__(self) -> None:
@@ -232,27 +234,33 @@ class Segment:
     """Columns over ``rows``; nothing but the caches ever changes, and they hold what can be made again."""
 
     def __init__(
-        self, ordered: Ordered, placed: Placed, *, codes: layout.Facts, index: TargetingIndex, condition: layout.Codes
+        self,
+        columns: OrderedColumns,
+        rows: OrderedRows,
+        *,
+        codes: layout.Uint32s,
+        index: TargetingIndex,
+        condition: layout.Int32s,
     ) -> None:
-        self.rows: Final = tuple(placed.rows)
-        self.facts: Final = tuple(placed.facts)
-        self.position: Final = placed.position
+        self.rows: Final = tuple(rows.rows)
+        self.facts: Final = tuple(rows.facts)
+        self.position: Final = rows.position
         self.index: Final = index  # over the distinct conditions
         self.condition: Final = condition  # which of them a row has
-        self.ad_key: Final = ordered.ad_key
-        self.numbers: Final = ordered.numbers
-        self.flags: Final = ordered.flags
-        self._facets: Final = ordered.facets
+        self.ad_key: Final = columns.ad_key
+        self.numbers: Final = columns.numbers
+        self.flags: Final = columns.flags
+        self._facets: Final = columns.facets
         self.schedules: Final = Schedules(self.schedule.values)
         self.gate: Final = self._gate()
         self.codes: Final = codes
-        self.asked_formats: Final = FormatTable(self.formats.values)
-        self.asked_categories: Final = VerdictTable(self.categories.values)
-        self.asked_adomains: Final = VerdictTable(self.names("adomain").values)
-        self.asked_attributes: Final = VerdictTable(self.attr.values)
-        self.asked_tongues: Final = VerdictTable(self.text("language").values)
-        self.asked_seats: Final = VerdictTable(self.text("seat").values)
-        self.asked_deals: Final = DealTable(self.deals.values)
+        self.format_verdicts: Final = FormatTable(self.formats.values)
+        self.category_verdicts: Final = VerdictTable(self.categories.values)
+        self.adomain_verdicts: Final = VerdictTable(self.names("adomain").values)
+        self.attribute_verdicts: Final = VerdictTable(self.attr.values)
+        self.language_verdicts: Final = VerdictTable(self.text("language").values)
+        self.seat_verdicts: Final = VerdictTable(self.text("seat").values)
+        self.deal_verdicts: Final = DealTable(self.deals.values)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
         self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
         self._cache: collections.OrderedDict[Hashable, tuple[tuple[Hashable, object], ...]] = collections.OrderedDict()
@@ -260,7 +268,7 @@ class Segment:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _gate(self) -> layout.Codes:
+    def _gate(self) -> layout.Int32s:
         """``gate`` of ``layout.py``, before a policy stops rows."""
         gate = np.empty((len(self.rows), layout.GATE), np.int32)
         gate[:, layout.STATE] = self.numbers["state"]
@@ -341,13 +349,13 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     yield
     index = yield from TargetingIndex.build_sliced(conditions, slice_rows)
     yield
-    placed = Placed()
+    ordered_rows = OrderedRows()
     for start in range(0, len(rows), PLACED_SLICE_ROWS):
-        placed.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
+        ordered_rows.extend([rows[place] for place in order[start : start + PLACED_SLICE_ROWS].tolist()])
         yield
-    ordered = yield from every(seldom, columns.ordered(order))
-    codes = yield from every(seldom, ordered.codes())
-    return Segment(ordered, placed, codes=codes, index=index, condition=condition)
+    ordered_columns = yield from every(seldom, columns.ordered(order))
+    codes = yield from every(seldom, ordered_columns.codes())
+    return Segment(ordered_columns, ordered_rows, codes=codes, index=index, condition=condition)
 
 
 def build(rows: Sequence[Row]) -> Segment:

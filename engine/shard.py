@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final
 
 from engine import decide
-from engine.answering import Answer, Answering, Asked
+from engine.answering import Answer, Answering, Arrived
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Place
 from engine.digest import link, packed
@@ -18,12 +18,12 @@ from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, STEP_REQUES
 from engine.slices import at_once
 from engine.state import Change, State
 from engine.world import World
-from schemas.dead_letters import Reason
+from schemas.dead_letters import DeadLetterReason
 from schemas.journal import CheckpointPlace, Delta, Entry, Log
 from schemas.wire import encode, schema_header
 
 _JOURNAL: Final[Headers] = (schema_header("journal"),)
-_REJECTED: Final[Mapping[str, Reason]] = {CAMPAIGN_UPDATES: "invalid_update", CONTROLS: "invalid_control"}
+_REJECTED: Final[Mapping[str, DeadLetterReason]] = {CAMPAIGN_UPDATES: "invalid_update", CONTROLS: "invalid_control"}
 _NOTHING: Final = packed(())
 _UNCHANGED: Final = Delta()
 
@@ -155,7 +155,13 @@ class Shard:
                 clock_ms, position = max(clock_ms, given.timestamp_ms), given.offset + 1
                 place = Place(epoch=self.log.epoch, shard=self.log.shard, offset=given.offset, event_time_ms=clock_ms)
                 begun[given.offset] = Answering(
-                    Asked(given=given, place=place, world=world, partitions=self.log.partitions, decider=self._decider)
+                    Arrived(
+                        given=given,
+                        place=place,
+                        world=world,
+                        partitions=self.log.partitions,
+                        decider=self._decider,
+                    )
                 )
         for answering in begun.values():
             answering.read()

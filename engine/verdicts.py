@@ -38,7 +38,7 @@ class VerdictTable(Generic[V]):
         self._rows.move_to_end(key)
         return row
 
-    def settle(self, row: int, code: int) -> None:
+    def judge(self, row: int, code: int) -> None:
         """Judge a value, if nobody has."""
         if self.table[row, code] == UNKNOWN:
             self.table[row, code] = self._judges[row](self._values[code])

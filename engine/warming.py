@@ -11,7 +11,7 @@ import orjson
 from engine.catalog import Catalog
 from engine.compiled import CompilingEndedError, compiling_while
 from engine.controls import Controls
-from engine.decide import ask, decide, run_auctions
+from engine.decide import decide, enrich, run_auctions
 from engine.decision import Place
 from engine.world import World
 from schemas.openrtb import read_request
@@ -67,7 +67,7 @@ def _decide_some() -> None:
         decision = decide(read_request(_REQUEST), world, place, duplicate=False)
         if not decision.impressions:
             raise RuntimeError(f"the warm-up served no ad: {decision.result.ext.adjudge.why}")
-        run_auctions(ask(read_request(_REQUEST), world, place), exhaustive=True)  # takes ways that few requests take
+        run_auctions(enrich(read_request(_REQUEST), world, place), exhaustive=True)  # takes ways that few requests take
 
 
 if __name__ == "__main__":

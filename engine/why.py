@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
-from engine.auctions.standing import Contest
+from engine.auctions.compiled_feasibility import Contest
+from engine.auctions.losers import losers
+from engine.auctions.registry import AUCTIONS
 from engine.compiled import entry
-from engine.layout import Ints
-from engine.pricing import INT64_MIN
+from engine.layout import INT64_MIN, Ints
 from engine.reasons import Reason
-from engine.settlement import TierResult
 from engine.snapshot import Snapshot
+from engine.tiers import TierResult
 
 _losers = entry(losers)
 _LABELS: Final = tuple(reason.label for reason in Reason)
@@ -57,9 +57,8 @@ def reasons_of(results: Sequence[TierResult], line_item_id: str) -> dict[str, Re
 
 def _lost(result: TierResult, line: int, counts: Ints) -> Ints:
     """For each candidate that reaches the line why it won nothing, a Reason; below zero for all others. Adds to counts."""
-    pool, asking = result.pool, result.asking
+    pool, encoded = result.pool, result.encoded
     reasons = np.empty(pool.count, np.int64)
-    contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, result.placed, result.awards)
-    sides = FROM_ALL_SIDES if result.outcome.auction == "vcg" else FROM_ABOVE
-    _losers(line, sides, contest, reasons, counts)
+    contest = Contest(encoded.request, encoded.slots, pool.rows, pool.values, result.placed, result.awards)
+    _losers(line, AUCTIONS[result.outcome.auction].sides, contest, reasons, counts)
     return reasons

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from engine.asked import Asked
 from engine.auctions.base import Award
 from engine.question import Slot
-from engine.settlement import TierResult
+from engine.request_context import RequestContext
 from engine.shown_ads import ShownAd, shown_ad
+from engine.tiers import TierResult
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -18,7 +18,7 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     ``numbers`` and ``values``: the ad's rows of the pool's tables (``layout.py``), the second for the slot.
     """
 
-    asked: Asked
+    context: RequestContext
     told: tuple[Any, ...]
     result: TierResult
     award: Award
@@ -29,19 +29,23 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     values: list[int]
 
 
-def winners_of(asked: Asked, told: tuple[Any, ...], decision_id: str, results: Sequence[TierResult]) -> list[Winner]:
+def winners_of(
+    context: RequestContext, told: tuple[Any, ...], decision_id: str, results: Sequence[TierResult]
+) -> list[Winner]:
     """All winners, by the imp they won. Raises ValueError where retrieval let through what is not eligible."""
     winners = [
-        _winner(asked, told, decision_id, result, award) for result in results for award in result.outcome.awards
+        _winner(context, told, decision_id, result, award) for result in results for award in result.outcome.awards
     ]
     winners.sort(key=lambda winner: winner.slot.imp)
     return winners
 
 
-def _winner(asked: Asked, told: tuple[Any, ...], decision_id: str, result: TierResult, award: Award) -> Winner:
-    slot, row = asked.imps.slots[award.slot], result.row(award.candidate)
+def _winner(
+    context: RequestContext, told: tuple[Any, ...], decision_id: str, result: TierResult, award: Award
+) -> Winner:
+    slot, row = context.imps.slots[award.slot], result.row(award.candidate)
     return Winner(
-        asked=asked,
+        context=context,
         told=told,
         result=result,
         award=award,

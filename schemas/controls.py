@@ -17,7 +17,6 @@ from schemas.limits import (
     CONTROL_BYTES_MAX,
     EXCLUSION_LABELS_MAX,
     GROUP_VALUES_MAX,
-    LAMBDA_NANOS_MAX,
     MODEL_VALUES_MAX,
     MODEL_WEIGHT_MAX,
     POLICY_FLOORS_MAX,
@@ -30,6 +29,7 @@ from schemas.limits import (
     PPB,
     PPM,
     TCF_VENDOR_ID_MAX,
+    USER_VALUE_CPM_MICROS_MAX,
     USER_VALUE_PPM_MAX,
     VCG_NODES_SETTING_MAX,
 )
@@ -108,7 +108,7 @@ class Policy(ControlBase, frozen=True, kw_only=True, tag="policy"):
     position_effects_ppm: dict[PricingEvent, Effects] = {}
     advertiser_once: bool = True
     exclusion_labels: Annotated[tuple[Label, ...], Meta(max_length=EXCLUSION_LABELS_MAX)] = ()
-    user_value_cpm_micros: Annotated[int, Meta(ge=0, le=LAMBDA_NANOS_MAX)] = 0
+    user_value_cpm_micros: Annotated[int, Meta(ge=0, le=USER_VALUE_CPM_MICROS_MAX)] = 0
     user_value_max_ppm: Annotated[int, Meta(ge=0, le=USER_VALUE_PPM_MAX)] = PPM
     exploration_ppm: Share = 0
     blocked: Blocked = Blocked()

@@ -10,7 +10,7 @@ from schemas.decoding import convert
 from schemas.limits import DEAD_LETTER_TEXT_BYTES_MAX
 
 Headers = tuple[tuple[str, bytes], ...]
-Reason = Literal[
+DeadLetterReason = Literal[
     "unreadable", "unsupported", "too_large", "misplaced", "invalid_update", "invalid_control", "internal_error"
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ class DeadLetter:
     ``problem``: what was wrong, for people. ``sha256`` (hex) and ``size_bytes``: of a value that was left out.
     """
 
-    reason: Reason
+    reason: DeadLetterReason
     topic: str
     partition: int
     offset: int

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine import decide as journey
-from engine.asked import Asked
 from engine.catalog import Catalog
 from engine.controls import Controls
 from engine.decision import Decision, Place
 from engine.effects import REQUESTS, Input
 from engine.journal import Fold, new_fence, new_genesis
 from engine.outcome import filled
-from engine.settlement import TierResult
+from engine.request_context import RequestContext
 from engine.shard import Shard
 from engine.targeting.evaluator import matches
+from engine.tiers import TierResult
 from engine.version import ENGINE_VERSION
 from engine.why import count_reasons
 from engine.world import World
@@ -64,9 +64,10 @@ def run(requests: int, line_items: int) -> tuple[list[Stage], Mapping[str, Any]]
     for number, value in enumerate(everything[:WARM]):
         _decide(world, (number, read_request(value)))
     bytes_in = everything[WARM:]
-    reading, asked_for = timed("read request", read_request, bytes_in)
-    asking, asked = timed("ask: privacy, policy, slots", functools.partial(_ask, world), list(enumerate(asked_for)))
-    open_ = [one for one in asked if one.imps.slots]
+    reading, requests_read = timed("read request", read_request, bytes_in)
+    numbered = list(enumerate(requests_read))
+    enriching, contexts = timed("ask: privacy, policy, slots", functools.partial(_enrich, world), numbered)
+    open_ = [one for one in contexts if one.imps.slots]
     auctions, results = timed("retrieve, score, settle", journey.run_auctions, open_)
     together = list(zip(open_, results, strict=True))
     why, reasons = timed("reasons", functools.partial(_why, world), together)
@@ -77,10 +78,10 @@ def run(requests: int, line_items: int) -> tuple[list[Stage], Mapping[str, Any]]
     ]
     outcome, decisions = timed("result, impressions, costs", _filled, won)
     encoding, _ = timed("encode", _encode, decisions)
-    whole, _ = timed("decide, whole", functools.partial(_decide, world), list(enumerate(asked_for)))
+    whole, _ = timed("decide, whole", functools.partial(_decide, world), numbered)
     stages = [
         reading,
-        asking,
+        enriching,
         auctions,
         why,
         outcome,
@@ -90,12 +91,12 @@ def run(requests: int, line_items: int) -> tuple[list[Stage], Mapping[str, Any]]
         *bench_segments.stages(requests),
         *_baselines(world, bytes_in),
     ]
-    slots = sum(len(one.imps.slots) for one in asked)
+    slots = sum(len(one.imps.slots) for one in contexts)
     facts = {
         "requests": len(bytes_in),
         "line_items": line_items,
         "ads": world.catalog.ads,
-        "slots_per_request": round(slots / max(1, len(asked)), 2),
+        "slots_per_request": round(slots / max(1, len(contexts)), 2),
         "partitions": 1,
         "filled_share": round(sum(len(one.impressions) for one in decisions) / max(1, slots), 3),
     }
@@ -110,15 +111,15 @@ def _decide(world: World, given: tuple[int, AdRequest]) -> Decision:
     return journey.decide(given[1], world, _place(given[0]), duplicate=False)
 
 
-def _ask(world: World, given: tuple[int, AdRequest]) -> Asked:
-    return journey.ask(given[1], world, _place(given[0]))
+def _enrich(world: World, given: tuple[int, AdRequest]) -> RequestContext:
+    return journey.enrich(given[1], world, _place(given[0]))
 
 
-def _why(world: World, given: tuple[Asked, Sequence[TierResult]]) -> Mapping[str, int]:
+def _why(world: World, given: tuple[RequestContext, Sequence[TierResult]]) -> Mapping[str, int]:
     return count_reasons(given[1], world.catalog)
 
 
-def _filled(given: tuple[Asked, Sequence[TierResult], Mapping[str, int]]) -> Decision:
+def _filled(given: tuple[RequestContext, Sequence[TierResult], Mapping[str, int]]) -> Decision:
     return filled(*given, duplicate=False)
 
 

@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.attributes import readable, take_request
 from engine.controls import check_room, values_of, with_group
-from engine.models.default import build
+from engine.models.registry import build
+from engine.request_reading import readable, take_request
 from engine.schedule import compile_schedule
 from engine.targeting.values import NO_GROUPS, Groups
 from engine.zones import known_zone

@@ -28,7 +28,7 @@ VAST: Final = "<VAST"
 COUNTRIES: Final = ("device.geo.country", "user.geo.country")
 EQUALITY: Final = ("$eq", "$ne", "$in", "$nin", "$ini", "$nini", "$not")  # operators that compare with whole values
 SHORT_COUNTRY: Final = re.compile("[A-Za-z]{2}")
-# What the models of each algorithm are made of (engine/models/default.py), out of what may be given.
+# What the models of each algorithm are made of (engine/models/registry.py), out of what may be given.
 READ: Final = {
     "constant": ("value", "values", "cap_ppb"),
     "logistic": ("bias", "weights", "cap_ppb"),

@@ -16,7 +16,7 @@ from tests import tidiness
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = (*tidiness.LAYERS, "tests")
 OWN_WORDS = ("tests/tidiness.py", "tests/test_tidy.py")  # they name what they look for
-MONEY = ("engine/money.py", "engine/pricing.py", "engine/settlement.py", "engine/auctions/", "engine/decide.py")
+MONEY = ("engine/money.py", "engine/pricing.py", "engine/tiers.py", "engine/auctions/", "engine/decide.py")
 # A ratchet: lower a number when one goes; a new one needs its reason in the review.
 SUPPRESSIONS_MAX = {"schemas": 0, "engine": 0, "consumers": 3, "scripts": 0, "tests": 13}
 OTHER_TEXTS = (

@@ -1,10 +1,13 @@
-"""Which ads may stand together (docs/auctions.md, Numbers): the one place for every auction."""
+"""Which ads may stand together (docs/auctions.md, Numbers), for auctions that are not compiled.
+
+``compiled_feasibility.py`` is the twin for those that are.
+"""
 
 from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from engine.auctions.contract import Candidates, Column, Mask, Placed, Rules, Slots
+from engine.auctions.base import Candidates, Column, Mask, Placed, Rules, Slots
 
 
 def open_slots(slots: Slots, rules: Rules, standing: Collection[Placed]) -> list[int]:

@@ -1,15 +1,18 @@
-"""First price: the best candidate of each slot in feed order pays its bid, or its deal's fixed price."""
+"""First price: the best candidate of each slot in feed order pays its bid, or its deal's fixed price.
+
+The definition; policies of ``first_price`` run it as compiled code (``ranked.py``).
+"""
 
 from collections.abc import Sequence
 
-from engine.auctions.contract import Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots
 from engine.auctions.greedy import fill, runners_up_line
 from engine.auctions.price import fixed_price_nanos
 from engine.limits import RUNNERS_UP
 
 
 def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
-    """Decide every open slot; see contract.py."""
+    """Decide every open slot; see base.py."""
     return fill(candidates, slots, rules, placed, auction="first_price", charge=_charge)
 
 

@@ -5,7 +5,7 @@ First price and GSP share it and differ in what the winner of a slot pays.
 
 from collections.abc import Callable, Sequence
 
-from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.base import LINE_CLOSED, Award, Candidates, Outcome, Placed, Rules, Slots
 from engine.auctions.feasibility import as_placed, joinable, open_slots, ranked
 from engine.limits import RUNNERS_UP
 

@@ -3,18 +3,20 @@
 Edelman, Ostrovsky, Schwarz, "Internet Advertising and the Generalized Second-Price Auction", AER 97 (2007), with
 quality, user value and reserves. A sibling, another ad of the winner's advertiser, never sets the price. Nor does anyone
 set a deal's fixed price.
+
+The definition, and what VCG falls back to; policies of ``gsp`` run it as compiled code (``ranked.py``).
 """
 
 from collections.abc import Sequence
 
-from engine.auctions.contract import Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots
 from engine.auctions.greedy import fill, runners_up_line
 from engine.auctions.price import fixed_price_nanos, price_nanos
 from engine.limits import RUNNERS_UP
 
 
 def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
-    """Decide every open slot; see contract.py."""
+    """Decide every open slot; see base.py."""
     return fill(candidates, slots, rules, placed, auction="gsp", charge=_charge)
 
 

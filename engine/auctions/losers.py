@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
+from engine.auctions.compiled_feasibility import OUTBID, Contest, far_enough, obstacle
 from engine.compiled import compiled
 from engine.layout import ADMISSIBLE, CANDIDATE, P_REACH, WINNER, Ints
 from engine.reasons import Reason
@@ -20,8 +20,8 @@ def losers(line: int, sides: int, contest: Contest, reasons: Ints, counts: Ints)
     added to ``counts`` as well.
 
     A candidate is held against each slot where it is admissible, with the ads of earlier tiers and of the slots before
-    it standing (FROM_ALL_SIDES, after VCG: of all other slots). OUTBID when it could have stood in some slot, where a
-    better one then stands; otherwise the first reason that kept it out of any of them.
+    it standing (``sides`` FROM_ABOVE; FROM_ALL_SIDES, as after VCG: of all other slots). OUTBID when it could have stood
+    in some slot, where a better one then stands; otherwise the first reason that kept it out of any of them.
     """
     slots = len(contest.slots)
     for row in range(len(reasons)):

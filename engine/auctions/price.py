@@ -1,6 +1,6 @@
 """What a winner pays (docs/auctions.md, Numbers). Python integers: the products pass int64."""
 
-from engine.auctions.contract import Candidates
+from engine.auctions.base import Candidates
 from engine.limits import PPB, PPM
 from engine.money import cdiv
 

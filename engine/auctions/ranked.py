@@ -6,25 +6,25 @@ The outcome is the one of ``first_price.py`` and ``gsp.py``, which say what the 
 from typing import Final
 
 from engine import layout as col
-from engine.auctions.contract import Award, Outcome
+from engine.auctions.base import Award, Outcome
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.price import fixed_price_nanos, least_bid_nanos
 from engine.auctions.ranking import FIRST_PRICE, SECOND_PRICE, list_all, rank
-from engine.auctions.standing import Contest
 from engine.layout import Ints
 from engine.limits import RUNNERS_UP
-from engine.pool import Asking, Pool
+from engine.pool import EncodedQuestion, Pool
 
 RANKED: Final = {"first_price": FIRST_PRICE, "gsp": SECOND_PRICE}
 
 
 def run_ranked(auction: str, pool: Pool, contest: Contest) -> int:
-    """Fill the contest's awards, as in ``layout.py``; returns the line (contract.py, Outcome)."""
+    """Fill the contest's awards, as in ``layout.py``; returns the line (base.py, Outcome)."""
     return rank(list_all(pool.count, contest), RANKED[auction], contest)
 
 
-def contest_of(pool: Pool, asking: Asking, placed: Ints, awards: Ints) -> Contest:
+def contest_of(pool: Pool, encoded: EncodedQuestion, placed: Ints, awards: Ints) -> Contest:
     """The auction in numbers, over the pool's tables as they are now."""
-    return Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
+    return Contest(encoded.request, encoded.slots, pool.rows, pool.values, placed, awards)
 
 
 def outcome_of(auction: str, pool: Pool, awards: Ints, line: int) -> Outcome:

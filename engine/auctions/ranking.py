@@ -1,7 +1,7 @@
 """First price and GSP as compiled code; ``greedy.py`` is the readable twin, and what both must agree with to the last nano."""
 
-from engine.auctions.contract import LINE_CLOSED
-from engine.auctions.standing import OUTBID, Contest, far_enough, obstacle
+from engine.auctions.base import LINE_CLOSED
+from engine.auctions.compiled_feasibility import OUTBID, Contest, far_enough, obstacle
 from engine.compiled import compiled
 from engine.layout import (
     ADMISSIBLE,

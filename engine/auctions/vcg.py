@@ -32,7 +32,7 @@ import msgspec
 import numpy as np
 
 from engine.auctions import gsp
-from engine.auctions.contract import LINE_CLOSED, Award, Candidates, Column, Mask, Outcome, Placed, Rules, Slots
+from engine.auctions.base import LINE_CLOSED, Award, Candidates, Column, Mask, Outcome, Placed, Rules, Slots
 from engine.auctions.feasibility import far_enough, joinable, open_slots
 from engine.auctions.greedy import runners_up_line
 from engine.auctions.price import fixed_price_nanos, price_nanos
@@ -59,7 +59,7 @@ class Field:
 
 
 def run(candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
-    """Decide every open slot; see contract.py. Raises ValueError without advertiser_once."""
+    """Decide every open slot; see base.py. Raises ValueError without advertiser_once."""
     if not rules.advertiser_once:
         raise ValueError("VCG is defined with advertiser_once only")
     openings = open_slots(slots, rules, placed)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from engine.compiled import compiled
-from engine.layout import Ints, Verdicts
+from engine.layout import INT64_MAX, Ints, Verdicts
 
 # levels, [slots + 1, LEVEL]: where the walk stands in each slot, and what stands in the slots before it.
 _PHASE, _NEXT, _TOTAL, _FILLED, _COUNT, _LABELS, _REST, _CHOSEN = range(8)
@@ -20,7 +20,6 @@ _ENTER, _OPTIONS, _EMPTY, _LEAVE = range(4)  # phases: a slot is come to, its op
 # state, [4]: nodes taken and allowed, ads that may stand, the best total so far.
 _NODES, _NODES_MAX, _ADS_MAX, _BEST = range(4)
 _NOBODY: Final = -1
-INT64_MAX: Final = 2**63 - 1
 
 
 class TooManyNodesError(Exception):

@@ -20,7 +20,7 @@ _BY_ITS_OWN, _BY_A_CROWD = 1, 2
 
 
 class Bids(NamedTuple):
-    """Columns of Candidates (``contract.py``); ``gain``: w = v - r, of shape (c, k) like ``v`` and ``admissible``.
+    """Columns of Candidates (``base.py``); ``gain``: w = v - r, of shape (c, k) like ``v`` and ``admissible``.
 
     ``free``: who may join the ads of earlier tiers.
     """

@@ -4,7 +4,7 @@ A model predicts one of: the probability of a billing event given an impression 
 ``click``, ``video_complete``, ``conversion``: ppb), ``quality`` (ppm) or ``user_value`` (ppm, may be negative). The
 three are never mixed (auctions.md). A row's score is the same bits alone and in any batch, on any machine (D6):
 integers are summed, and every function of them is a table. ``tests/conformance/test_models.py`` holds every model to
-all of this. A new model is one file here and one line in ``default.py``.
+all of this. A new model is one file here and one line in ``registry.py``.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.layout import INT64_MAX, INT64_MIN
 from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
 from schemas.limits import USER_VALUE_PPM_MAX
 
@@ -60,8 +61,8 @@ class Linear:
     sigmoid: bool = False
     scale: int = PPB
     offset: int = 0
-    low: int = -(2**63)
-    high: int = 2**63 - 1
+    low: int = INT64_MIN
+    high: int = INT64_MAX
 
 
 class Prepared(Protocol):

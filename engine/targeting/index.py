@@ -78,7 +78,9 @@ class _Compiled:
 
 
 class TargetingIndex:
-    """Conditions compiled together. Of one index only one question is asked at a time: it is worked on in place."""
+    """Conditions compiled together, immutable; asked once a request for all of them. Of one index only one question is asked
+    at a time: what it remembers is worked on in place.
+    """
 
     __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
 
@@ -107,7 +109,7 @@ class TargetingIndex:
 
     @property
     def conditions(self) -> Conditions:
-        """See ``Matcher``."""
+        """The conditions over their clauses, as compiled code reads them (``words.py``)."""
         return self._compiled.conditions
 
     @property
@@ -118,17 +120,18 @@ class TargetingIndex:
         found: NDArray[np.bool_] = (further == 0) & (tests == 0)
         return found
 
-    def ask(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
-        """See ``Matcher``."""
+    def clauses_for(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
+        """The clauses as a request finds them under the groups in force; good until the next request's."""
         compiled = self._compiled
         if groups is not self._groups:
             self._groups = groups
             self._forget()
             self._located.clear()
-        return compiled.tables.ask(attributes, groups, compiled.exists, self._answered(attributes), self._located)
+        answers = self._answered(attributes)
+        return compiled.tables.clauses_for(attributes, groups, compiled.exists, answers, self._located)
 
     def answer(self, test: int, attributes: Attributes, groups: Groups, clauses: Clauses) -> None:
-        """See ``Matcher``."""
+        """Answer a test that a clause turned out to need, for the request of these ``clauses``."""
         if clauses.answers[test] == UNKNOWN:
             tested = self._compiled.tested[bisect.bisect_right(self._compiled.tested, test, key=_first) - 1]
             value = at_path(attributes, tested.parts)
@@ -175,7 +178,7 @@ class TargetingIndex:
 
     def matching(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> NDArray[np.bool_]:
         """Shape (conditions,): which of them hold. For whoever wants all of them, as a scan seldom does."""
-        clauses, found = self.ask(attributes, groups), np.zeros(len(self), np.int64)
+        clauses, found = self.clauses_for(attributes, groups), np.zeros(len(self), np.int64)
         while True:
             all_that_hold(self.conditions, clauses, found)
             missing = np.unique(-1 - found[found < 0]).tolist()

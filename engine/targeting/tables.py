@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import entry
-from engine.layout import Codes, Verdicts, Words
+from engine.layout import Int32s, Verdicts, Words
 from engine.limits import LOCATED_KEPT
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import Attributes, Groups, at_path, comes_again
-from engine.targeting.words import Asked, Clauses, Memberships, choose_rows
+from engine.targeting.words import Clauses, Memberships, RequestValues, choose_rows
 
 _choose_rows = entry(choose_rows)
 
@@ -50,14 +50,16 @@ class LaneTables:
     """
 
     paths: Sequence[LanesOfPath]
-    path_of: Codes
+    path_of: Int32s
     memberships: Memberships
-    first: Codes
-    last: Codes
+    first: Int32s
+    last: Int32s
     turned: Words
     orderless: Words
 
-    def ask(self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts, kept: Kept) -> Clauses:
+    def clauses_for(
+        self, attributes: Attributes, groups: Groups, exists: Words, answers: Verdicts, kept: Kept
+    ) -> Clauses:
         """What a request leaves of the clauses, to be worked out. ``kept``: of values that came before under these groups."""
         slots: list[int] = []
         spans: list[int] = []
@@ -78,13 +80,13 @@ class LaneTables:
             slots += located.slots
             spans += located.spans
             stretches += located.stretches
-        asked = Asked(
+        values = RequestValues(
             slots=np.array(slots, np.int32),
             spans=np.array(spans, np.int32).reshape(-1, 2),
             bases=np.array(bases, np.int32),
         )
         chosen = np.empty(len(self.path_of), np.int32)
-        _choose_rows(asked, self.path_of, self.memberships, chosen)
+        _choose_rows(values, self.path_of, self.memberships, chosen)
         return Clauses(
             exists=exists,
             lanes=self.memberships.rows,

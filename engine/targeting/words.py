@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.compiled import compiled
-from engine.layout import UNKNOWN, Codes, Ints, Verdicts, Words
+from engine.layout import UNKNOWN, Int32s, Ints, Verdicts, Words
 
 
 class Clauses(NamedTuple):
@@ -22,9 +22,9 @@ class Clauses(NamedTuple):
 
     exists: Words
     lanes: Words
-    chosen: Codes
-    first: Codes
-    last: Codes
+    chosen: Int32s
+    first: Int32s
+    last: Int32s
     turned: Words
     orderless: Words
     stretches: Ints
@@ -53,40 +53,40 @@ class Memberships(NamedTuple):
     """
 
     rows: Words
-    first_value: Codes
-    finished: Codes
+    first_value: Int32s
+    finished: Int32s
     named_from: Ints
     namers: Ints
 
 
-class Asked(NamedTuple):
+class RequestValues(NamedTuple):
     """The values of a request by their numbers: those at lane i of path p are ``slots`` from ``bases[p] + spans[i]``."""
 
-    slots: Codes
-    spans: Codes
-    bases: Codes
+    slots: Int32s
+    spans: Int32s
+    bases: Int32s
 
 
 @compiled
-def choose_rows(request: Asked, path_of: Codes, lanes: Memberships, chosen: Codes) -> None:
+def choose_rows(request: RequestValues, path_of: Int32s, lanes: Memberships, chosen: Int32s) -> None:
     """For each lane the row of clauses that a request's values pass. ``path_of``: the path of each lane.
 
     An unlisted value and one with a finished row have it; others turn over the bits of their namers.
     """
-    rows, finished, asked = lanes.rows, lanes.finished, request.slots
+    rows, finished, values = lanes.rows, lanes.finished, request.slots
     for lane in range(len(chosen)):
         base, begin = lanes.first_value[lane], request.bases[path_of[lane]]
         first, last = begin + request.spans[lane, 0], begin + request.spans[lane, 1]
         if first == last:
             chosen[lane] = lane
-        elif last == first + 1 and finished[base + asked[first]] >= 0:
-            chosen[lane] = finished[base + asked[first]]
+        elif last == first + 1 and finished[base + values[first]] >= 0:
+            chosen[lane] = finished[base + values[first]]
         else:
             own = len(rows) - len(chosen) + lane
             chosen[lane] = own
             rows[own, :] = np.uint64(0)
             for place in range(first, last):
-                add_namers(base + asked[place], lane, own, lanes)
+                add_namers(base + values[place], lane, own, lanes)
             for word in range(rows.shape[1]):
                 rows[own, word] ^= rows[lane, word]
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine import layout
 from engine.models.base import PREDICTIONS, PROBABILITIES, Model, RowFacts, output_range
 from engine.models.constant import ConstantModel
-from engine.models.default import build, default_models
 from engine.models.logistic import LogisticModel
-from engine.pricing import heard, linear_columns
+from engine.models.registry import build, default_models
+from engine.pricing import linear_columns, score_inputs
 from engine.scan import Table
 from engine.scan import score as compiled_score
 from schemas.controls import ModelControl
@@ -116,11 +116,9 @@ def test_compiled_code_scores_each_row_the_same(model: Model, segment: list[RowF
     assert not sums.others
     codes = np.concatenate([np.zeros((len(segment), layout.CODES)), sums.crossed], axis=1).astype(np.uint32)
     table = Table(gate=np.zeros((0, 0), np.int32), codes=codes, numbers=np.zeros((0, 0), np.int64))
-    listened = heard(sums.models, sums.weighers, request)
+    inputs = score_inputs(sums.models, sums.weighers, request)
     number = PREDICTIONS.index(model.predicts)
-    found = [
-        compiled_score(number, base, row, table, listened) for row, base in enumerate(sums.base[:, number].tolist())
-    ]
+    found = [compiled_score(number, base, row, table, inputs) for row, base in enumerate(sums.base[:, number].tolist())]
     assert found == scores(model, segment, request, list(range(len(segment))))
 
 

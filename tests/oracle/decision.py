@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, Final
 
-from engine.hashing import ad_key, draw
+from engine.hashing import draw, id_key
 from engine.reasons import Reason
 from schemas.codes import Nbr
 from tests.oracle import auction as oracle
@@ -28,10 +28,9 @@ from tests.oracle.decision_values import Models, Worth, bound, user_value_bound,
 Json = dict[str, Any]
 PPB: Final = 1_000_000_000
 DECIDABLE_MAX: Final = 8
-LINE_CLOSED: Final = 2**63 - 1  # contract.py, Outcome: no slot takes any ad
+LINE_CLOSED: Final = 2**63 - 1  # auctions/base.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
-DEFAULT_NODES: Final = 4_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -239,7 +238,7 @@ def offer(one: Joined, value: Worth, asked: Asked, held: Held) -> oracle.Ad:
 
 def tie(seed: bytes, request_id: str, ad: str) -> int:
     """hash(seed, request id, ad id): the finaliser of SplitMix64."""
-    mixed = ad_key(ad) ^ draw(seed, request_id, "tie")
+    mixed = id_key(ad) ^ draw(seed, request_id, "tie")
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ mixed >> shift) * factor % 2**64
     return mixed ^ mixed >> 31
@@ -254,7 +253,7 @@ def decide(held: Held, request: Json, now_ms: int) -> Verdict:
         reserves = reserves_of(asked)
         return Verdict(policy=asked.policy["name"], nbr=early, imps=imps, reserves=reserves)
     contest = contest_of(held, asked)
-    given_up = contest.auction.kind == "vcg" and held.limits.get("vcg_nodes_max", DEFAULT_NODES) == 0
+    given_up = contest.auction.kind == "vcg" and held.limits.get("vcg_nodes_max") == 0
     tiers = oracle.decide(contest.auction, given_up=given_up)
     fills = sorted((fill(win, contest, asked) for tier in tiers for win in tier.wins), key=lambda one: one.imp)
     full = len(tiers[0].wins) == len(asked.slots)

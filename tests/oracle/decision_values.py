@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from engine.models.base import NEUTRAL, Model, Prepared, RowFacts
-from engine.models.default import build
+from engine.models.registry import build
 from schemas.controls import ModelControl, decode_control
 from tests.oracle.decision_held import Held, Joined, categories_of, labels_of
 from tests.oracle.decision_reading import Asked

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.auctions.contract import Candidates, Column
+from engine.auctions.base import Candidates, Column
 from engine.limits import EXCLUSION_LABELS_PER_AD_MAX
 
 

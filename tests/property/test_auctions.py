@@ -16,8 +16,8 @@ from engine.auctions.feasibility import ranked
 from engine.auctions.vcg_search import Search
 from engine.auctions.vcg_shortlist import room
 from engine.limits import IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
+from tests import auction_driver as engine
 from tests.oracle import auction as oracle
-from tests.oracle import auction_tables as engine
 from tests.oracle import vcg_shortlist_plain
 from tests.oracle.auction import Ad, Auction, Slot
 

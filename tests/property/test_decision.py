@@ -17,15 +17,15 @@ import engine.macros
 import engine.privacy
 import engine.shown_ads
 import engine.tokens
-from engine.decide import ask, auction, conclude, decide, not_auctioned, run_auctions
+from engine.decide import auction, conclude, decide, enrich, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
+from engine.layout import INT64_MIN
 from engine.limits import PPB
-from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.rows import EVENTS
-from engine.settlement import TierResult
 from engine.targeting.evaluator import matches
+from engine.tiers import TierResult
 from engine.why import count_reasons, reasons_of
 from engine.world import World
 from schemas.codes import Nbr
@@ -79,8 +79,8 @@ def stage_of(stuff: Stuff, records: Sequence[Record], *, merges: Sequence[int] =
 def chunks_of(rows: int) -> Iterator[None]:
     """Retrieval hands out so few rows at first."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.settlement.CHUNK_ROWS", rows)
-        patch.setattr("engine.settlement.CHUNK_ROWS_SEARCHED", rows)
+        patch.setattr("engine.tiers.CHUNK_ROWS", rows)
+        patch.setattr("engine.tiers.CHUNK_ROWS_SEARCHED", rows)
         patch.setattr("engine.retrieval.CHUNK_ROWS", rows)
         patch.setattr("engine.retrieval.BLOCK_ROWS", rows)
         yield
@@ -102,8 +102,8 @@ def read(request: Json) -> AdRequest:
 
 def tiers_of(request: AdRequest, world: World, now_ms: int, *, exhaustive: bool = False) -> Sequence[TierResult]:
     """What each tier decided; none where no auction is run."""
-    asked = ask(request, world, place(event_time_ms=now_ms))
-    return () if not_auctioned(asked) is not None else run_auctions(asked, exhaustive=exhaustive)
+    context = enrich(request, world, place(event_time_ms=now_ms))
+    return () if not_auctioned(context) is not None else run_auctions(context, exhaustive=exhaustive)
 
 
 def lines_of(tiers: Sequence[TierResult]) -> list[int]:
@@ -236,7 +236,7 @@ def test_steps_in_a_row_and_what_is_kept_show_nowhere(chance: Random, ads: int) 
             cache.cache_clear()
         alone.append(decide(request, world, there, duplicate=duplicate))
     for _ in range(2):
-        auctioned = [auction(one) for one in [ask(request, world, there) for request, there in requests]]
+        auctioned = [auction(one) for one in [enrich(request, world, there) for request, there in requests]]
         found = [conclude(one, duplicate=duplicate) for one, duplicate in zip(auctioned, repeated, strict=True)]
         assert [(one.key, written(one), one.outcome) for one in found] == [
             (one.key, written(one), one.outcome) for one in alone
@@ -313,10 +313,10 @@ def test_targeting_is_counted_as_often_as_the_evaluator_says(chance: Random, ads
     held, world = stuff.held, stage_of(stuff, stuff.records, merges=[len(stuff.records) // 2]).world()
     for drawn, now_ms in stuff.requests:
         request = read(drawn)
-        asked = ask(request, world, place(event_time_ms=now_ms))
-        if not_auctioned(asked) is not None:
+        context = enrich(request, world, place(event_time_ms=now_ms))
+        if not_auctioned(context) is not None:
             continue
-        results = run_auctions(asked, exhaustive=True)
+        results = run_auctions(context, exhaustive=True)
         found = {
             ad: reason for one in held.entities_of("line_item") for ad, reason in reasons_of(results, one["id"]).items()
         }
@@ -324,7 +324,7 @@ def test_targeting_is_counted_as_often_as_the_evaluator_says(chance: Random, ads
         for ad, reason in found.items():
             row = world.catalog.row_of(ad)
             assert row is not None
-            fits = matches(row.condition, asked.attributes, world.controls.groups)
+            fits = matches(row.condition, context.attributes, world.controls.groups)
             if reason is Reason.TARGETING or reason is None or reason > Reason.TARGETING:
                 assert fits is (reason is not Reason.TARGETING)
             counted += reason is Reason.TARGETING

@@ -126,12 +126,12 @@ def test_a_table_of_verdicts_judges_all_ads_as_each_by_itself(
         patch.setattr(f"engine.format_table.{limit}", at_once)
         table = FormatTable(values)
         row = table.shown(spec.shape)
-        table.settle(row, 0)
+        table.judge(row, 0)
         all_at_once = at_once > 0 or (limit == "SIGNATURES_AT_ONCE_MAX" and not any(values))
         judged = [verdict != UNKNOWN for verdict in table.table[row].tolist()]
         assert judged == [all_at_once or place == 0 for place in range(len(values))]
         for code in range(len(values)):
-            table.settle(row, code)
+            table.judge(row, code)
     assert table.table[row].tolist() == [verdicts[fits(spec.shape, own)] for own in values]
 
 

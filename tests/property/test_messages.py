@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.controls import Control, control_key, decode_control, parse_control_key
-from schemas.dead_letters import DeadLetter, Reason, parse_dead_letter
+from schemas.dead_letters import DeadLetter, DeadLetterReason, parse_dead_letter
 from schemas.decoding import alternatives
 from schemas.entities import KINDS, Entity, decode_entity, entity_key, parse_entity_key
 from schemas.errors import SchemaError
@@ -137,7 +137,9 @@ def test_repairing_what_is_whole_changes_nothing(message: Any) -> None:
     assert repaired(value, BidRequest) == msgspec.json.decode(value, type=BidRequest, strict=False)
 
 
-@given(st.builds(DeadLetter, reason=st.sampled_from(get_args(Reason)), topic=TEXTS, field=TEXTS, problem=TEXTS))
+@given(
+    st.builds(DeadLetter, reason=st.sampled_from(get_args(DeadLetterReason)), topic=TEXTS, field=TEXTS, problem=TEXTS)
+)
 def test_the_headers_of_a_dead_letter_say_what_they_were_given(letter: DeadLetter) -> None:
     if letter.topic:
         assert parse_dead_letter(letter.headers()) == letter

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import layout as col
-from engine.decide import ask, run_auctions
+from engine.decide import enrich, run_auctions
+from engine.layout import INT64_MAX
 from engine.limits import BID_NANOS_MAX, IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
 from engine.pool import Pool
-from engine.pricing import INT64_MAX, _bids, priced
+from engine.pricing import _bids, priced
 from engine.scan import by_value
-from schemas.limits import AMOUNT_MICROS_MAX, LAMBDA_NANOS_MAX, RATE_PPB_MAX, USER_VALUE_PPM_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, RATE_PPB_MAX, USER_VALUE_CPM_MICROS_MAX, USER_VALUE_PPM_MAX
 from tests.builders import Stage, ad, advertiser, banner_imp, campaign, creative, line_item, place, request
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ def test_bids_are_those_of_unbounded_integers(offers: list[tuple[str, int, str]]
     p=probabilities,
     quality=near(low=100_000, high=10_000_000),
     user_value=near(0, low=-PPM, high=USER_VALUE_PPM_MAX),
-    lambda_nanos=near(low=0, high=LAMBDA_NANOS_MAX),
+    lambda_nanos=near(low=0, high=USER_VALUE_CPM_MICROS_MAX),
     effect=near(1, low=0, high=PPM),
 )
 def test_values_are_those_of_unbounded_integers(
@@ -103,9 +104,9 @@ def test_values_are_those_of_unbounded_integers(
     stage = stage_of(offers, policy, *models)
     world = stage.world()
     (part,) = world.catalog.parts
-    asked = ask(request(banner_imp("1"), banner_imp("2")), world, place())
-    columns = priced(part.segment, asked.policy, world.controls)
-    result = run_auctions(asked, exhaustive=True)[0]
+    context = enrich(request(banner_imp("1"), banner_imp("2")), world, place())
+    columns = priced(part.segment, context.policy, world.controls)
+    result = run_auctions(context, exhaustive=True)[0]
     (scan,) = result.scans
     table, pool = scan.numbers.table, Pool(2)
     scan.walk.state[[col.POOLED, col.FITS]] = 0, 0b11  # the first of the pool, shown in both slots

@@ -74,21 +74,21 @@ def refused(offset: int, *, topic: str = CAMPAIGN_UPDATES, at_ms: int = 900, val
     return Input(topic=topic, offset=offset, timestamp_ms=at_ms, key=b"line_item/l1", value=value, headers=headers)
 
 
-Asked = tuple[AdRequest, World, Place]
+Context = tuple[AdRequest, World, Place]
 
 
 class SmallDecider:
     """Does nothing before the last step, but trips in the step that a request's id asks for."""
 
-    def ask(self, request: AdRequest, world: World, place: Place, /) -> Asked:
-        trip(request, "ask")
+    def enrich(self, request: AdRequest, world: World, place: Place, /) -> Context:
+        trip(request, "enrich")
         return request, world, place
 
-    def auction(self, asked: Asked, /) -> Asked:
-        trip(asked[0], "auction")
-        return asked
+    def auction(self, context: Context, /) -> Context:
+        trip(context[0], "auction")
+        return context
 
-    def conclude(self, auctioned: Asked, /, *, duplicate: bool) -> Decision:
+    def conclude(self, auctioned: Context, /, *, duplicate: bool) -> Decision:
         trip(auctioned[0], "conclude")
         return decide(*auctioned, duplicate=duplicate)
 

@@ -5,8 +5,9 @@ import copy
 import orjson
 import pytest
 
-from engine.attributes import attributes, check_lists
+from engine.attributes import attributes
 from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
+from engine.request_reading import check_lists
 from schemas.errors import SchemaError
 
 MONDAY = 1_780_309_800_000  # 2026-06-01T10:30:00Z

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import auction_tables
+from tests import auction_driver
 from tests.oracle.auction import Ad, Auction, Slot, Tier, decide
 
 UNIT = 10**9  # 1.00 of a currency, in nanos
@@ -110,5 +110,5 @@ def test_oracle_gives_the_published_prices(name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_engine_gives_the_published_prices(name: str) -> None:
     auction, expected = EXAMPLES[name]
-    assert paid(auction_tables.decide(auction)[0]) == expected
-    assert auction_tables.decide(auction) == decide(auction)
+    assert paid(auction_driver.decide(auction)[0]) == expected
+    assert auction_driver.decide(auction) == decide(auction)

@@ -65,7 +65,7 @@ async def test_the_first_snapshot_too_is_built_in_slices(monkeypatch: pytest.Mon
     taken = fed._catalog.snapshot
 
     def snapshot() -> Snapshot:
-        assert not fed._catalog.gather(), "there is nothing left to build"
+        assert not fed._catalog.prepare_snapshot(), "there is nothing left to build"
         return taken()
 
     monkeypatch.setattr(fed._catalog, "snapshot", snapshot)

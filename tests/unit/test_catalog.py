@@ -169,7 +169,7 @@ def test_an_update_of_an_advertiser_with_very_many_ads_is_worked_off_in_slices()
     stage.put(advertiser(status="paused"))
     assert not stage.catalog._waiting["ad"]  # its ads are looked for later, slice by slice
     slices, before = 0, stage.catalog._levels.changed
-    while stage.catalog.settle():
+    while stage.catalog.build_rows():
         assert stage.catalog._levels.changed - before <= BUILD_SLICE_ROWS
         slices, before = slices + 1, stage.catalog._levels.changed
     assert slices >= 1_000 // BUILD_SLICE_ROWS
@@ -180,7 +180,7 @@ def test_no_snapshot_builds_more_rows_at_once_than_its_limit_however_many_an_upd
     stage = Stage(advertiser(), campaign(), creative(), line_item(), *(ad(f"ad{number}") for number in range(3_000)))
     stage.merge()
     stage.put(advertiser(status="paused"))
-    while stage.catalog.gather():
+    while stage.catalog.prepare_snapshot():
         pass
     assert stage.catalog._levels.changed <= SNAPSHOT_ROWS_MAX
     assert set(states(stage.catalog.snapshot()).values()) == {Reason.STATUS_INACTIVE}
@@ -233,7 +233,7 @@ def test_columns_of_many_rows_are_put_in_order_one_by_one(monkeypatch: pytest.Mo
 
 def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
     catalog = Stage(*(advertiser(f"a{number}") for number in range(BUILD_SLICE_ROWS + 1))).catalog
-    assert not catalog.settle()
+    assert not catalog.build_rows()
     stage = Stage(*one_ad())
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
     stage.put({**advertiser(), "status": "paused", "version": 2})
@@ -241,12 +241,12 @@ def test_while_no_row_is_built_nothing_but_ads_waits_to_be_looked_at() -> None:
 
 
 def test_a_snapshot_is_built_in_slices_and_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``gather`` has built is not built again, by the snapshot or by the next one of the same rows."""
+    """What ``prepare_snapshot`` has built is not built again, by the snapshot or by the next one of the same rows."""
     stage = Stage(*one_ad())
     stage.merge()
     stage.put(*(ad(f"d{number}") for number in range(300)))
     slices = 0
-    while stage.catalog.gather():
+    while stage.catalog.prepare_snapshot():
         slices += 1
     assert slices > 300 // BUILD_SLICE_ROWS
     monkeypatch.setattr("engine.levels.build_sliced", None)  # whoever has to build now fails

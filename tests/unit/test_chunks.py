@@ -32,8 +32,8 @@ def in_chunks(rows: int, offers: list[list[dict[str, Any]]], *controls: dict[str
     with pytest.MonkeyPatch.context() as patch:
         for name in (
             "engine.retrieval.CHUNK_ROWS",
-            "engine.settlement.CHUNK_ROWS",
-            "engine.settlement.CHUNK_ROWS_SEARCHED",
+            "engine.tiers.CHUNK_ROWS",
+            "engine.tiers.CHUNK_ROWS_SEARCHED",
         ):
             patch.setattr(name, rows)
         return decide(request(*slots), stage.world(), place(), duplicate=False)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import compiled, layout, retrieval, scan, settlement, why
+from engine import compiled, layout, retrieval, scan, tiers, why
 from engine.auctions import vcg
 from engine.decide import decide
 from engine.targeting import tables
@@ -22,17 +22,17 @@ from tests.builders import place
 
 # Those that requests come to from Python, some of them seldom.
 ENTRIES = {
-    "contend", "scan", "tally", "losers", "choose_rows", "rank", "list_all", "list_reaching", "short_list", "next_best",
-    "number", "walk",
+    "scan_and_rank", "scan", "tally", "losers", "choose_rows", "rank", "list_all", "list_reaching", "short_list",
+    "next_best", "number", "walk",
 }  # fmt: skip
 
 
 CALLED = {
-    retrieval: ("_contend", "_scan", "_tally"),
+    retrieval: ("_scan_and_rank", "_scan", "_tally"),
     why: ("_losers",),
     tables: ("_choose_rows",),
     vcg: ("_short_list", "_next_best"),
-    settlement: ("_list_reaching",),
+    tiers: ("_list_reaching",),
 }
 
 

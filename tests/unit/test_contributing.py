@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.auctions import base
+from engine.auctions import registry
+from engine.auctions.losers import FROM_ABOVE
 from engine.models.base import Model, RowFacts
 from engine.targeting import condition, evaluator
 from engine.targeting.index import TargetingIndex
 from schemas.errors import SchemaError
+from tests.auction_driver import run_tiers
 from tests.documents import ROOT, blocks, section
 from tests.oracle.auction import Ad, Auction, Slot
-from tests.oracle.auction_tables import run_tiers
 
 MODEL = "from engine.models.constant import *\nfrom engine.reading import at, integer\n"
 AUCTION = "from engine.auctions.gsp import *\nfrom engine.auctions.first_price import *\n"
@@ -53,7 +54,8 @@ def test_the_model_scores_by_the_hour_within_its_caps(tmp_path: pathlib.Path) ->
 
 def test_the_auction_charges_the_floor(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = shown("## Add an auction", AUCTION, tmp_path)
-    monkeypatch.setattr(base, "AUCTIONS", {**base.AUCTIONS, "floor_price": code.run})
+    floor_price = registry.AuctionKind(run=code.run, sides=FROM_ABOVE)
+    monkeypatch.setattr(registry, "AUCTIONS", {**registry.AUCTIONS, "floor_price": floor_price})
     ads = tuple(
         Ad(id=name, line_item=name, advertiser=name, bid_nanos=bid, tie=number)
         for number, (name, bid) in enumerate((("a", 900), ("b", 700), ("c", 500)))

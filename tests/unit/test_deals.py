@@ -234,7 +234,7 @@ def test_verdicts_and_terms_stay_together_when_rows_are_used_again() -> None:
         assert table.table[row].tolist() == [UNKNOWN, Reason.PRIVATE_AUCTION]
         assert table.offered(offers) == row
         for code in (0, 1):
-            table.settle(row, code)
+            table.judge(row, code)
         assert table.table[row].tolist() == [CANDIDATE, Reason.PRIVATE_AUCTION]
         assert table.terms[row, 0].tolist() == [max(floor, 5), floor % 2, 0]
     assert len(table.terms) == len(table.table) <= 2 * VERDICT_ROWS_MAX

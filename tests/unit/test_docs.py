@@ -22,8 +22,7 @@ from engine.privacy import Basis
 from engine.reasons import Reason
 from schemas import limits as message_limits
 from schemas.codes import Nbr
-from schemas.dead_letters import DeadLetter
-from schemas.dead_letters import Reason as DeadLetterReason
+from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.events import Cost, DecisionFacts, Impression, ResultAdjudge
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidAdjudge

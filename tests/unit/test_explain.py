@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from engine import decide
-from engine.answering import Answering, Asked
+from engine.answering import Answering, Arrived
 from engine.effects import REQUESTS, Input
 from engine.explain import Explanation, explain_line_item, explain_record
 from engine.limits import MACROS_CHARS_MAX
@@ -47,7 +47,7 @@ def test_a_record_is_explained_as_the_engine_answers_it(key: bytes, value: bytes
     given = Input(topic=REQUESTS, offset=0, timestamp_ms=NOW_MS, key=key, value=value)
     explained = explain_record(given, stage.world(), place(), "l1", partitions=2)
     assert explained == Explanation(ads={} if refusal else {"ad1": "won"}, not_decided=refusal)
-    answering = Answering(Asked(given=given, place=place(), world=stage.world(), partitions=2, decider=decide))
+    answering = Answering(Arrived(given=given, place=place(), world=stage.world(), partitions=2, decider=decide))
     answering.read()
     answering.auction()
     nbr = answering.answer(Window()).nbr

@@ -19,7 +19,7 @@ from consumers.feed_errors import FeedTimeout
 from consumers.gateway import BESIDE_BYTES, PATH, Gateway
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import serve_http
-from engine.attributes import take_request
+from engine.request_reading import take_request
 from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
 from tests.kafka.cluster import until

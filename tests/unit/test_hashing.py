@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.hashing import ad_key, draw, hashed_id
+from engine.hashing import draw, hashed_id, id_key
 from engine.scan import tie_hash
 
 SEED = b"one seed"
@@ -33,7 +33,7 @@ def signed(number: int) -> int:
 
 
 def test_hashes_never_change_between_versions() -> None:
-    keys = [ad_key("ad1"), ad_key("ad2")]
+    keys = [id_key("ad1"), id_key("ad2")]
     assert keys == [AD1, AD2]
     assert draw(SEED, "r1", "explore") == DRAW
     assert tie_hashes("r1", keys) == TIES
@@ -42,7 +42,7 @@ def test_hashes_never_change_between_versions() -> None:
 
 def test_tie_hash_is_the_finaliser_of_ad_key_and_draw() -> None:
     tie = draw(SEED, "r1", "tie")
-    keys = [0, 1, 2**64 - 1, ad_key("ad1")]
+    keys = [0, 1, 2**64 - 1, id_key("ad1")]
     assert tie_hashes("r1", keys) == [splitmix_finaliser(key ^ tie) for key in keys]
 
 

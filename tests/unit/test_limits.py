@@ -23,7 +23,7 @@ INT64_MAX = 2**63 - 1
 MONEY_VALUE = IMPRESSION_VALUE_NANOS_MAX  # m: the cap of p sees to it that b * p / P never exceeds this
 BID = BID_NANOS_MAX  # a row that bids more is given no probability
 RATE_WHOLE = limits.RATE_PPB_MAX // PPB
-USER_VALUE = limits.LAMBDA_NANOS_MAX * limits.USER_VALUE_PPM_MAX // PPM  # U, either sign
+USER_VALUE = limits.USER_VALUE_CPM_MICROS_MAX * limits.USER_VALUE_PPM_MAX // PPM  # U, either sign
 RANK_VALUE = MONEY_VALUE * QUALITY_PPM_MAX // PPM + USER_VALUE  # v
 FLOOR = RESERVE_NANOS_MAX  # of an imp, in the policy's currency
 
@@ -31,7 +31,7 @@ PRODUCTS = {
     "expected events, p * f": PPB * PPM,
     "money value, b * n": MONEY_VALUE * PPB,
     "quality, m * q": MONEY_VALUE * QUALITY_PPM_MAX,
-    "user value, lambda * u": limits.LAMBDA_NANOS_MAX * limits.USER_VALUE_PPM_MAX,
+    "user value, lambda * u": limits.USER_VALUE_CPM_MICROS_MAX * limits.USER_VALUE_PPM_MAX,
     "threshold without user value, (T - U) * Q": (RANK_VALUE + USER_VALUE) * PPM,
     "price, M * P: a winner's M is at most its money value": MONEY_VALUE * PPB,
     "sum of rank values over a page": RANK_VALUE * SLOTS_MAX,

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from engine.models.base import RowFacts
-from engine.models.default import build
+from engine.models.registry import build
 from schemas.controls import ModelControl, decode_control
 from scripts.message_warnings import READ
 from tests.unit.test_message_check import CAMPAIGN, LINE_ITEM, POLICY, PRICING, report_on

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from engine.controls import PolicyInForce
-from engine.decide import ask, auction, conclude, decide
+from engine.decide import auction, conclude, decide, enrich
 from engine.digest import first_digest
 from engine.effects import REQUESTS, Input
 from engine.outcome import refuse
@@ -92,7 +92,7 @@ def test_a_refused_request_names_its_no_bid_code() -> None:
 def test_a_winner_without_a_rate_is_a_fault_and_no_impression_at_a_rate_of_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    auctioned = auction(ask(request(FLOOR), Stage(*one_ad()).world(), place()))
+    auctioned = auction(enrich(request(FLOOR), Stage(*one_ad()).world(), place()))
     monkeypatch.setattr(PolicyInForce, "rate_ppb", lambda *_: None)
     with pytest.raises(ValueError, match="the ad ad1 won in USD, for which the policy names no rate"):
         conclude(auctioned, duplicate=False)

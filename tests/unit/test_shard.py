@@ -224,7 +224,7 @@ class TestFaults:
         assert headers_of(letter)["adjudge-size-bytes"] == str(len(value))
         assert headers_of(letter)["adjudge-offset"] == "0"
 
-    @pytest.mark.parametrize("request_id", [DEFECT, f"{DEFECT}-ask", f"{DEFECT}-conclude", DUMB])
+    @pytest.mark.parametrize("request_id", [DEFECT, f"{DEFECT}-enrich", f"{DEFECT}-conclude", DUMB])
     def test_a_defect_is_answered_written_off_and_leaves_no_trace(self, shard: Shard, request_id: str) -> None:
         effects = shard.handle([asks(0, request_id), asks(1, "b"), asks(2, request_id)], world())
         assert [(result.id, result.nbr) for result in results_of(effects)][0::2] == [
@@ -272,7 +272,7 @@ def new_shard_that_decided(*request_ids: str) -> Shard:
 
 @pytest.mark.parametrize("in_a_row", [1, 2, 3])
 def test_how_many_requests_take_a_step_in_a_row_shows_nowhere(in_a_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["a", "b", "a", DEFECT, "c", "b", DUMB, "a", f"{DEFECT}-ask"]
+    names = ["a", "b", "a", DEFECT, "c", "b", DUMB, "a", f"{DEFECT}-enrich"]
     batch = [asks(offset, name, at_ms=9 - offset) for offset, name in enumerate(names)]
     batch.insert(4, tick(20))
     batch.insert(6, asks(1, "b"))  # again: passed over

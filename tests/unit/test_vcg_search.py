@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from engine.auctions.vcg_search import Assignment, Options, Search, TooManyNodesError
+from tests import auction_driver as engine
 from tests.oracle import auction as oracle
-from tests.oracle import auction_tables as engine
 from tests.oracle import vcg_search_plain
 from tests.oracle.auction import Ad, Auction, Slot
 from tests.oracle.vcg_search_plain import Option

@@ -1,4 +1,4 @@
-"""The oracle's auctions as the engine's columns, and the engine's answers as the oracle gives them."""
+"""Runs the oracle's auctions on the engine, and gives its answers as the oracle does."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import layout as col
-from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots, run
-from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES, losers
+from engine.auctions import registry
+from engine.auctions.base import Award, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.compiled_feasibility import Contest
+from engine.auctions.losers import losers
 from engine.auctions.ranked import RANKED, contest_of, outcome_of, run_ranked
-from engine.auctions.standing import Contest
-from engine.pool import SIGN, Asking, Pool, awards_table
-from engine.pricing import INT64_MIN
+from engine.layout import INT64_MIN
+from engine.pool import SIGN, EncodedQuestion, Pool, awards_table
 from engine.reasons import Reason
 from tests.oracle import auction as oracle
 from tests.oracle.auction import Ad, Auction, Tier, Win
@@ -39,11 +40,11 @@ class Run:
 
     def lost(self, candidates: Candidates, outcome: Outcome) -> list[int]:
         """Why each candidate won nothing, a Reason; CANDIDATE for winners and rows admissible in no slot."""
-        pool, asking, placed = numbers(candidates, self.slots, self.rules, self.placed)
+        pool, encoded, placed = numbers(candidates, self.slots, self.rules, self.placed)
         awards, reasons = awards_table(outcome, len(self.slots.open)), np.empty(pool.count, np.int64)
-        contest = Contest(asking.ask, asking.slots, pool.rows, pool.values, placed, awards)
+        contest = Contest(encoded.request, encoded.slots, pool.rows, pool.values, placed, awards)
         counts = np.zeros(len(Reason), np.int64)
-        losers(INT64_MIN, FROM_ALL_SIDES if outcome.auction == "vcg" else FROM_ABOVE, contest, reasons, counts)
+        losers(INT64_MIN, registry.AUCTIONS[outcome.auction].sides, contest, reasons, counts)
         assert counts.tolist() == [np.count_nonzero(reasons == reason) for reason in Reason]
         hopeless = ~candidates.admissible.any(axis=1)
         found: list[int] = np.where(hopeless, col.CANDIDATE, reasons).tolist()
@@ -70,10 +71,10 @@ class Run:
 
 def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]) -> Outcome:
     """The outcome, once more by compiled code where there is any: the twins never differ."""
-    outcome = run(kind, candidates, slots, rules, placed)
+    outcome = registry.run(kind, candidates, slots, rules, placed)
     if kind in RANKED:
-        pool, asking, standing = numbers(candidates, slots, rules, placed)
-        contest = contest_of(pool, asking, standing, np.empty((len(slots.open), col.AWARD), np.int64))
+        pool, encoded, standing = numbers(candidates, slots, rules, placed)
+        contest = contest_of(pool, encoded, standing, np.empty((len(slots.open), col.AWARD), np.int64))
         line = run_ranked(kind, pool, contest)
         assert outcome_of(kind, pool, contest.awards, line) == outcome
     return outcome
@@ -81,7 +82,7 @@ def both(kind: str, candidates: Candidates, slots: Slots, rules: Rules, placed: 
 
 def numbers(
     candidates: Candidates, slots: Slots, rules: Rules, placed: tuple[Placed, ...]
-) -> tuple[Pool, Asking, NDArray[np.int64]]:
+) -> tuple[Pool, EncodedQuestion, NDArray[np.int64]]:
     """What compiled code is given for the same tier."""
     pool = Pool(len(slots.open))
     pool.count = len(candidates.tie)
@@ -108,17 +109,17 @@ def numbers(
     }
     for column, grid in by_slot.items():
         pool.values[:, :, column] = grid
-    ask = np.zeros(col.ASK, np.int64)
-    ask[[col.ADS_MAX, col.GAP_MIN, col.ONE_AN_ADVERTISER]] = (
+    request = np.zeros(col.REQUEST, np.int64)
+    request[[col.ADS_MAX, col.GAP_MIN, col.ONE_AN_ADVERTISER]] = (
         rules.ads_max,
         rules.position_gap_min,
         rules.advertiser_once,
     )
-    ask[[col.HAS_LAST, col.LAST_POSITION]] = rules.last_ad_position is not None, rules.last_ad_position or 0
+    request[[col.HAS_LAST, col.LAST_POSITION]] = rules.last_ad_position is not None, rules.last_ad_position or 0
     table = np.zeros((len(slots.open), col.SLOT), np.int64)
     table[:, col.LEAST], table[:, col.POSITION], table[:, col.OPEN] = slots.least, slots.position, slots.open
     rows = [(ad.slot, ad.line_item, ad.advertiser, ad.labels) for ad in placed]
-    return pool, Asking(ask=ask, slots=table), np.array(rows, np.int64).reshape(-1, col.PLACED)
+    return pool, EncodedQuestion(request=request, slots=table), np.array(rows, np.int64).reshape(-1, col.PLACED)
 
 
 def table(ads: Sequence[Ad], auction: Auction) -> Candidates:

@@ -1,17 +1,17 @@
 """Retrieval and ranking in turns, as one piece of compiled code: the heart of first price and GSP (D9).
 
-``settlement.py`` has the same turns in Python, for auctions that are not compiled and for whoever wants all rows.
+``tiers.py`` has the same turns in Python, for auctions that are not compiled and for whoever wants all rows.
 """
 
 from engine import layout as col
+from engine.auctions.compiled_feasibility import Contest
 from engine.auctions.ranking import list_all, list_reaching, rank
-from engine.auctions.standing import Contest
 from engine.compiled import compiled
 from engine.scan import DONE, Query, Walk, reach_of, scan
 
 
 @compiled
-def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
+def scan_and_rank(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
     """Scan and rank in turns until no unseen row of the part can reach the line, which then stands in the state.
 
     It is ranked anew only where a candidate reaches the line of a slot: no other can change the outcome, the line included.
@@ -21,7 +21,7 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
     while True:
         if state[col.REACHED]:
             state[col.REACHED] = 0
-            settle_awards(auction, query, walk, contest)
+            rerank(auction, query, walk, contest)
         if state[col.NEXT] == rows:
             return DONE
         if reach_of(state[col.NEXT], query) < state[col.LINE]:
@@ -35,7 +35,7 @@ def contend(auction: int, query: Query, walk: Walk, contest: Contest) -> int:
 
 
 @compiled
-def settle_awards(auction: int, query: Query, walk: Walk, contest: Contest) -> None:
+def rerank(auction: int, query: Query, walk: Walk, contest: Contest) -> None:
     """Rank those listed, as if they were all candidates: the others lay below the lines of all slots, where nobody changes
     anything while no line falls. One can, as a new winner may hold back whoever stood in another slot: then all are ranked.
     """

@@ -32,7 +32,7 @@ OUTBID: Final = int(Reason.OUTBID)
 class Contest(NamedTuple):
     """One tier's auction in numbers (``layout.py``)."""
 
-    ask: Ints
+    request: Ints
     slots: Ints
     pool: Ints
     values: Ints
@@ -43,22 +43,22 @@ class Contest(NamedTuple):
 @compiled
 def far_enough(slot: int, contest: Contest, before: int) -> bool:
     """Whether one more ad may stand in a slot beside those placed, and those awarded in other slots below ``before``."""
-    ask, slots, placed = contest.ask, contest.slots, contest.placed
+    request, slots, placed = contest.request, contest.slots, contest.placed
     if slots[slot, OPEN] == 0:
         return False
     standing = len(placed)
     position = slots[slot, POSITION]
     for ad in range(len(placed)):
-        if abs(position - slots[placed[ad, A_SLOT], POSITION]) < ask[GAP_MIN]:
+        if abs(position - slots[placed[ad, A_SLOT], POSITION]) < request[GAP_MIN]:
             return False
-    if ask[HAS_LAST] and abs(position - ask[LAST_POSITION]) < ask[GAP_MIN]:
+    if request[HAS_LAST] and abs(position - request[LAST_POSITION]) < request[GAP_MIN]:
         return False
     for other in range(before):
         if contest.awards[other, WINNER] >= 0 and other != slot:
             standing += 1
-            if abs(position - slots[other, POSITION]) < ask[GAP_MIN]:
+            if abs(position - slots[other, POSITION]) < request[GAP_MIN]:
                 return False
-    return bool(standing < ask[ADS_MAX])
+    return bool(standing < request[ADS_MAX])
 
 
 @compiled
@@ -67,7 +67,7 @@ def clash(row: int, line_item: int, advertiser: int, labels: int, contest: Conte
     pool = contest.pool
     if pool[row, P_LINE_ITEM] == line_item:
         return _LINE_ITEM_ONCE
-    if contest.ask[ONE_AN_ADVERTISER] and pool[row, P_ADVERTISER] == advertiser:
+    if contest.request[ONE_AN_ADVERTISER] and pool[row, P_ADVERTISER] == advertiser:
         return _ADVERTISER_ONCE
     return _EXCLUSION_LABEL if pool[row, P_LABELS] & labels else OUTBID
 

@@ -6,21 +6,21 @@ import msgspec
 
 from engine.controls import PolicyInForce
 from engine.decision import Place
-from engine.dsa import DsaAsked
+from engine.dsa import DsaRequest
 from engine.imps import Imps
 from engine.privacy import Privacy
 from engine.world import World
 from schemas.openrtb import AdRequest
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the auctions, and all that is written of them, go by."""
 
     request: AdRequest
     world: World
     place: Place
     privacy: Privacy
-    dsa: DsaAsked | None
+    dsa: DsaRequest | None
     attributes: Mapping[str, object]
     policy: PolicyInForce
     imps: Imps
