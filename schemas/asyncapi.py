@@ -84,11 +84,6 @@ def file_text(document: Json) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
 
 
-def payload_schema(document: Json, name: str) -> Json:
-    """One component's schema with all it refers to, as JSON Schema (draft 07), for validators that know no AsyncAPI."""
-    return {"$ref": _SCHEMAS.format(name=name), "components": {"schemas": document["components"]["schemas"]}}
-
-
 def _payload_schemas() -> tuple[Json, dict[str, Json]]:
     """Components, and the payload of each message by its name."""
     models = {**{message.name: message.model for message in MESSAGES}, "native_response": NativeResponse}
