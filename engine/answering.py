@@ -19,7 +19,6 @@ from engine.effects import (
     IMPRESSIONS,
     REPLIES,
     RESULTS,
-    Headers,
     Input,
     OutputTooLargeError,
     Record,
@@ -38,7 +37,7 @@ from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.nesting import too_deep
 from schemas.request_id import readable_id
-from schemas.wire import encode, schema_header
+from schemas.wire import Headers, encode, schema_header
 
 _RESULT: Final[Headers] = (schema_header("result"),)
 _IMPRESSION: Final[Headers] = (schema_header("impression"),)

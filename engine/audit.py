@@ -36,8 +36,8 @@ from engine.audit_letters import Letters
 from engine.audit_rules import Finding
 from schemas.errors import SchemaError
 from schemas.journal import Entry, Fence, Genesis, decode_journal
+from schemas.wire import Headers
 
-Headers = tuple[tuple[str, bytes], ...]
 F = TypeVar("F", bound=Output)
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ import dataclasses
 from typing import Literal
 
 from schemas.limits import DEAD_LETTER_TEXT_BYTES_MAX
+from schemas.wire import Headers
 
-Headers = tuple[tuple[str, bytes], ...]
 Reason = Literal[
     "unreadable", "unsupported", "too_large", "misplaced", "invalid_update", "invalid_control", "internal_error"
 ]  # fmt: skip

@@ -19,6 +19,8 @@ from schemas.leases import Lease, LedgerReport
 from schemas.openrtb import BidRequest
 from schemas.openrtb_response import BidResponse
 
+Headers = tuple[tuple[str, bytes], ...]  # of a record of Kafka, as they come
+
 HEADER: Final = "adjudge-schema"
 REPLY_HEADER: Final = "adjudge-reply"  # of a request: TOPIC:PARTITION that gets the result once more (D15)
 

@@ -11,13 +11,12 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
-from engine.effects import Headers
 from engine.replies import reply_address
 from engine.version import ENGINE_VERSION
 from schemas.asyncapi import REPLY_CHANNEL, ROLES, asyncapi_document, roles
 from schemas.dead_letters import DeadLetter, header_name
 from schemas.topics import TOPICS, expected_configs
-from schemas.wire import HEADER, MESSAGES, REPLY_HEADER
+from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Headers
 from scripts.command_schemas import GOLDEN, examples, files
 from scripts.topics_page import topics_page
 from tests.documents import ROOT
