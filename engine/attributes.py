@@ -12,7 +12,7 @@ from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
 from schemas.errors import SchemaError, TooLargeError
-from schemas.limits import REQUEST_BYTES_MAX
+from schemas.limits import DAY_MS, REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest, read_request
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
@@ -24,8 +24,7 @@ _LISTS_MAX: Final[Mapping[str, int]] = {
     "interests": SEGMENTS_MAX,
     "keywords": KEYWORDS_MAX,
 }
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+_HOUR_MS: Final = DAY_MS // 24
 _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
 
 
@@ -123,7 +122,7 @@ def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, 
     if offset is None or not _OFFSET_MINUTES_MIN <= offset <= _OFFSET_MINUTES_MAX:
         return None
     local_ms = event_time_ms + offset * 60_000
-    return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
+    return local_ms % DAY_MS // _HOUR_MS, DAYS[(local_ms // DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
 def _distinct(words: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ shows that int64 holds every product (docs/auctions.md, Numbers).
 # Scales of the integer fields.
 PPB = 1_000_000_000
 PPM = 1_000_000
+DAY_MS = 86_400_000
 
 # Money.
 AMOUNT_MICROS_MAX = 1_000_000_000_000  # of a bid: 1,000,000.00 of a currency

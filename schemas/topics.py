@@ -8,7 +8,9 @@ import dataclasses
 import re
 from typing import Literal
 
-REPLAY_WINDOW_MS_DEFAULT = 7 * 86_400_000
+from schemas.limits import DAY_MS
+
+REPLAY_WINDOW_MS_DEFAULT = 7 * DAY_MS
 TOPIC_PREFIX_DEFAULT = "ads."
 TOPIC_NAME_CHARS_MAX = 249  # Kafka's own limit
 _PREFIX = re.compile(r"[A-Za-z0-9._-]*")
