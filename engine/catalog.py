@@ -35,7 +35,7 @@ from schemas.entities import (
 )
 from schemas.errors import SchemaError
 from schemas.limits import ENTITY_BYTES_MAX
-from schemas.nesting import too_deep
+from schemas.nesting import readable_fields
 
 Key = tuple[str, str]  # kind, id
 _Times = tuple[str, tuple[Flight, ...], tuple[Daypart, ...]]  # time zone, flights, dayparts
@@ -319,13 +319,9 @@ def _invalid_row(ad_id: str) -> Row:
 
 def _line_item_named(address: Key, value: bytes) -> str | None:
     """What an ad that is not valid says of its line item; None for what cannot be read, and for other kinds."""
-    if address[0] != "ad" or len(value) > ENTITY_BYTES_MAX or too_deep(value):
+    if address[0] != "ad":
         return None
-    try:
-        fields = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
-    named = fields.get("line_item_id") if isinstance(fields, dict) else None
+    named = readable_fields(value, bytes_max=ENTITY_BYTES_MAX).get("line_item_id")
     return named if isinstance(named, str) else None
 
 
