@@ -23,6 +23,7 @@ from engine.dsa import RENDERED, TOLD
 from engine.format_table import FormatTable
 from engine.formats import Signature
 from engine.models.base import PREDICTIONS, RowFacts
+from engine.numbering import Numbering
 from engine.rows import Row
 from engine.schedule import Schedule, Schedules
 from engine.slices import at_once, every
@@ -69,14 +70,6 @@ NUMBERS: Final = (
 FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
 
 
-class Codes(dict[V, int]):
-    """Distinct values, numbered as they come: one that has no number gets the next by being looked up."""
-
-    def __missing__(self, value: V) -> int:
-        code = self[value] = len(self)
-        return code
-
-
 class Columns:
     """The columns of a segment while it is built, in order of arrival."""
 
@@ -84,9 +77,11 @@ class Columns:
         self.ad_keys = array("Q")
         self.numbers = {name: array("q") for name in NUMBERS}
         self.flags = {name: bytearray() for name in FLAGS}
-        self.conditions: Codes[Condition] = Codes()  # compared by identity: 1, 1.0 and True are equal in Python
+        self.conditions: Numbering[Condition] = Numbering()  # compared by identity: 1, 1.0 and True are equal in Python
         self.condition_column = array("i")
-        self.facets: dict[str, tuple[Codes[Hashable], array[int]]] = {name: (Codes(), array("i")) for name in FACETS}
+        self.facets: dict[str, tuple[Numbering[Hashable], array[int]]] = {
+            name: (Numbering(), array("i")) for name in FACETS
+        }
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Further rows: column by column, which takes a fourth of the time of row by row."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import Words, pack
+from engine.numbering import Numbering
 from engine.targeting.clauses import Asks, Membership, Range
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import Scalar
@@ -27,18 +28,6 @@ _SLICE_RANGES = 2_000
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-class _Slots(dict[object, int]):
-    """Numbers of values; a value that has none gets the next one by being looked up."""
-
-    def __init__(self, numbers: Iterator[int]) -> None:
-        super().__init__()
-        self._numbers = numbers
-
-    def __missing__(self, value: object) -> int:
-        slot = self[value] = next(self._numbers)
-        return slot
-
-
 class Vocabulary:
     """Numbers the values that constraints name, for all lanes that look at one path in the same way.
 
@@ -47,12 +36,12 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
-        numeric = _Slots(self._numbers)
+        numeric: Numbering[object] = Numbering(self._numbers)
         # By type, so that True does not find 1 and no array is hashed; an int finds the float that equals it.
         self.slots: dict[type, dict[object, int]] = {
-            str: _Slots(self._numbers),
-            bool: _Slots(self._numbers),
-            type(None): _Slots(self._numbers),
+            str: Numbering(self._numbers),
+            bool: Numbering(self._numbers),
+            type(None): Numbering(self._numbers),
             int: numeric,
             float: numeric,
         }
