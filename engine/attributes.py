@@ -16,8 +16,7 @@ from schemas.limits import DAY_MS, REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest, read_request
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
-_OFFSET_MINUTES_MIN: Final = -12 * 60
-_OFFSET_MINUTES_MAX: Final = 14 * 60
+_OFFSETS_MINUTES: Final = range(-12 * 60, 14 * 60 + 1)
 _ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
 _LISTS_MAX: Final[Mapping[str, int]] = {
     "segments": SEGMENTS_MAX,
@@ -119,7 +118,7 @@ def _separated(listed: object) -> list[str]:
 def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, str] | None:
     """Hour (0 to 23) and day (``mon`` to ``sun``) by ``device.geo.utcoffset``, minutes from UTC; None when unknown."""
     offset = integer(at(fields, "device", "geo", "utcoffset"))
-    if offset is None or not _OFFSET_MINUTES_MIN <= offset <= _OFFSET_MINUTES_MAX:
+    if offset is None or offset not in _OFFSETS_MINUTES:
         return None
     local_ms = event_time_ms + offset * 60_000
     return local_ms % DAY_MS // _HOUR_MS, DAYS[(local_ms // DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]

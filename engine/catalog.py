@@ -11,11 +11,11 @@ from typing import Final
 import orjson
 
 from engine.levels import Levels
-from engine.limits import SNAPSHOT_ROWS_MAX
+from engine.limits import BUILD_SLICE_ROWS, SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
 from engine.rows import NO_OWNER, NOT_SHOWN, Join, Owner, Row, Shown, build_row, owner_of, shown_of
 from engine.schedule import Schedule, compile_schedule
-from engine.segment import BUILD_SLICE_ROWS, Segment
+from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.targeting.condition import Condition, parse_condition
 from engine.zones import known_zone

@@ -12,8 +12,9 @@ import msgspec
 
 from schemas.dead_letters import DeadLetter, header_name
 from schemas.json_schema import anything, plainer
+from schemas.limits import TOPIC_NAME_CHARS_MAX
 from schemas.native_response import NativeResponse
-from schemas.topics import TOPIC_NAME_CHARS_MAX, TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
+from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
 from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Message
 
 ASYNCAPI: Final = "3.0.0"

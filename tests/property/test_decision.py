@@ -20,7 +20,6 @@ import engine.tokens
 from engine.decide import ask, auction, conclude, decide, not_auctioned, run_auctions
 from engine.decision import Decision
 from engine.explain import explain_line_item
-from engine.limits import PPB
 from engine.pricing import INT64_MIN
 from engine.reasons import Reason
 from engine.rows import EVENTS
@@ -30,6 +29,7 @@ from engine.why import count_reasons, reasons_of
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.events import Cost, Impression
+from schemas.limits import PPB
 from schemas.openrtb import AdRequest, read_request
 from schemas.wire import encode
 from tests.builders import Stage, place
