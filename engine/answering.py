@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import msgspec
-import orjson
 
 from engine.dead_letter import dead_letter
 from engine.decision import Decider, Decision, Place
@@ -18,7 +17,6 @@ from engine.effects import (
     IMPRESSIONS,
     REPLIES,
     RESULTS,
-    Headers,
     Input,
     OutputTooLargeError,
     Record,
@@ -36,9 +34,9 @@ from schemas.codes import Nbr
 from schemas.dead_letters import DeadLetterReason
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
 from schemas.limits import REQUEST_BYTES_MAX
-from schemas.nesting import too_deep
+from schemas.nesting import readable_fields
 from schemas.request_id import readable_id
-from schemas.wire import encode, schema_header
+from schemas.wire import Headers, encode, schema_header
 
 _RESULT: Final[Headers] = (schema_header("result"),)
 _IMPRESSION: Final[Headers] = (schema_header("impression"),)
@@ -257,13 +255,7 @@ def _refused(
 
 def _is_test(value: bytes) -> bool:
     """Whether a request that is refused says ``test`` 1, where it is JSON of a size that is read."""
-    if len(value) > REQUEST_BYTES_MAX or too_deep(value):
-        return False
-    try:
-        fields = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(fields, dict) and integer(fields.get("test")) == 1
+    return integer(readable_fields(value, bytes_max=REQUEST_BYTES_MAX).get("test")) == 1
 
 
 def _defect(arrived: Arrived, error: Exception | None) -> Answer:

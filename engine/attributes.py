@@ -10,12 +10,11 @@ from typing import Final
 from engine.privacy import strip
 from engine.reading import at, integer, items, mapping, text, texts
 from engine.schedule import DAYS
+from schemas.limits import DAY_MS
 
 # Offsets of inhabited places from UTC, in minutes; anything else is a mistake of the client.
-_OFFSET_MINUTES_MIN: Final = -12 * 60
-_OFFSET_MINUTES_MAX: Final = 14 * 60
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+_OFFSETS_MINUTES: Final = range(-12 * 60, 14 * 60 + 1)
+_HOUR_MS: Final = DAY_MS // 24
 _EPOCH_DAY_OF_WEEK: Final = 3  # 1970-01-01 was a Thursday
 
 
@@ -84,10 +83,10 @@ def _separated(listed: object) -> list[str]:
 def _local_time(fields: Mapping[str, object], event_time_ms: int) -> tuple[int, str] | None:
     """Hour (0 to 23) and day (``mon`` to ``sun``) by ``device.geo.utcoffset``, minutes from UTC; None when unknown."""
     offset = integer(at(fields, "device", "geo", "utcoffset"))
-    if offset is None or not _OFFSET_MINUTES_MIN <= offset <= _OFFSET_MINUTES_MAX:
+    if offset is None or offset not in _OFFSETS_MINUTES:
         return None
     local_ms = event_time_ms + offset * 60_000
-    return local_ms % _DAY_MS // _HOUR_MS, DAYS[(local_ms // _DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
+    return local_ms % DAY_MS // _HOUR_MS, DAYS[(local_ms // DAY_MS + _EPOCH_DAY_OF_WEEK) % 7]
 
 
 def _distinct(words: Sequence[str]) -> list[str]:

@@ -34,15 +34,15 @@ from engine.audit_facts import (
 from engine.audit_kept import END, Kept
 from engine.audit_letters import Letters
 from engine.audit_rules import Finding
+from engine.limits import VIOLATIONS_MAX
 from schemas.errors import SchemaError
 from schemas.journal import Entry, Fence, Genesis, decode_journal
+from schemas.wire import Headers
 
-Headers = tuple[tuple[str, bytes], ...]
 F = TypeVar("F", bound=Output)
 T = TypeVar("T")
 
 TOPICS: Final = ("journal", "requests", "results", "impressions", "costs", "dead-letters")
-VIOLATIONS_MAX: Final = 1_000  # kept of one shard; further ones are only counted
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

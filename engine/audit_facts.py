@@ -6,10 +6,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from engine.limits import PPB, PPM
 from schemas.decoding import decode
 from schemas.errors import SchemaError
 from schemas.events import Cost, Impression
+from schemas.limits import PPB, PPM
 from schemas.openrtb_response import BidResponse
 from schemas.request_id import readable_id
 

@@ -6,7 +6,7 @@ Each finding is (rule, topic, offset, problem): the record that breaks the rule,
 from collections.abc import Iterator, Sequence
 
 from engine.audit_facts import CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact
-from engine.limits import PPB
+from schemas.limits import PPB
 
 Finding = tuple[str, str, int, str]
 

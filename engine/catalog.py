@@ -10,8 +10,9 @@ from typing import Final
 
 import orjson
 
+from engine.entity_check import Key, check_entity, references_of
 from engine.levels import Levels
-from engine.limits import SNAPSHOT_ROWS_MAX
+from engine.limits import BUILD_SLICE_ROWS, SNAPSHOT_ROWS_MAX
 from engine.rejection import Rejection
 from engine.rows import (
     NO_ADVERTISER,
@@ -25,10 +26,9 @@ from engine.rows import (
     creative_facts,
 )
 from engine.schedule import Schedule, compile_schedule
-from engine.segment import BUILD_SLICE_ROWS, Segment
+from engine.segment import Segment
 from engine.snapshot import Snapshot
 from engine.targeting.condition import Condition, parse_condition
-from engine.zones import known_zone
 from schemas.entities import (
     Ad,
     Advertiser,
@@ -45,9 +45,8 @@ from schemas.entities import (
 )
 from schemas.errors import SchemaError
 from schemas.limits import ENTITY_BYTES_MAX
-from schemas.nesting import too_deep
+from schemas.nesting import readable_fields
 
-Key = tuple[str, str]  # kind, id
 _Times = tuple[str, tuple[Flight, ...], tuple[Daypart, ...]]  # time zone, flights, dayparts
 
 DOWNWARDS: Final = ("advertiser", "campaign", "deal", "conversion", "line_item", "creative", "ad")  # parents first
@@ -113,7 +112,7 @@ class Catalog:
             return ()
         try:
             entity = entity_at(address, value)
-            self._check(entity)
+            check_entity(entity)
             condition = self._condition(entity.targeting) if isinstance(entity, LineItem) else EVERYONE
         except SchemaError as error:
             self._replace(address, Invalid(str(error), _line_item_named(address, value)))
@@ -187,25 +186,6 @@ class Catalog:
         schedules = {id(row.schedule) for row in self._rows.values()}
         self._conditions = {text: held for text, held in self._conditions.items() if id(held) in conditions}
         self._schedules = {key: held for key, held in self._schedules.items() if id(held) in schedules}
-
-    def _check(self, entity: Entity) -> None:
-        """What the schema cannot know: that zones exist and times are in order."""
-        if isinstance(entity, Campaign):
-            self._check_zone(entity.timezone)
-            self._check_schedule(entity)
-        elif isinstance(entity, Advertiser):
-            self._check_zone(entity.timezone)
-
-    @staticmethod
-    def _check_zone(timezone: str | None) -> None:
-        if timezone and not known_zone(timezone):
-            raise SchemaError("timezone", f"{timezone!r} is not a time zone", "use an IANA name such as Europe/Berlin")
-
-    def _check_schedule(self, campaign: Campaign) -> None:
-        try:
-            self._schedule(campaign, "UTC")
-        except ValueError as error:
-            raise SchemaError("flights", str(error), "ISO 8601 times and HH:MM") from error
 
     def _replace(self, address: Key, entity: Entity | Invalid | None) -> Entity | Invalid | None:
         """Put another entity, or none, in the place of what is returned."""
@@ -291,7 +271,7 @@ class Catalog:
         references: list[Entity | Invalid | None] = []
         if isinstance(line_item, LineItem):
             campaign = held(("campaign", line_item.campaign_id))
-            references = [held(reference) for reference in _references(line_item)]
+            references = [held(named) for _, named in references_of(line_item)[1:]]
         if isinstance(campaign, Campaign):
             advertiser = held(("advertiser", campaign.advertiser_id))
             if isinstance(creative, Creative) and creative.advertiser_id != campaign.advertiser_id:
@@ -331,30 +311,14 @@ def _invalid_row(ad_id: str) -> Row:
 
 def _line_item_named(address: Key, value: bytes) -> str | None:
     """What an ad that is not valid says of its line item; None for what cannot be read, and for other kinds."""
-    if address[0] != "ad" or len(value) > ENTITY_BYTES_MAX or too_deep(value):
+    if address[0] != "ad":
         return None
-    try:
-        fields = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
-    named = fields.get("line_item_id") if isinstance(fields, dict) else None
+    named = readable_fields(value, bytes_max=ENTITY_BYTES_MAX).get("line_item_id")
     return named if isinstance(named, str) else None
 
 
 def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:
     """What an entity names: of whatever changes there, its rows are built again."""
-    if isinstance(entity, Ad):
-        return ("line_item", entity.line_item_id), ("creative", entity.creative_id)
-    if isinstance(entity, LineItem):
-        return ("campaign", entity.campaign_id), *_references(entity)
-    if isinstance(entity, Campaign):
-        return (("advertiser", entity.advertiser_id),)
-    return ()
-
-
-def _references(line_item: LineItem) -> tuple[Key, ...]:
-    """What a line item names beside its campaign."""
-    deals, conversion = line_item.deal_ids, line_item.pricing.conversion_id
-    if not deals and not conversion:  # as for most
-        return ()
-    return (*(("deal", deal) for deal in deals), *((("conversion", conversion),) if conversion else ()))
+    if isinstance(entity, (Ad, LineItem, Campaign)):
+        return tuple([address for _, address in references_of(entity)])
+    return ()  # an advertiser's ads are found by its campaigns

@@ -19,6 +19,7 @@ from numba.core.event import Listener, install_listener
 MODULES: Final = (
     "engine.compiled",
     "engine.limits",
+    "schemas.limits",
     "engine.reasons",
     "engine.layout",
     "engine.models.sigmoid",

@@ -9,7 +9,6 @@ import operator
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from engine.limits import PPB, PPM
 from engine.models.base import Model
 from engine.models.registry import build, default_models
 from engine.money import cpm_micros_to_nanos
@@ -20,7 +19,7 @@ from engine.targeting.evaluator import matches
 from engine.targeting.values import NO_GROUPS, Groups, key_of
 from schemas.controls import Control, Group, Limits, ModelControl, Policy, Seed, decode_control, parse_control_key
 from schemas.errors import SchemaError
-from schemas.limits import GROUPS_MAX, GROUPS_VALUES_MAX, POLICIES_MAX
+from schemas.limits import GROUPS_MAX, GROUPS_VALUES_MAX, POLICIES_MAX, PPB, PPM
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ import types
 from collections.abc import Mapping
 from typing import Final
 
-from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, REQUESTS, Headers, Input, Record
+from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, REQUESTS, Input, Record
 from engine.limits import DEAD_LETTER_BYTES_MAX, DEAD_LETTER_KEY_BYTES_MAX
 from schemas.dead_letters import DeadLetter, DeadLetterReason
-from schemas.wire import schema_header
+from schemas.wire import Headers, schema_header
 
 _SCHEMAS: Final[Mapping[str, Headers]] = types.MappingProxyType(
     {

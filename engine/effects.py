@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-Headers = tuple[tuple[str, bytes], ...]
+from schemas.wire import Headers
 
 REQUESTS: Final = "requests"
 TICK: Final = "tick"

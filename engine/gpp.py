@@ -42,7 +42,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 _NATIONAL: Final = 7
 _NATIONAL_OLD: Final = Layout(6, 3, 12, 2, 4)  # of the first version, until a third age and four kinds of data came
-_NATIONAL_OLD_CHARS_MAX: Final = 11  # some write the newer fields under the first version's number
+_NATIONAL_OLD_CHARS: Final = 11  # no more: some write the newer fields under the first version's number
 _LAYOUTS: Final[Mapping[int, Layout]] = {
     _NATIONAL: Layout(6, 3, 16, 3, 4),
     8: Layout(3, 2, 9, 2, 4),  # California
@@ -154,7 +154,7 @@ def _us_permits(section: int, segments: list[str]) -> bool:
     version = bits.number(6)
     if not layout.mspa_first and version not in _VERSIONS.get(section, _FIRST_VERSION):
         return False
-    if section == _NATIONAL and version == 1 and len(core) <= _NATIONAL_OLD_CHARS_MAX:
+    if section == _NATIONAL and version == 1 and len(core) <= _NATIONAL_OLD_CHARS:
         layout = _NATIONAL_OLD
     if not _core_permits(bits, layout):
         return False

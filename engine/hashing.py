@@ -9,7 +9,8 @@ import functools
 import hashlib
 from typing import Final
 
-KEYS_KEPT: Final = 16  # of draws: a seed holds for long, and purposes are few
+from engine.limits import DRAW_KEYS_KEPT
+
 _IDS: Final = hashlib.blake2b(digest_size=16, person=b"adjudge-id")
 
 
@@ -33,7 +34,7 @@ def draw(seed: bytes, request_id: str, purpose: str) -> int:
     return int.from_bytes(continued(_draws(seed, purpose), request_id.encode()).digest(), "little")
 
 
-@functools.lru_cache(maxsize=KEYS_KEPT)
+@functools.lru_cache(maxsize=DRAW_KEYS_KEPT)
 def _draws(seed: bytes, purpose: str) -> hashlib.blake2b:
     """The hash that draws for a purpose, to be continued by request ids."""
     key = hashlib.blake2b(seed, digest_size=32, person=b"adjudge-seed").digest()

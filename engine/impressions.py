@@ -6,7 +6,6 @@ import msgspec
 from msgspec.structs import astuple
 
 from engine import layout
-from engine.limits import PPB
 from engine.money import convert_charge
 from engine.positional import maker
 from engine.shown_ads import AdFacts
@@ -14,6 +13,7 @@ from engine.tiers import TierResult
 from engine.tokens import Claim, sign
 from engine.winners import Winner
 from schemas.events import AuctionRun, Cost, DecisionFacts, Impression, RunnerUp, Setter
+from schemas.limits import PPB
 from schemas.shapes import PricingEvent
 
 

@@ -7,11 +7,12 @@ import msgspec
 from engine.controls import PolicyInForce
 from engine.deals import Offer, Offers
 from engine.formats import imp_spec
-from engine.limits import PPM, RESERVE_NANOS_MAX, SLOTS_MAX
+from engine.limits import RESERVE_NANOS_MAX, SLOTS_MAX
 from engine.money import convert_up, cpm_text_to_nanos
 from engine.question import Slot
 from engine.rows import EVENTS
 from engine.video import offered_video
+from schemas.limits import PPM
 from schemas.openrtb import AdRequest, Imp, RequestDeal, has_duration_floors, position
 
 # Why an imp takes no part; public names, beside ``no_candidate`` of an imp that did.

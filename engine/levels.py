@@ -14,14 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import pack
-from engine.limits import CATALOG_DELTA_ROWS_MAX
+from engine.limits import BUILD_SLICE_ROWS, CATALOG_DELTA_ROWS_MAX, MIDDLE_SHARE, QUIET_SHARE
 from engine.rows import Row
-from engine.segment import BUILD_SLICE_ROWS, Segment, build, build_sliced
+from engine.segment import Segment, build, build_sliced
 from engine.slices import next_slice
 from engine.snapshot import Part
-
-MIDDLE_SHARE: Final = 16  # the middle level is merged once it has more than one row for so many of the base
-QUIET_SHARE: Final = 1_000  # the same when no update comes: changed rows cost every decision further scans
 
 
 class Level:

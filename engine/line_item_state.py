@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from engine.catalog import Catalog, Invalid
+from engine.entity_check import references_of
 from engine.privacy import reads_personal
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE, Row
@@ -168,9 +169,7 @@ def _warnings(catalog: Catalog, held: object, rows: list[Row]) -> Iterator[str]:
 
 def _of_references(catalog: Catalog, line_item: LineItem) -> Iterator[str]:
     """What the line item names beside its campaign, and nothing of it serves without."""
-    conversion = line_item.pricing.conversion_id
-    named = [("deal", deal) for deal in line_item.deal_ids] + ([("conversion", conversion)] if conversion else [])
-    for kind, identity in dict.fromkeys(named):
+    for kind, identity in dict.fromkeys(named for _, named in references_of(line_item)[1:]):
         held = catalog.entity(kind, identity)
         if held is None:
             yield f"{kind} {identity} is not there"

@@ -7,9 +7,8 @@ micros is exactly the price of one impression in nanos: a CPM of 1.00 is 10**6 n
 import decimal
 from typing import Final
 
-from engine.limits import PPB
 from schemas.decimals import JSON_NUMBER, is_bounded
-from schemas.limits import BIDFLOOR_CPM_MAX, DECIMAL_CHARS_MAX
+from schemas.limits import BIDFLOOR_CPM_MAX, DECIMAL_CHARS_MAX, PPB
 
 NANOS_PER_CPM: Final = 1_000_000  # nanos of one impression at a CPM of 1.00
 

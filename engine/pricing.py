@@ -21,8 +21,6 @@ from engine.limits import (
     BID_NANOS_MAX,
     EXCLUSION_LABELS_PER_AD_MAX,
     IMPRESSION_VALUE_NANOS_MAX,
-    PPB,
-    PPM,
     QUALITY_PPM_MAX,
     QUALITY_PPM_MIN,
     USER_VALUE_PPM_MIN,
@@ -33,6 +31,7 @@ from engine.rows import EVENTS
 from engine.scan import ScoreInputs, Table
 from engine.segment import Segment
 from engine.snapshot import Snapshot
+from schemas.limits import PPB, PPM
 
 Column = NDArray[np.int64]
 Weigher = Callable[[Mapping[str, object]], Weighed]

@@ -18,10 +18,10 @@ from engine.gpp import NOT_SECTIONS, consent_string, permits
 from engine.limits import AGE_YEARS_MAX, DAYS_KEPT
 from engine.reading import at, integer, items, mapping
 from engine.us_privacy import opted_out
+from schemas.limits import DAY_MS
 
 # A person is known to be adult when the year of birth alone shows this age, whatever the birthday.
 ADULT_YEARS: Final = 18
-_DAY_MS: Final = 86_400_000
 
 _GEO: Final = ("lat", "lon", "type", "accuracy", "lastfix", "ipservice", "zip", "ext")
 USER_FIELDS: Final = ("id", "buyeruid", "eids", "yob", "gender", "keywords", "kwarray", "customdata", "data", "ext")
@@ -213,7 +213,7 @@ def known_adult(fields: Mapping[str, object], *, event_time_ms: int) -> bool:
     Ask with the stripped fields where a request is not personalised: nobody is a known adult then.
     """
     born = integer(at(fields, "user", "yob"))
-    year = _year(event_time_ms // _DAY_MS)
+    year = _year(event_time_ms // DAY_MS)
     return born is not None and ADULT_YEARS < year - born <= AGE_YEARS_MAX
 
 

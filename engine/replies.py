@@ -3,12 +3,12 @@
 import re
 from typing import Final
 
-from engine.effects import Headers
-from engine.limits import REPLY_PARTITION_MAX, REPLY_TOPIC_CHARS_MAX
-from schemas.wire import REPLY_HEADER
+from engine.limits import REPLY_PARTITION_MAX
+from schemas.limits import TOPIC_NAME_CHARS_MAX
+from schemas.wire import REPLY_HEADER, Headers
 
 _ADDRESS: Final = re.compile(
-    rb"\s*(?P<topic>[A-Za-z0-9._-]{1,%d})\s*:\s*(?P<partition>[0-9]{1,9})\s*" % REPLY_TOPIC_CHARS_MAX
+    rb"\s*(?P<topic>[A-Za-z0-9._-]{1,%d})\s*:\s*(?P<partition>[0-9]{1,9})\s*" % TOPIC_NAME_CHARS_MAX
 )
 
 

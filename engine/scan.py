@@ -12,10 +12,11 @@ import numpy as np
 from engine import layout as col
 from engine.compiled import compiled
 from engine.layout import CANDIDATE, DEAD, UNKNOWN, Int32s, Ints, Uint32s, Verdicts, Words
-from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
+from engine.limits import QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
 from engine.models.sigmoid import LIMIT_MICRO_LOGITS, STEP_MICRO_LOGITS
 from engine.reasons import Reason
 from engine.targeting.words import Clauses, Conditions, condition_holds, lanes_hold
+from schemas.limits import PPB, PPM
 
 DONE, NEEDS, FULL = range(3)  # what a scan returns: at its end or the line, a verdict is missing, the pool is full
 

@@ -22,7 +22,9 @@ from engine.deals import DealTable, OwnDeals
 from engine.dsa import RENDERED, TOLD
 from engine.format_table import FormatTable
 from engine.formats import Signature
+from engine.limits import BUILD_SLICE_ROWS, PASSED_SLICE_ROWS, PLACED_SLICE_ROWS, SEGMENT_VERSIONS_KEPT
 from engine.models.base import PREDICTIONS, RowFacts
+from engine.numbering import Numbering
 from engine.rows import Row
 from engine.schedule import Schedule, Schedules
 from engine.slices import at_once, every
@@ -32,10 +34,6 @@ from engine.verdicts import VerdictTable
 from schemas.limits import POLICIES_MAX
 
 CACHED_MAX: Final = POLICIES_MAX + 1 + len(PREDICTIONS)  # a segment's view under each policy, and of each model
-VERSIONS_MAX: Final = 2  # of each of them, the newest first
-BUILD_SLICE_ROWS: Final = 100
-PLACED_SLICE_ROWS: Final = 10_000  # which takes 10 ms
-PASSED_SLICE_ROWS: Final = 500_000  # of columns, one after the other, which takes as long
 
 V = TypeVar("V", bound=Hashable)
 Made = TypeVar("Made")
@@ -67,14 +65,6 @@ NUMBERS: Final = (
     "amount_nanos",
 )
 FLAGS: Final = ("personal", "restricted", "secure", "dsa_told", "dsa_rendered", "dealt")
-
-
-class Numbering(dict[V, int]):
-    """Distinct values, numbered as they come: one that has no number gets the next by being looked up."""
-
-    def __missing__(self, value: V) -> int:
-        code = self[value] = len(self)
-        return code
 
 
 class Columns:
@@ -330,7 +320,7 @@ class Segment:
     def keep(self, key: Hashable, version: Hashable, made: object) -> None:
         """Remember what was made elsewhere, as ``cached`` would."""
         others = [one for one in self._cache.get(key, ()) if one[0] != version]
-        self._cache[key] = (version, made), *others[: VERSIONS_MAX - 1]
+        self._cache[key] = (version, made), *others[: SEGMENT_VERSIONS_KEPT - 1]
         self._cache.move_to_end(key)
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)

@@ -13,14 +13,14 @@ from engine.dead_letter import dead_letter
 from engine.decision import Decider, Place
 from engine.digest import link, packed
 from engine.draft import Draft
-from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, TICK, Effects, Headers, Input, Record
+from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, TICK, Effects, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, STEP_REQUESTS
 from engine.slices import at_once
 from engine.state import Change, State
 from engine.world import World
 from schemas.dead_letters import DeadLetterReason
 from schemas.journal import CheckpointPlace, Delta, Entry, Log
-from schemas.wire import encode, schema_header
+from schemas.wire import Headers, encode, schema_header
 
 _JOURNAL: Final[Headers] = (schema_header("journal"),)
 _REJECTED: Final[Mapping[str, DeadLetterReason]] = {CAMPAIGN_UPDATES: "invalid_update", CONTROLS: "invalid_control"}

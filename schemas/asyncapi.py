@@ -12,8 +12,9 @@ import msgspec
 
 from schemas.dead_letters import DeadLetter, header_name
 from schemas.json_schema import anything, plainer
+from schemas.limits import TOPIC_NAME_CHARS_MAX
 from schemas.native_response import NativeResponse
-from schemas.topics import TOPIC_NAME_CHARS_MAX, TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
+from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
 from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Message
 
 ASYNCAPI: Final = "3.0.0"
@@ -82,11 +83,6 @@ def asyncapi_document(examples: Examples, *, version: str) -> Json:
 def file_text(document: Json) -> str:
     """The text of the document's file."""
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
-
-
-def payload_schema(document: Json, name: str) -> Json:
-    """One component's schema with all it refers to, as JSON Schema (draft 07), for validators that know no AsyncAPI."""
-    return {"$ref": _SCHEMAS.format(name=name), "components": {"schemas": document["components"]["schemas"]}}
 
 
 def _payload_schemas() -> tuple[Json, dict[str, Json]]:

@@ -6,10 +6,9 @@ When the bytes are too many, the value is empty and ``adjudge-sha256`` and the o
 import dataclasses
 from typing import Literal
 
-from schemas.decoding import convert
 from schemas.limits import DEAD_LETTER_TEXT_BYTES_MAX
+from schemas.wire import Headers
 
-Headers = tuple[tuple[str, bytes], ...]
 DeadLetterReason = Literal[
     "unreadable", "unsupported", "too_large", "misplaced", "invalid_update", "invalid_control", "internal_error"
 ]  # fmt: skip
@@ -41,13 +40,6 @@ class DeadLetter:
             for name, value in given
             if value is not None and value != ""
         )
-
-
-def parse_dead_letter(headers: Headers) -> DeadLetter:
-    """What the headers of a dead letter say. Raises SchemaError when reason or origin are not there."""
-    named = {name: value.decode("utf-8", "replace") for name, value in headers}
-    known = (item.name for item in dataclasses.fields(DeadLetter))
-    return convert({name: named[header_name(name)] for name in known if header_name(name) in named}, DeadLetter)
 
 
 def header_name(name: str) -> str:

@@ -14,10 +14,9 @@ import msgspec
 
 from schemas.decoding import alternatives
 from schemas.errors import SchemaError
-from schemas.limits import DECIMAL_CHARS_MAX, DECIMAL_EXPONENT_MAX
+from schemas.limits import DECIMAL_CHARS_MAX, DECIMAL_EXPONENT_MAX, DECIMAL_SHOWN_CHARS_MAX
 
 JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-SHOWN_CHARS_MAX: Final = 40
 
 # Looks through plain JSON where a type has decimals; gives path and text of the first that is no number.
 Search = Callable[[object], tuple[str, str] | None]
@@ -34,7 +33,7 @@ def check_decimals(obj: object, model: Any) -> None:
         found = search(obj)
         if found is not None:
             path, text = found
-            problem = f"{text[:SHOWN_CHARS_MAX]!r} is not a decimal number"
+            problem = f"{text[:DECIMAL_SHOWN_CHARS_MAX]!r} is not a decimal number"
             raise SchemaError(path.removeprefix("."), problem, "a number such as 0.5, or a text that holds one")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from schemas.errors import SchemaError
+from schemas.limits import FIELD_SHOWN_CHARS_MAX
 from schemas.shapes import SHAPES
 
 T = TypeVar("T")
@@ -22,8 +23,6 @@ _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTAL
 _PATTERN: Final = re.compile(r"^Expected `str` matching regex (.*)$", re.DOTALL)
 _INVALID: Final = re.compile(r"^Invalid (?:enum )?value (.*)$", re.DOTALL)
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[[^\]]*\]")
-
-_NAME_CHARS_SHOWN: Final = 80  # of a field that is not known; no field of ours has so many
 
 _WORDS: Final = {
     "int": "an integer",
@@ -91,7 +90,7 @@ def as_schema_error(error: Exception, model: Any, value: bytes = b"null") -> Sch
 
 def unknown_field(place: str, name: str, known: Sequence[str]) -> SchemaError:
     """That the object at ``place`` has no field of this name, and which of the ``known`` ones may have been meant."""
-    shown = name[:_NAME_CHARS_SHOWN]
+    shown = name[:FIELD_SHOWN_CHARS_MAX]
     near = difflib.get_close_matches(shown, known, n=1)
     fix = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"
     return SchemaError(f"{place}.{shown}" if place else shown, "is no known field", fix)
@@ -119,7 +118,7 @@ def _through_mappings(place: str, plain: object, model: Any, *, of_key: bool) ->
             held = plain if isinstance(plain, dict) else {}
             wrong = (key for key in held if not any(fits(key if of_key else held[key], kind) for kind in kinds))
             key = next(wrong, "*")
-            field, plain = f"{field}.{key[:_NAME_CHARS_SHOWN]}", held.get(key)
+            field, plain = f"{field}.{key[:FIELD_SHOWN_CHARS_MAX]}", held.get(key)
         elif step[1]:
             field, plain = field + step[0], plain.get(step[1]) if isinstance(plain, dict) else None
         else:

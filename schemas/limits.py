@@ -7,6 +7,7 @@ shows that int64 holds every product (docs/auctions.md, Numbers).
 # Scales of the integer fields.
 PPB = 1_000_000_000
 PPM = 1_000_000
+DAY_MS = 86_400_000
 
 # Money.
 AMOUNT_MICROS_MAX = 1_000_000_000_000  # of a bid: 1,000,000.00 of a currency
@@ -19,6 +20,13 @@ USER_VALUE_PPM_MAX = 10 * PPM
 DECIMAL_CHARS_MAX = 64  # of a decimal number as text: exact arithmetic on a quarter of a million digits takes seconds
 DECIMAL_EXPONENT_MAX = 999_999  # of its size as a power of ten, either sign
 
+# Topics.
+TOPIC_NAME_CHARS_MAX = 249  # Kafka's own limit
+TOPIC_INPUT_BYTES_MAX = 1_048_576  # of a batch of records that topics of requests and other inputs take
+TOPIC_BROADCAST_BYTES_MAX = 2_097_152  # an entity may have 1 MiB, and its batch a header
+TOPIC_OUTPUT_BYTES_MAX = 4_194_304
+TOPIC_JOURNAL_BYTES_MAX = 16_777_216  # an entry that carries a whole state
+
 # Messages.
 REQUEST_BYTES_MAX = 262_144
 REQUEST_LIST_MAX = 5_000  # of any one list of a request: conditions may look at each of its values
@@ -26,6 +34,8 @@ ENTITY_BYTES_MAX = 1_048_576
 CONTROL_BYTES_MAX = 1_048_576
 JSON_DEPTH_MAX = 128  # levels of objects and lists in a message
 PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition; the engine reads fewer
+FIELD_SHOWN_CHARS_MAX = 80  # of the name of a field that is not known, in its error; no field of ours has so many
+DECIMAL_SHOWN_CHARS_MAX = 40  # of a text that is no decimal number, likewise
 
 # Requests.
 IMPS_MAX = 100  # of a request; how many of them take part is a limit of decisions

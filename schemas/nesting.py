@@ -7,6 +7,8 @@ another: decided, and then neither replayed nor audited (D6).
 import re
 from typing import Final
 
+import orjson
+
 from schemas.errors import SchemaError
 from schemas.limits import JSON_DEPTH_MAX
 
@@ -30,3 +32,14 @@ def too_deep(value: bytes) -> bool:
         if depth > JSON_DEPTH_MAX:
             return True
     return False
+
+
+def readable_fields(value: bytes, *, bytes_max: int) -> dict[str, object]:
+    """The fields of what may be anything: none when it is larger or deeper than is read, or no JSON object."""
+    if len(value) > bytes_max or too_deep(value):
+        return {}
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}

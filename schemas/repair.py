@@ -12,10 +12,9 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 import msgspec
 
 from schemas.decoding import alternatives, as_schema_error, convert
+from schemas.plain import INT64
 
 T = TypeVar("T")
-
-INTEGER_MAX: Final = 2**63  # larger ones are no field's value, and building them would take long
 
 _ANY: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 
@@ -50,7 +49,8 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
         return obj
     if isinstance(obj, int | float | decimal.Decimal) and str in kinds:
         return str(obj)
-    if isinstance(obj, decimal.Decimal) and int in kinds and -INTEGER_MAX < obj < INTEGER_MAX and obj == int(obj):
+    # A number beyond int64 is no field's value, and building it may take long.
+    if isinstance(obj, decimal.Decimal) and int in kinds and INT64.start < obj < INT64.stop and obj == int(obj):
         return int(obj)
     return obj
 

@@ -8,16 +8,19 @@ import dataclasses
 import re
 from typing import Literal
 
-REPLAY_WINDOW_MS_DEFAULT = 7 * 86_400_000
+from schemas.limits import (
+    DAY_MS,
+    TOPIC_BROADCAST_BYTES_MAX,
+    TOPIC_INPUT_BYTES_MAX,
+    TOPIC_JOURNAL_BYTES_MAX,
+    TOPIC_NAME_CHARS_MAX,
+    TOPIC_OUTPUT_BYTES_MAX,
+)
+
+REPLAY_WINDOW_MS_DEFAULT = 7 * DAY_MS
 TOPIC_PREFIX_DEFAULT = "ads."
-TOPIC_NAME_CHARS_MAX = 249  # Kafka's own limit
 _PREFIX = re.compile(r"[A-Za-z0-9._-]*")
 
-_MIB = 1_048_576
-INPUT_BYTES_MAX = _MIB
-BROADCAST_BYTES_MAX = 2 * _MIB  # an entity may have 1 MiB, and its batch a header
-OUTPUT_BYTES_MAX = 4 * _MIB
-JOURNAL_BYTES_MAX = 16 * _MIB  # an entry that carries a whole state
 REPLY_RETENTION_MS = 3_600_000
 _FOREVER = -1
 
@@ -59,7 +62,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine",),
         partitions="shard",
         timestamps="LogAppendTime",
-        bytes_max=INPUT_BYTES_MAX,
+        bytes_max=TOPIC_INPUT_BYTES_MAX,
     ),
     Topic(
         name="campaign-updates",
@@ -69,7 +72,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine", "ledger"),
         partitions="one",
         timestamps="LogAppendTime",
-        bytes_max=BROADCAST_BYTES_MAX,
+        bytes_max=TOPIC_BROADCAST_BYTES_MAX,
         retention_windows=None,
         compacted=True,
     ),
@@ -81,7 +84,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine", "ledger"),
         partitions="one",
         timestamps="LogAppendTime",
-        bytes_max=BROADCAST_BYTES_MAX,
+        bytes_max=TOPIC_BROADCAST_BYTES_MAX,
         retention_windows=None,
     ),
     Topic(
@@ -92,7 +95,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine",),
         partitions="shard",
         timestamps="LogAppendTime",
-        bytes_max=INPUT_BYTES_MAX,
+        bytes_max=TOPIC_INPUT_BYTES_MAX,
     ),
     Topic(
         name="results",
@@ -102,7 +105,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("feed", "analytics"),
         partitions="shard",
         timestamps="CreateTime",
-        bytes_max=OUTPUT_BYTES_MAX,
+        bytes_max=TOPIC_OUTPUT_BYTES_MAX,
     ),
     Topic(
         name="impressions",
@@ -112,7 +115,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("analytics",),
         partitions="shard",
         timestamps="CreateTime",
-        bytes_max=OUTPUT_BYTES_MAX,
+        bytes_max=TOPIC_OUTPUT_BYTES_MAX,
     ),
     Topic(
         name="costs",
@@ -122,7 +125,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("analytics", "ledger"),
         partitions="shard",
         timestamps="CreateTime",
-        bytes_max=OUTPUT_BYTES_MAX,
+        bytes_max=TOPIC_OUTPUT_BYTES_MAX,
     ),
     Topic(
         name="leases",
@@ -132,7 +135,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine",),
         partitions="shard",
         timestamps="LogAppendTime",
-        bytes_max=INPUT_BYTES_MAX,
+        bytes_max=TOPIC_INPUT_BYTES_MAX,
     ),
     Topic(
         name="ledger",
@@ -142,7 +145,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("ledger",),
         partitions="shard",
         timestamps="LogAppendTime",
-        bytes_max=INPUT_BYTES_MAX,
+        bytes_max=TOPIC_INPUT_BYTES_MAX,
     ),
     Topic(
         name="journal",
@@ -152,7 +155,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("engine", "replay", "audit"),
         partitions="shard",
         timestamps="CreateTime",
-        bytes_max=JOURNAL_BYTES_MAX,
+        bytes_max=TOPIC_JOURNAL_BYTES_MAX,
         retention_windows=2,  # outlives the requests it speaks of
     ),
     Topic(
@@ -163,7 +166,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("operators",),
         partitions="shard",
         timestamps="CreateTime",
-        bytes_max=OUTPUT_BYTES_MAX,
+        bytes_max=TOPIC_OUTPUT_BYTES_MAX,
     ),
     Topic(
         name="replies",
@@ -173,7 +176,7 @@ TOPICS: tuple[Topic, ...] = (
         readers=("the feed instance that asked",),
         partitions="any",
         timestamps="CreateTime",
-        bytes_max=OUTPUT_BYTES_MAX,
+        bytes_max=TOPIC_OUTPUT_BYTES_MAX,
         retention_windows=0,
     ),
 )

@@ -13,12 +13,13 @@ import msgspec
 from schemas.controls import Control
 from schemas.decoding import decode
 from schemas.entities import Entity
-from schemas.errors import SchemaError
 from schemas.events import Cost, Engagement, Impression
 from schemas.journal import JournalRecord
 from schemas.leases import Lease, LedgerReport
 from schemas.openrtb import BidRequest
 from schemas.openrtb_response import BidResponse
+
+Headers = tuple[tuple[str, bytes], ...]  # of a record of Kafka, as they come
 
 HEADER: Final = "adjudge-schema"
 REPLY_HEADER: Final = "adjudge-reply"  # of a request: TOPIC:PARTITION that gets the result once more (D15)
@@ -73,11 +74,3 @@ def schema_header(name: str) -> tuple[str, bytes]:
 def decode_message(name: str, value: bytes) -> Any:
     """The struct of a message by its name, read without the checks that need its key. Raises SchemaError."""
     return decode(_DECODERS[name], value)
-
-
-def parse_schema_header(value: bytes) -> tuple[str, int]:
-    """Name and version out of a header's value. Raises SchemaError when it is not NAME;VERSION."""
-    name, _, version = value.decode("utf-8", "replace").partition(";")
-    if name not in BY_NAME or not version.isascii() or not version.isdigit():
-        raise SchemaError(HEADER, f"{value[:80]!r} is not NAME;VERSION", f"the names are {', '.join(BY_NAME)}")
-    return name, int(version)

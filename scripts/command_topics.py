@@ -11,12 +11,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.settings import Settings
 from consumers.topic_check import Finding, check_topics
+from schemas.limits import DAY_MS
 from schemas.topics import REPLAY_WINDOW_MS_DEFAULT, TOPICS, topic_name
 from scripts.console import console, json_option, print_json, settings_options, table
 from scripts.kafka_access import admin_client
 from scripts.shard_count import SEEN_POLL_S, SEEN_S_MAX, SHARDS_DEFAULT, create_shards
 
-DAY_MS = 86_400_000
 PARTITIONS_MAX = 900  # a request that makes topics may come to 10,000 records in Kafka: partitions, topics, settings
 REPLAY_DAYS_MAX = 36_500  # Kafka counts milliseconds in 64 bits, and some topics are kept for two windows
 

@@ -1,6 +1,7 @@
 """What is wrong with the messages of a file, as the engine would see it, and what is merely odd.
 
-Entities and controls get the checks of ``engine/catalog.py`` and ``engine/controls.py``; a test holds the two equal.
+Entities and controls get the checks of the engine's own readers, ``engine/catalog.py`` and ``engine/controls.py``; a test
+holds that each accepts what the other does.
 """
 
 import collections
@@ -10,11 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.controls import check_room, values_of, with_group
+from engine.entity_check import Key, check_entity, references_of
 from engine.models.registry import build
 from engine.request_reading import readable, take_request
-from engine.schedule import compile_schedule
 from engine.targeting.values import NO_GROUPS, Groups
-from engine.zones import known_zone
 from schemas.controls import (
     CONTROL_KINDS,
     Control,
@@ -27,13 +27,10 @@ from schemas.controls import (
 )
 from schemas.entities import (
     KINDS,
-    Ad,
     Advertiser,
     Campaign,
     Conversion,
-    Creative,
     Entity,
-    LineItem,
     decode_entity,
     entity_key,
     parse_entity_key,
@@ -46,8 +43,6 @@ from scripts.message_files import Item
 from scripts.message_warnings import empty_flights, warnings_of, warnings_of_imps
 
 NOTES_MAX: Final = 200  # errors, and warnings, that a report lists; the rest is counted
-
-Address = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,19 +133,10 @@ def _entity(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
         for unknown in unknown_fields(fields, Entity)
     )
     warnings += warnings_of(entity, fields)
-    if isinstance(entity, Advertiser):
-        _check_zone(entity.timezone)
-    elif isinstance(entity, Campaign):
-        if entity.timezone:
-            _check_zone(entity.timezone)
-            warnings += tuple(empty_flights(entity, entity.timezone))
-        compile_schedule(entity.flights, entity.dayparts, entity.timezone)
+    check_entity(entity)
+    if isinstance(entity, Campaign) and entity.timezone:
+        warnings += tuple(empty_flights(entity, entity.timezone))
     return Checked(topic="campaign-updates", key=entity_key(entity), value=item.raw, message=entity, warnings=warnings)
-
-
-def _check_zone(name: str) -> None:
-    if not known_zone(name):
-        raise SchemaError("timezone", f"{name!r} is not a time zone", "use an IANA name such as Europe/Berlin")
 
 
 def _control(item: Item, fields: Mapping[str, object], kind: str) -> Checked:
@@ -203,7 +189,7 @@ class Report:
         self._policies: dict[str, int] = {}  # name to line
         self._groups: Groups = NO_GROUPS
         self._seen: dict[tuple[str, bytes], int] = {}
-        self._entities: dict[Address, tuple[int, Entity]] = {}
+        self._entities: dict[Key, tuple[int, Entity]] = {}
 
     @property
     def ok(self) -> bool:
@@ -251,10 +237,11 @@ class Report:
                 self._warn(_note(line, f"{kind}/{identity}", odd))
 
     def _missing(self, entity: Entity) -> Iterator[SchemaError]:
-        for field, address in _references(entity):
+        for field, address in references_of(entity):
             if address not in self._entities:
                 problem = f"{'/'.join(address)} is not in this file"
-                yield SchemaError(field, problem, "nothing serves until it is on the topic")
+                serves = isinstance(entity, Conversion)  # of which the engine asks no more than that it is there
+                yield SchemaError(field, problem, "" if serves else "nothing serves until it is on the topic")
 
     def _never(self, entity: Entity) -> Iterator[SchemaError]:
         """Flights of a campaign that has its time zone from an advertiser of the file."""
@@ -298,21 +285,3 @@ class Report:
 
 def _note(line: int, message: str, error: SchemaError) -> Note:
     return Note(line=line, message=message, field=error.field, problem=error.problem, fix=error.fix)
-
-
-def _references(entity: Entity) -> Iterator[tuple[str, Address]]:
-    """Field and address of everything that an entity names."""
-    match entity:
-        case Campaign() | Creative() | Conversion():
-            yield "advertiser_id", ("advertiser", entity.advertiser_id)
-        case LineItem():
-            yield "campaign_id", ("campaign", entity.campaign_id)
-            for index, deal in enumerate(entity.deal_ids):
-                yield f"deal_ids[{index}]", ("deal", deal)
-            if entity.pricing.conversion_id:
-                yield "pricing.conversion_id", ("conversion", entity.pricing.conversion_id)
-        case Ad():
-            yield "line_item_id", ("line_item", entity.line_item_id)
-            yield "creative_id", ("creative", entity.creative_id)
-        case _:
-            pass

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from schemas.asyncapi import REPLY_CHANNEL
+from schemas.limits import DAY_MS
 from scripts.markdown_tables import table
 
 Json = Mapping[str, Any]
 
-DAY_MS: Final = 86_400_000
-HOUR_MS: Final = 3_600_000
+HOUR_MS: Final = DAY_MS // 24
 LINE_CHARS: Final = 110
 _HEAD: Final = """\
 # Topics

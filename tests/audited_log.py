@@ -10,7 +10,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.events import Cost, Impression
 from schemas.journal import Counts, Entry, Fence, Genesis, Run
 from schemas.openrtb_response import BidResponse
-from schemas.wire import encode
+from schemas.wire import Headers, encode
 
 EPOCH = "e-1"
 SHARD = 2
@@ -25,7 +25,6 @@ FACTS = {
     "controls_offset": 2,
     "privacy_basis": "ok",
 }
-Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclasses.dataclass

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = (*tidiness.LAYERS, "tests")
 OWN_WORDS = ("tests/tidiness.py", "tests/test_tidy.py")  # they name what they look for
 MONEY = ("engine/money.py", "engine/pricing.py", "engine/tiers.py", "engine/auctions/", "engine/decide.py")
+LIMITS = ("schemas/limits.py", "engine/limits.py")
 # A ratchet: lower a number when one goes; a new one needs its reason in the review.
 SUPPRESSIONS_MAX = {"schemas": 0, "engine": 0, "consumers": 3, "scripts": 0, "tests": 13}
 OTHER_TEXTS = (
@@ -73,9 +74,14 @@ def test_files_and_functions_fit_a_few_screens() -> None:
 
 def test_every_limit_is_one_that_something_is_held_to() -> None:
     held = "".join(text for name, text in sources().items() if not name.endswith("/limits.py") and name[:5] != "tests")
-    modules = [name for name in sources() if name.endswith("/limits.py")]
-    assert modules == ["schemas/limits.py", "engine/limits.py"]
-    assert [finding for name in modules for finding in tidiness.unused_limits(name, tree(name), held)] == []
+    assert [finding for name in LIMITS for finding in tidiness.unused_limits(name, tree(name), held)] == []
+
+
+def test_every_limit_stands_in_one_place() -> None:
+    assert [name for name in sources() if name.endswith("/limits.py")] == list(LIMITS)
+    limits = [limit for name in LIMITS for _, limit, _ in tidiness.constants(tree(name))]
+    assert len(limits) == len(set(limits))
+    assert over_all(lambda name: tidiness.misplaced_limits(name, tree(name), limits)) == []
 
 
 def test_names_say_what_is_there_and_packages_hold_a_docstring() -> None:
@@ -204,6 +210,26 @@ def test_long_files_and_functions_are_found() -> None:
 def test_a_limit_that_nothing_is_held_to_is_found() -> None:
     module = ast.parse("A_MAX = 1\nB_MAX = 2")
     assert list(tidiness.unused_limits("x.py", module, "if a > A_MAX:")) == ["x.py:2: B_MAX limits nothing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "snippet", "wrong"),
+    [
+        ("engine/x.py", "B_MAX: Final = 16", True),
+        ("schemas/x.py", "B_BYTES_MAX = 4 * _MIB", True),
+        ("engine/targeting/x.py", "_SLICE_ROWS = 1", True),
+        ("engine/x.py", "B_KEPT: int = 1_000", True),
+        ("engine/x.py", "B_MAX: Final = A_MAX + len(OTHERS)", False),
+        ("engine/x.py", "LISTS_MAX = {'segments': A_MAX}", False),
+        ("engine/x.py", "INT64_MAX = 2**63 - 1", False),
+        ("engine/x.py", "HEADER_BYTES = 8", False),
+        ("consumers/x.py", "B_MAX = 16", False),
+        ("scripts/x.py", "A_MAX = 17", True),
+        ("engine/limits.py", "A_MAX = 16", False),
+    ],
+)
+def test_a_limit_beside_its_place_and_a_second_value_of_one_are_found(*, name: str, snippet: str, wrong: bool) -> None:
+    assert bool(list(tidiness.misplaced_limits(name, ast.parse(snippet), ["A_MAX"]))) is wrong
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ SUPPRESSION = re.compile(r"#\s*(type:\s*ignore|noqa|pragma:|mypy:|ruff:)")
 IGNORE_WITH_CODE_AND_REASON = re.compile(r"#\s*type:\s*ignore\[[a-z-]+(,\s*[a-z-]+)*\]\s+#\s+\S+")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 DOCUMENT = re.compile(r"[\w./-]+\.md\b")
+LIMIT = re.compile(r"^(?!U?INT64_).*_(MAX|MIN|KEPT|ROWS)$|^_?SLICE_")  # bounds of int64 are facts of arithmetic
 REGISTRIES = re.compile(
     r"maven\.(apache\.)?org|maven\.org|pypi\.org|pythonhosted|docker\.io|ghcr\.io|quay\.io|artifactory|nexus\."
 )
@@ -168,10 +169,32 @@ def sizes(name: str, text: str, tree: ast.AST) -> Iterator[str]:
 def unused_limits(name: str, tree: ast.Module, others: str) -> Iterator[str]:
     """Constants of a module of limits that no other text names: nothing is held to them."""
     used = set(re.findall(r"\w+", others))
+    yield from (f"{name}:{line}: {limit} limits nothing" for line, limit, _ in constants(tree) if limit not in used)
+
+
+def misplaced_limits(name: str, tree: ast.Module, limits: Collection[str]) -> Iterator[str]:
+    """Limits of the core that stand elsewhere than in the modules of limits, unless made of others; a second value of one.
+
+    ``limits``: the names of all of them.
+    """
+    layer = name.partition("/")[0]
+    if layer not in LAYERS or name.endswith("/limits.py"):
+        return
+    for line, constant, value in constants(tree):
+        made_of = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+        if constant in limits:
+            yield f"{name}:{line}: {constant} has its value in limits.py"
+        elif layer in PURE and LIMIT.search(constant) and made_of.isdisjoint(limits):
+            yield f"{name}:{line}: {constant} belongs into engine/limits.py or schemas/limits.py"
+
+
+def constants(tree: ast.Module) -> Iterator[tuple[int, str, ast.expr]]:
+    """Each constant of a module: its line, its name and its value."""
     for node in tree.body:
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            if isinstance(target, ast.Name) and target.id not in used:
-                yield f"{name}:{node.lineno}: {target.id} limits nothing"
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else (node.target,):
+                if isinstance(target, ast.Name) and target.id.isupper():
+                    yield node.lineno, target.id, node.value
 
 
 def file_name(name: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What a winner pays (docs/auctions.md, Numbers). Python integers: the products pass int64."""
 
 from engine.auctions.base import Candidates
-from engine.limits import PPB, PPM
 from engine.money import cdiv
+from schemas.limits import PPB, PPM
 
 
 def price_nanos(candidates: Candidates, row: int, slot: int, *, target: int) -> tuple[int, bool]:

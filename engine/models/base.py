@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layout import INT64_MAX, INT64_MIN
-from engine.limits import PPB, PPM, QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
-from schemas.limits import USER_VALUE_PPM_MAX
+from engine.limits import QUALITY_PPM_MAX, QUALITY_PPM_MIN, USER_VALUE_PPM_MIN
+from schemas.limits import PPB, PPM, USER_VALUE_PPM_MAX
 
 PROBABILITIES: Final = ("viewable", "click", "video_complete", "conversion")
 PREDICTIONS: Final = (*PROBABILITIES, "quality", "user_value")

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.limits import PPM, USER_VALUE_PPM_MIN
+from engine.limits import USER_VALUE_PPM_MIN
 from engine.models.base import Prepared, RowFacts, clip, output_range
 from engine.models.constant import ConstantColumns, values_of
+from schemas.limits import PPM
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.limits import PPB, PPM
 from engine.models.base import Linear, Prepared, RowFacts, Weighed, capped, output_range
 from engine.models.features import Weights, found_in, values_at
 from engine.models.sigmoid import sigmoid_ppb
+from schemas.limits import PPB, PPM
 
 _SCALES: Final = {"quality": (2 * PPM, 0), "user_value": (2 * PPM, -PPM)}
 

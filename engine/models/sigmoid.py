@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.limits import PPB
+from schemas.limits import PPB
 
 LOGIT: Final = 1_000_000  # micro-logits
 STEP_MICRO_LOGITS: Final = 1_000

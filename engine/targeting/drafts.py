@@ -11,32 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bitmaps import Words, pack
+from engine.limits import CLAUSES_PER_NAMING, NAMINGS_MIN, SLICE_NAMINGS, SLICE_RANGES, SLICE_ROW_BYTES
+from engine.numbering import Numbering
 from engine.targeting.clauses import Asks, Membership, Range
 from engine.targeting.lanes import MembershipLane, RangeLane
 from engine.targeting.values import Scalar
 
-# A value that more than one in so many clauses name has a finished row, which then takes less than four times the
-# memory of the places it replaces.
-_CLAUSES_PER_NAMING = 256
-_NAMINGS_MIN = 8
-
-_SLICE_NAMINGS = 20_000
-_SLICE_ROW_BYTES = 4_000_000
-_SLICE_RANGES = 2_000
-
 _Scalar = TypeVar("_Scalar", bound=np.generic)
-
-
-class _Slots(dict[object, int]):
-    """Numbers of values; a value that has none gets the next one by being looked up."""
-
-    def __init__(self, numbers: Iterator[int]) -> None:
-        super().__init__()
-        self._numbers = numbers
-
-    def __missing__(self, value: object) -> int:
-        slot = self[value] = next(self._numbers)
-        return slot
 
 
 class Vocabulary:
@@ -47,12 +28,12 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
-        numeric = _Slots(self._numbers)
+        numeric: Numbering[object] = Numbering(self._numbers)
         # By type, so that True does not find 1 and no array is hashed; an int finds the float that equals it.
         self.slots: dict[type, dict[object, int]] = {
-            str: _Slots(self._numbers),
-            bool: _Slots(self._numbers),
-            type(None): _Slots(self._numbers),
+            str: Numbering(self._numbers),
+            bool: Numbering(self._numbers),
+            type(None): Numbering(self._numbers),
             int: numeric,
             float: numeric,
         }
@@ -118,12 +99,12 @@ class MembershipDraft:
         counts = np.bincount(namings, minlength=self._vocabulary.count)
         filled = np.cumsum(counts) - counts
         ordered = np.empty(len(namings), dtype=np.int64)
-        for start in range(0, len(namings), _SLICE_NAMINGS):
-            part = namings[start : start + _SLICE_NAMINGS]
+        for start in range(0, len(namings), SLICE_NAMINGS):
+            part = namings[start : start + SLICE_NAMINGS]
             order = np.argsort(part, kind="stable")
             slots = part[order]
             since_slot_began = np.arange(len(part)) - np.searchsorted(slots, slots)
-            owners = np.array(self._owners[start : start + _SLICE_NAMINGS], dtype=np.int64)
+            owners = np.array(self._owners[start : start + SLICE_NAMINGS], dtype=np.int64)
             ordered[filled[slots] + since_slot_began] = owners[order]
             filled += np.bincount(part, minlength=self._vocabulary.count)
             yield
@@ -136,11 +117,11 @@ def _finished_rows(
     """Slot -> the row of the clauses that the value passes, of the values that many clauses name."""
     rows: dict[int, Words] = {}
     ends = np.cumsum(counts)
-    for slot in np.flatnonzero(counts > max(_NAMINGS_MIN, clauses // _CLAUSES_PER_NAMING)).tolist():
+    for slot in np.flatnonzero(counts > max(NAMINGS_MIN, clauses // CLAUSES_PER_NAMING)).tolist():
         turned = np.zeros(clauses, dtype=np.bool_)
         turned[owners[ends[slot] - counts[slot] : ends[slot]]] = True
         rows[slot] = _frozen(pack(turned) ^ unlisted)
-        if len(rows) % (_SLICE_ROW_BYTES // clauses + 1) == 0:
+        if len(rows) % (SLICE_ROW_BYTES // clauses + 1) == 0:
             yield
     return rows
 
@@ -168,7 +149,7 @@ class RangeDraft:
             low = 0 if one.low is None else places[one.low] + one.low_open
             high = 2 * len(bounds) if one.high is None else places[one.high] - one.high_open
             places_of_ranges.append((low, high, one.negated))
-            if i % _SLICE_RANGES == 0:
+            if i % SLICE_RANGES == 0:
                 yield
         table = np.array(places_of_ranges, dtype=np.int32)
         first = np.zeros(clauses, dtype=np.int32)

@@ -31,7 +31,6 @@ from engine.targeting.tree import Pattern
 from engine.targeting.values import NO_GROUPS, Attributes, Groups, at_path, comes_again
 from engine.targeting.words import Clauses, Conditions, all_that_hold
 
-SLICE_CONDITIONS = 500
 KEPT_OVERHEAD_BYTES = 400  # of one value, about
 
 _VALUES_PER_CONDITION = 20  # a condition that lists more values than that counts for more in a slice
@@ -93,9 +92,7 @@ class TargetingIndex:
         self._groups = NO_GROUPS  # those that the kept answers were given under
 
     @classmethod
-    def build_sliced(
-        cls, conditions: Sequence[Condition], slice_conditions: int = SLICE_CONDITIONS
-    ) -> Generator[None, None, Self]:
+    def build_sliced(cls, conditions: Sequence[Condition], slice_conditions: int) -> Generator[None, None, Self]:
         """Build with a pause after every few milliseconds of work; the index is the generator's return value."""
         return cls((), compiled=(yield from _compile(conditions, slice_conditions)))
 

@@ -11,7 +11,8 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from engine.limits import VALUE_KEPT_CHARS_MAX, VERSION_TEXT_CHARS_MAX
+from engine.limits import INDEX_DIGITS_MAX, VALUE_KEPT_CHARS_MAX, VERSION_TEXT_CHARS_MAX
+from schemas.plain import INT64
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -30,15 +31,13 @@ _BLANK = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u200
 _DECIMAL = frozenset("0123456789+-.eE")
 _INFINITE = {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}
 _BASES = {"0x": 16, "0X": 16, "0o": 8, "0O": 8, "0b": 2, "0B": 2}
-_INDEX_DIGITS_MAX = 10
-_KEPT_INT_MAX = 1 << 63
 
 
 def comes_again(value: object) -> bool:
     """Whether what a value is to conditions is kept for it: a short text, a number, a truth or nothing at all."""
     if isinstance(value, str):
         return len(value) <= VALUE_KEPT_CHARS_MAX
-    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _KEPT_INT_MAX)
+    return value is None or isinstance(value, bool | float) or (isinstance(value, int) and value in INT64)
 
 
 def at_path(attributes: object, parts: Sequence[str]) -> object:
@@ -64,7 +63,7 @@ def at_path(attributes: object, parts: Sequence[str]) -> object:
 def _of_array(array: list[object], part: str) -> object:
     if part == "length":
         return len(array)
-    if len(part) > _INDEX_DIGITS_MAX or not (part.isascii() and part.isdigit()) or (part[0] == "0" and part != "0"):
+    if len(part) > INDEX_DIGITS_MAX or not (part.isascii() and part.isdigit()) or (part[0] == "0" and part != "0"):
         return None
     return array[int(part)] if int(part) < len(array) else None
 

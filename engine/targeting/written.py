@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from engine.limits import CONDITION_SHOWN_CHARS_MAX, CONDITION_SHOWN_VALUES_MAX
 from engine.targeting.tree import (
     ContainsAll,
     ElemMatch,
@@ -28,9 +29,6 @@ from engine.targeting.tree import (
     Where,
 )
 
-SHOWN_CHARS_MAX: Final = 120
-_SHOWN_VALUES_MAX: Final = 20  # of a list: more are cut away anyhow
-
 # Operators with one of their own for "does not hold".
 _OPPOSITES: Final = {
     "$eq": "$ne",
@@ -45,11 +43,11 @@ _OPPOSITES: Final = {
 
 def shown(path: str, node: Node, *, negated: bool) -> str:
     """A test of the value at a path as one line, cut where it grows long."""
-    if isinstance(node, Member) and len(node.values) > _SHOWN_VALUES_MAX:
-        node = msgspec.structs.replace(node, values=node.values[:_SHOWN_VALUES_MAX])
+    if isinstance(node, Member) and len(node.values) > CONDITION_SHOWN_VALUES_MAX:
+        node = msgspec.structs.replace(node, values=node.values[:CONDITION_SHOWN_VALUES_MAX])
     test = _opposite(node) if negated else written_test(node)
     text = json.dumps({path: test}, ensure_ascii=False)
-    return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 3] + "..."
+    return text if len(text) <= CONDITION_SHOWN_CHARS_MAX else text[: CONDITION_SHOWN_CHARS_MAX - 3] + "..."
 
 
 def written(node: Node) -> dict[str, object]:

@@ -15,7 +15,8 @@ from engine.auctions.base import LINE_CLOSED, Award, Outcome
 from engine.auctions.feasibility import ranked
 from engine.auctions.vcg_search import Search
 from engine.auctions.vcg_shortlist import room
-from engine.limits import IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
+from engine.limits import IMPRESSION_VALUE_NANOS_MAX
+from schemas.limits import PPB, PPM
 from tests import auction_driver as engine
 from tests.oracle import auction as oracle
 from tests.oracle import vcg_shortlist_plain

@@ -21,7 +21,6 @@ from engine.decide import auction, conclude, decide, enrich, not_auctioned, run_
 from engine.decision import Decision
 from engine.explain import explain_line_item
 from engine.layout import INT64_MIN
-from engine.limits import PPB
 from engine.reasons import Reason
 from engine.rows import EVENTS
 from engine.targeting.evaluator import matches
@@ -30,6 +29,7 @@ from engine.why import count_reasons, reasons_of
 from engine.world import World
 from schemas.codes import Nbr
 from schemas.events import Cost, Impression
+from schemas.limits import PPB
 from schemas.openrtb import AdRequest, read_request
 from schemas.wire import encode
 from tests.builders import Stage, place

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.limits import PPB
 from engine.money import (
     bid_per_event_nanos,
     cdiv,
@@ -19,7 +18,7 @@ from engine.money import (
     nanos_to_cpm_decimal,
     nanos_to_cpm_text,
 )
-from schemas.limits import AMOUNT_MICROS_MAX, BIDFLOOR_CPM_MAX, FLOOR_CPM_MICROS_MAX, RATE_PPB_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, BIDFLOOR_CPM_MAX, FLOOR_CPM_MICROS_MAX, PPB, RATE_PPB_MAX
 
 digits = st.text("0123456789", min_size=1, max_size=12)
 

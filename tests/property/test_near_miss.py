@@ -3,11 +3,12 @@
 import hypothesis.strategies as st
 from hypothesis import assume, given, settings
 
+from engine.limits import CONDITION_SHOWN_CHARS_MAX
 from engine.targeting.condition import parse_condition
 from engine.targeting.evaluator import holds, matches
 from engine.targeting.near_miss import Leaf, NearMisses, near_miss
 from engine.targeting.values import Groups, at_path
-from engine.targeting.written import SHOWN_CHARS_MAX, written
+from engine.targeting.written import written
 from tests.oracle.near_miss import Reading, fewest
 from tests.property import targeting_strategies as generated
 
@@ -93,7 +94,7 @@ def test_what_never_holds_is_no_near_miss() -> None:
 
 def test_long_lists_are_cut() -> None:
     (shown,) = misses_of({"a": {"$in": [f"value {number}" for number in range(1_000)]}}, {}) or []
-    assert len(shown) == SHOWN_CHARS_MAX
+    assert len(shown) == CONDITION_SHOWN_CHARS_MAX
     assert shown.endswith("...")
 
 

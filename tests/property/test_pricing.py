@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from engine import layout as col
 from engine.decide import enrich, run_auctions
 from engine.layout import INT64_MAX
-from engine.limits import BID_NANOS_MAX, IMPRESSION_VALUE_NANOS_MAX, PPB, PPM
+from engine.limits import BID_NANOS_MAX, IMPRESSION_VALUE_NANOS_MAX
 from engine.pool import Pool
 from engine.pricing import _bids, priced
 from engine.scan import by_value
-from schemas.limits import AMOUNT_MICROS_MAX, RATE_PPB_MAX, USER_VALUE_CPM_MICROS_MAX, USER_VALUE_PPM_MAX
+from schemas.limits import AMOUNT_MICROS_MAX, PPB, PPM, RATE_PPB_MAX, USER_VALUE_CPM_MICROS_MAX, USER_VALUE_PPM_MAX
 from tests.builders import Stage, ad, advertiser, banner_imp, campaign, creative, line_item, place, request
 
 Json = dict[str, Any]

@@ -91,8 +91,8 @@ def test_every_operator_and_every_pair_of_them_on_every_value(rows_from: int) ->
     texts += [{"$and": [{"x": one}, {"x": other}]} for one, other in pairs]
     conditions = parsed(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drafts, "_NAMINGS_MIN", rows_from)  # all, many or no values have finished rows
-        patch.setattr(drafts, "_SLICE_NAMINGS", 7)
+        patch.setattr(drafts, "NAMINGS_MIN", rows_from)  # all, many or no values have finished rows
+        patch.setattr(drafts, "SLICE_NAMINGS", 7)
         index = TargetingIndex(conditions)
     assert not index.tests
     groups = generated.groups_of(generated.EVERY_GROUP)

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.controls import Controls, ControlsView
 from engine.decision import Decision, Place
-from engine.effects import CAMPAIGN_UPDATES, REQUESTS, TICK, Headers, Input
+from engine.effects import CAMPAIGN_UPDATES, REQUESTS, TICK, Input
 from engine.partitioning import partition_of
 from engine.snapshot import Snapshot
 from engine.world import World
@@ -17,6 +17,7 @@ from schemas.controls import Limits
 from schemas.events import Cost, Impression, ResultAdjudge
 from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse, ResultExt
+from schemas.wire import Headers
 
 T = TypeVar("T", Impression, Cost)
 

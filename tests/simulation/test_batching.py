@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.state
-from engine.effects import Effects, Headers, Input
+from engine.effects import Effects, Input
 from engine.shard import Shard
 from engine.window import Window
+from schemas.wire import Headers
 from tests.simulation.model import new_straight
 from tests.simulation.small_world import DEFECT, DUMB, ELSEWHERE, HERE, asks, refused, tick, world
 

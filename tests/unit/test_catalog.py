@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from engine import segment
-from engine.limits import SNAPSHOT_ROWS_MAX
+from engine.limits import BUILD_SLICE_ROWS, SNAPSHOT_ROWS_MAX
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
-from engine.segment import BUILD_SLICE_ROWS
 from engine.snapshot import Snapshot
 from tests.builders import Stage, ad, advertiser, campaign, creative, line_item, one_ad
 

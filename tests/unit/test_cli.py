@@ -11,10 +11,11 @@ import pytest
 from aiokafka import errors
 
 from consumers.settings import load_settings
+from schemas.limits import DAY_MS
 from schemas.topics import TOPICS, expected_configs, partition_count
 from scripts import cli
 from scripts.command_serve import serve
-from scripts.command_topics import DAY_MS, PARTITIONS_MAX, REPLAY_DAYS_MAX
+from scripts.command_topics import PARTITIONS_MAX, REPLAY_DAYS_MAX
 from scripts.engine_process import EngineProcessError
 from scripts.error_texts import KAFKA_HINT, explain
 from scripts.serve_processes import child_environment

@@ -6,8 +6,6 @@ from engine.decide import decide
 from engine.limits import (
     BID_NANOS_MAX,
     IMPRESSION_VALUE_NANOS_MAX,
-    PPB,
-    PPM,
     QUALITY_PPM_MAX,
     QUALITY_PPM_MIN,
     RESERVE_NANOS_MAX,
@@ -17,6 +15,7 @@ from engine.limits import (
 from engine.money import bid_per_event_nanos
 from engine.rows import EVENTS
 from schemas import limits
+from schemas.limits import PPB, PPM
 from tests.builders import Stage, advertiser, line_item, one_ad, place, request
 
 INT64_MAX = 2**63 - 1
@@ -84,10 +83,6 @@ def test_a_bid_as_high_as_int64_holds_has_a_price_and_a_higher_one_no_probabilit
     decision = decide(request(), stage.world(), place(), duplicate=False)
     assert [one.bid_nanos for one in decision.impressions] == [10**6 * rate_ppb] * filled
     assert decision.result.ext.adjudge.why == ({} if filled else {"zero_probability": 1})
-
-
-def test_both_packages_count_in_the_same_units() -> None:
-    assert (limits.PPB, limits.PPM) == (PPB, PPM)
 
 
 def test_a_floor_that_no_impression_reaches_can_be_asked_for() -> None:

@@ -135,6 +135,13 @@ def test_an_unknown_path_is_a_warning_and_no_error() -> None:
 def test_references_that_lead_out_of_a_whole_catalog_are_warnings() -> None:
     report = report_on(LINE_ITEM, CAMPAIGN | {"id": "c2"}, ADVERTISER)
     assert [(note.message, note.field) for note in report.warnings] == [("line_item/l1", "campaign_id")]
+    assert report.warnings[0].fix == "nothing serves until it is on the topic"
+
+
+def test_of_a_conversion_it_is_not_said_that_nothing_serves_without_its_advertiser() -> None:
+    conversion = {"kind": "conversion", "id": "cv1", "version": 1, "advertiser_id": "a9", "event": "purchase"}
+    (warning,) = report_on(ADVERTISER, conversion).warnings
+    assert (warning.message, warning.field, warning.fix) == ("conversion/cv1", "advertiser_id", "")
 
 
 def test_a_partial_file_may_refer_to_what_is_there_already() -> None:

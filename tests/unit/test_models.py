@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.limits import PPB
 from engine.models.base import Model, RowFacts
 from engine.models.features import read_weights, value_text
 from engine.models.registry import build, default_models
 from engine.models.sigmoid import sigmoid_ppb
 from schemas.controls import ModelControl
 from schemas.errors import SchemaError
+from schemas.limits import PPB
 from tests.builders import Stage
 
 ROW = RowFacts(

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.limits import JSON_DEPTH_MAX, REQUEST_BYTES_MAX
-from schemas.nesting import too_deep
+from schemas.nesting import readable_fields, too_deep
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,18 @@ def test_levels_are_those_outside_of_texts(value: bytes, *, deep: bool) -> None:
 @pytest.mark.timeout(10)
 def test_a_text_that_never_ends_is_looked_at_once() -> None:
     assert not too_deep(b'{"x":"' + b'[\\"' * (REQUEST_BYTES_MAX // 3))
+
+
+@pytest.mark.parametrize(
+    ("value", "fields"),
+    [
+        (b'{"x":1}', {"x": 1}),
+        (b'{"x":1}' + b" " * 10, {}),
+        (b'{"x":' + b"[" * JSON_DEPTH_MAX + b"]" * JSON_DEPTH_MAX + b"}", {}),
+        (b'{"x":1', {}),
+        (b'[{"x":1}]', {}),
+    ],
+    ids=["fields", "too large", "too deep", "no JSON", "no object"],
+)
+def test_fields_are_read_where_there_are_any(value: bytes, fields: dict[str, object]) -> None:
+    assert readable_fields(value, bytes_max=16 if value.endswith(b" ") else REQUEST_BYTES_MAX) == fields
