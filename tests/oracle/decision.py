@@ -161,13 +161,12 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
 
 
 def deals_of(imp: Json, policy: Json) -> tuple[tuple[Json, int], ...]:
-    """A deal whose floor has no rate is as good as not offered; the first under an id counts."""
-    found: dict[str, tuple[Json, int]] = {}
+    """Of those under one id the first alone is looked at; it is not offered where its floor has no rate."""
+    firsts: dict[str, Json] = {}
     for deal in imp.get("pmp", {}).get("deals", ()):
-        floor = floor_of(deal, policy)
-        if floor is not None:
-            found.setdefault(deal["id"], (deal, floor))
-    return tuple(found.values())
+        firsts.setdefault(deal["id"], deal)
+    floors = [(deal, floor_of(deal, policy)) for deal in firsts.values()]
+    return tuple((deal, floor) for deal, floor in floors if floor is not None)
 
 
 def floor_of(asking: Json, policy: Json) -> int | None:

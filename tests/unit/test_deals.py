@@ -125,12 +125,16 @@ def test_of_several_deals_the_cheapest_counts_and_of_equals_the_line_item_s_firs
 
 
 def test_of_offers_under_one_id_the_first_counts() -> None:
-    offers = [
-        {"id": "d1", "bidfloor": 2, "bidfloorcur": "CHF"},
-        {"id": "d1", "bidfloor": 2},
-        {"id": "d1", "bidfloor": 1},
-    ]
+    offers = [{"id": "d1", "bidfloor": 2}, {"id": "d1", "bidfloor": 1}]
     assert sale(decided(for_deals(deal()), offering(*offers)))[1] == 2_000_000
+
+@pytest.mark.parametrize(
+    "first", [{"bidfloor": 2, "bidfloorcur": "CHF"}, {"mincpmpersec": 1}, {"durfloors": [{"bidfloor": 2}]}]
+)
+def test_where_the_first_under_an_id_cannot_be_offered_no_cheaper_one_stands_in_for_it(first: Json) -> None:
+    offers = [{"id": "d1", **first}, {"id": "d1", "bidfloor": 0}]
+    assert why(decided(for_deals(deal()), offering(*offers))) == {"no_deal": 1}
+
 
 
 @pytest.mark.parametrize(
