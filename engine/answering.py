@@ -135,8 +135,8 @@ class Answering:
             attempt = Attempt()
             with attempt:
                 return _unwritten(self._asked, self._attempt.error, self._counts)
-            return _defect(self._asked, attempt.error)
-        return _defect(self._asked, self._attempt.error)
+            return _defect(self._asked, attempt.error, self._counts)
+        return _defect(self._asked, self._attempt.error, self._counts)
 
     def _read(self) -> None:
         asked = self._asked
@@ -266,7 +266,7 @@ def _is_test(value: bytes) -> bool:
     return isinstance(fields, dict) and integer(fields.get("test")) == 1
 
 
-def _defect(asked: Asked, error: Exception | None) -> Answer:
+def _defect(asked: Asked, error: Exception | None, counts: Mapping[str, int]) -> Answer:
     """A request that cannot be decided for a fault of ours: it is answered, written off and passed (D1).
 
     The problem names the kind of exception only: its text may hold addresses, which differ between runs.
@@ -276,8 +276,12 @@ def _defect(asked: Asked, error: Exception | None) -> Answer:
     )
     attempt = Attempt()
     with attempt:
-        refused = _refused(asked, Nbr.INTERNAL_ERROR, counts={}, letters=(letter,))
+        refused = _refused(asked, Nbr.INTERNAL_ERROR, counts=counts, letters=(letter,))
         return msgspec.structs.replace(refused, error=error)
-    counts = {Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1}
-    outcome = packed((Nbr.INTERNAL_ERROR,))
-    return Answer(records=(letter,), outcome=outcome, counts=counts, nbr=Nbr.INTERNAL_ERROR, error=error)
+    return Answer(
+        records=(letter,),
+        outcome=packed((Nbr.INTERNAL_ERROR,)),
+        counts={**counts, Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1},
+        nbr=Nbr.INTERNAL_ERROR,
+        error=error,
+    )
