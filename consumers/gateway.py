@@ -21,6 +21,7 @@ from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
 from consumers.stopping import unless_stopped
+from engine.reading import integer
 from engine.request_reading import take_request
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
@@ -131,7 +132,7 @@ class Gateway:
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
-        tmax = take_request(body).typed.tmax
+        tmax = integer(take_request(body).typed.tmax)
     except UnsupportedError:
         tmax = None  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:

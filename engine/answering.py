@@ -133,8 +133,8 @@ class Answering:
             attempt = Attempt()
             with attempt:
                 return _unwritten(self._arrived, self._attempt.error, self._counts)
-            return _defect(self._arrived, attempt.error)
-        return _defect(self._arrived, self._attempt.error)
+            return _defect(self._arrived, attempt.error, self._counts)
+        return _defect(self._arrived, self._attempt.error, self._counts)
 
     def _read(self) -> None:
         arrived = self._arrived
@@ -258,7 +258,7 @@ def _is_test(value: bytes) -> bool:
     return integer(readable_fields(value, bytes_max=REQUEST_BYTES_MAX).get("test")) == 1
 
 
-def _defect(arrived: Arrived, error: Exception | None) -> Answer:
+def _defect(arrived: Arrived, error: Exception | None, counts: Mapping[str, int]) -> Answer:
     """A request that cannot be decided for a fault of ours: it is answered, written off and passed (D1).
 
     The problem names the kind of exception only: its text may hold addresses, which differ between runs.
@@ -268,8 +268,12 @@ def _defect(arrived: Arrived, error: Exception | None) -> Answer:
     )
     attempt = Attempt()
     with attempt:
-        refused = _refused(arrived, Nbr.INTERNAL_ERROR, counts={}, letters=(letter,))
+        refused = _refused(arrived, Nbr.INTERNAL_ERROR, counts=counts, letters=(letter,))
         return msgspec.structs.replace(refused, error=error)
-    counts = {Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1}
-    outcome = packed((Nbr.INTERNAL_ERROR,))
-    return Answer(records=(letter,), outcome=outcome, counts=counts, nbr=Nbr.INTERNAL_ERROR, error=error)
+    return Answer(
+        records=(letter,),
+        outcome=packed((Nbr.INTERNAL_ERROR,)),
+        counts={**counts, Nbr.INTERNAL_ERROR.label: 1, "unanswered": 1},
+        nbr=Nbr.INTERNAL_ERROR,
+        error=error,
+    )

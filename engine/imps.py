@@ -72,24 +72,29 @@ def _floor_nanos(asking: Imp | RequestDeal, policy: PolicyInForce) -> int | None
 
 
 def _offers(imp: Imp, policy: PolicyInForce) -> Offers | None:
-    """The deals of an imp, the first under each id; one whose floor is in a currency without a rate, or depends on how long
-    an ad is, is not offered.
-    """
+    """The deals of an imp; under each id the first alone is looked at."""
     if imp.pmp is None:
         return None
-    deals: dict[str, Offer] = {}
+    deals: dict[str, Offer | None] = {}
     for deal in imp.pmp.deals:
-        floor_nanos = _floor_nanos(deal, policy)
-        if floor_nanos is None or has_duration_floors(deal) or deal.id in deals:
-            continue
-        deals[deal.id] = Offer(
-            id=deal.id,
-            floor_nanos=floor_nanos,
-            fixed=deal.at == FIXED_PRICE,
-            wseat=deal.wseat,
-            wadomain=tuple(domain.lower() for domain in deal.wadomain),
-        )
-    return Offers(private=imp.pmp.private_auction != 0, deals=tuple(deals.values()))
+        if deal.id not in deals:
+            deals[deal.id] = _offer(deal, policy)
+    offered = tuple(offer for offer in deals.values() if offer is not None)
+    return Offers(private=imp.pmp.private_auction != 0, deals=offered)
+
+
+def _offer(deal: RequestDeal, policy: PolicyInForce) -> Offer | None:
+    """None for a deal whose floor is in a currency without a rate, or depends on how long an ad is: it is not offered."""
+    floor_nanos = _floor_nanos(deal, policy)
+    if floor_nanos is None or has_duration_floors(deal):
+        return None
+    return Offer(
+        id=deal.id,
+        floor_nanos=floor_nanos,
+        fixed=deal.at == FIXED_PRICE,
+        wseat=deal.wseat,
+        wadomain=tuple(domain.lower() for domain in deal.wadomain),
+    )
 
 
 def _least_nanos(reserve_nanos: int, offers: Offers | None) -> int:

@@ -63,10 +63,11 @@ BCAT, BADV, WLANG, PART, DSA_NEEDS, SEATS = range(11, 17)
 REQUEST: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
-# the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; of a contest as
-# well the line, as the last ranking left it, and how many rows to pass before the next.
-NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LINE, CHUNK = range(9)
-SCAN: Final = 9
+# the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; whether some row
+# passed lacks nothing but money; of a contest as well the line, as the last ranking left it, and how many rows to pass before
+# the next.
+NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LACKS_MONEY, LINE, CHUNK = range(10)
+SCAN: Final = 10
 
 # needs, [n, NEED]: a verdict that is missing: the kind of table, its row, the value's code.
 NEED_TEST, NEED_FORMATS, NEED_ATTR, NEED_CATEGORIES, NEED_ADOMAIN, NEED_LANGUAGE = range(6)

@@ -202,17 +202,12 @@ class TierScan:
 
     def finds_low(self) -> bool:
         """Whether some row, however little it could be worth, lacks nothing but money; of rows that are no candidates."""
-        state, chunk = self.walk.state, CHUNK_ROWS
-        pool, passed = Pool(len(self.query.question.slots)), 0
-        while True:
-            passing = state.item(col.NEXT)
-            found = (self.walk.reasons[passed:passing] == Reason.BELOW_FLOOR).any()
-            if found or passing == len(self.order):
-                pool.leave()
-                return bool(found)
-            passed = passing
+        state, pool, chunk = self.walk.state, Pool(len(self.query.question.slots)), CHUNK_ROWS
+        while not state.item(col.LACKS_MONEY) and state.item(col.NEXT) < len(self.order):
             self.pull(pool, chunk, INT64_MIN)
             chunk *= 2
+        pool.leave()
+        return bool(state.item(col.LACKS_MONEY))
 
     def count(self, line: int, counts: Ints) -> None:
         """Add to ``counts`` the reasons of all rows that reach the line (D12)."""

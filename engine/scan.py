@@ -259,7 +259,7 @@ def by_slot(row: int, query: Query, walk: Walk) -> int:
 @compiled
 def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> int:
     """Write a row that nothing refused to the end of the pool; ``walk.state`` has the slots it fits. CANDIDATE, or the reason
-    that remains.
+    that remains; one that lacks nothing but money is noted in ``walk.state``.
     """
     place, fitting = walk.state[col.POOLED], walk.state[col.FITS]
     request, slots, codes, numbers = query.request, query.slots, query.table.codes, query.table.numbers
@@ -274,7 +274,7 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
     u = request[col.USER_VALUE_NANOS] * u_ppm // PPM
     pool[place, col.P_B], pool[place, col.P_Q], pool[place, col.P_U] = numbers[row, col.BID], q, u
     pool[place, col.P_U_PPM], pool[place, col.P_RAW], pool[place, col.P_P] = u_ppm, raw, p
-    possible = reached = secure = admissible = False
+    possible = reached = secure = payable = admissible = False
     for slot in range(len(slots)):
         n = p * slots[slot, col.EFFECT + event] // PPM
         m = numbers[row, col.BID] * n // PPB
@@ -291,15 +291,18 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
         possible = possible or (fits and n > 0)
         reached = reached or (fits and worthy)
         secure = secure or shown
+        payable = payable or (shown and n > 0)
         admissible = admissible or (shown and worthy)
         values[place, slot, col.N], values[place, slot, col.M], values[place, slot, col.V] = n, m, v
         values[place, slot, col.ADMISSIBLE] = shown and worthy
         values[place, slot, col.R], values[place, slot, col.FIXED], values[place, slot, col.DEAL] = r, fixed, deal
+    reason = last_refusal(row, query)
+    if payable and not admissible and reason == CANDIDATE:
+        walk.state[col.LACKS_MONEY] = 1
     if possible and not reached:
         return _BELOW_FLOOR
     if not (admissible if possible else secure):
         return _NOT_SECURE
-    reason = last_refusal(row, query)
     return _ZERO if reason == CANDIDATE and not possible else reason
 
 

@@ -31,7 +31,7 @@ class Nbr(enum.IntEnum):
     UNSUPPORTED_FIELD = 503  # qty, pods, multi-asset requests
     NO_DECIDABLE_IMP = 504  # no imp asks for what this version decides
     NOTHING_ELIGIBLE = 505  # no ad may serve here and now, at any price
-    BELOW_FLOOR = 506  # at least one ad may serve, none reaches a reserve
+    BELOW_FLOOR = 506  # at least one ad lacks nothing but money
     EVERYTHING_BLOCKED = 507  # the policy's emergency stop
     CURRENCY = 508  # the request's cur does not allow the policy's currency
     MISPLACED = 509  # in another partition than its key says, and the limits refuse that

@@ -1,6 +1,7 @@
 """Ad requests as decisions read them: OpenRTB 2.6 BidRequest (https://iabtechlab.com/standards/openrtb/).
 
-Only what a decision reads is typed; everything else stays reachable for targeting through ``AdRequest.fields``.
+Only what a decision reads is typed, and can refuse a request; everything else stays reachable for targeting through
+``AdRequest.fields``.
 Lenient where real traffic is: see ``schemas/repair.py``. Strict where money is: floors are exact decimals, also as texts
 (``schemas/decimals.py``).
 """
@@ -59,10 +60,7 @@ class Banner(Part, frozen=True, kw_only=True):
     format: Annotated[tuple[Size, ...], Meta(max_length=IMP_SIZES_MAX)] = ()
     w: Integer | None = None
     h: Integer | None = None
-    pos: Integer | None = None
-    btype: ImpIntegers = ()
     battr: ImpIntegers = ()
-    mimes: ImpTexts = ()
     api: ImpIntegers = ()
 
 
@@ -175,14 +173,10 @@ class Imp(Part, frozen=True, kw_only=True):
     audio: Audio | None = None
     native: Native | None = None
     pmp: Pmp | None = None
-    instl: Integer = 0
     tagid: str | None = None
     bidfloor: decimal.Decimal = _NO_FLOOR
     bidfloorcur: str | None = None
     secure: Integer | None = None
-    exp: Integer | None = None  # as rwdd and clickbrowser: for targeting alone
-    rwdd: Integer | None = None
-    clickbrowser: Integer | None = None
     qty: Qty | None = None
     ext: ImpExt = ImpExt()
 
@@ -194,7 +188,6 @@ class Device(Part, frozen=True, kw_only=True):
     """
 
     ifa: str | None = None
-    language: str | None = None
     dnt: object = None
     lmt: object = None
 
@@ -203,7 +196,6 @@ class User(Part, frozen=True, kw_only=True):
     """3.2.20: who asks."""
 
     id: str | None = None
-    buyeruid: str | None = None
 
 
 class RequestAdjudge(Part, frozen=True, kw_only=True):
@@ -212,7 +204,6 @@ class RequestAdjudge(Part, frozen=True, kw_only=True):
     session_id: str | None = None
     page: str | int | None = None  # a name or a number, as the feed counts
     last_ad_position: Integer | None = None
-    session_ads: Integer | None = None
 
 
 class RequestExt(Part, frozen=True, kw_only=True):
@@ -230,7 +221,7 @@ class BidRequest(Part, frozen=True, kw_only=True):
     user: User = User()
     test: Integer = 0
     at: Integer = 2
-    tmax: Integer | None = None
+    tmax: object = None  # the gateway's; no decision depends on it
     wseat: tuple[str, ...] = ()
     bseat: tuple[str, ...] = ()
     cur: tuple[str, ...] = ()
@@ -240,7 +231,6 @@ class BidRequest(Part, frozen=True, kw_only=True):
     acat: tuple[str, ...] = ()
     cattax: Integer = 1
     badv: tuple[str, ...] = ()
-    bapp: tuple[str, ...] = ()
     ext: RequestExt = RequestExt()
 
 

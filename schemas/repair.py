@@ -1,7 +1,8 @@
 """Read what real traffic sends where the standard has another type, without ever touching an amount.
 
 Numbers where texts stand (ids, categories) become their text, true and false become 1 and 0, whole decimals become
-integers, nulls count as absent, unknown fields are passed over. Numbers as texts are accepted by msgspec itself.
+integers, nulls count as absent, and so does an ``ext`` that is no object; unknown fields are passed over. Numbers as texts
+are accepted by msgspec itself.
 Nothing else is guessed: a list of categories that came as one text could hold several, so it is refused.
 """
 
@@ -39,7 +40,7 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
         if struct is None:
             return obj
         plan = _plan(struct)
-        return {key: _repair(inner, plan[key]) for key, inner in obj.items() if key in plan and inner is not None}
+        return {key: _repair(inner, plan[key]) for key, inner in obj.items() if key in plan and not _absent(key, inner)}
     if isinstance(obj, list):
         items = next((alternatives(get_args(kind)[0]) for kind in kinds if get_origin(kind) is tuple), None)
         return obj if items is None else [_repair(inner, items) for inner in obj if inner is not None]
@@ -53,6 +54,11 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
     if isinstance(obj, decimal.Decimal) and int in kinds and INT64.start < obj < INT64.stop and obj == int(obj):
         return int(obj)
     return obj
+
+
+def _absent(name: str, value: object) -> bool:
+    """An ``ext`` that is no object holds nothing for anybody: some clients write an empty one as a list."""
+    return value is None or (name == "ext" and not isinstance(value, dict))
 
 
 @functools.cache

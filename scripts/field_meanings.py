@@ -143,7 +143,7 @@ _CONTROLS: Final = {
     "Seed.name": "`default` is in force",
     "Seed.value": "the key of every draw and tie-break; another one breaks ties another way",
     "Limits.name": "`default` is in force",
-    "Limits.vcg_nodes_max": "nodes of VCG's search, after which the tier runs as GSP; null is the built-in limit",
+    "Limits.vcg_nodes_max": "nodes of VCG's search, after which the request runs as GSP; null is the built-in limit",
     "Limits.misplaced": "whether a request on another partition than its key says is decided, or refused with code 509",
     "Limits.tcf_vendor_id": "id in the TCF's vendor list whose own consent TCF strings must have; 0 asks for none",
     "Limits.dsa_domain": "whom bids name as the one who applied targeting (DSA transparency); null is the advertiser's domain",

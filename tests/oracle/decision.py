@@ -31,6 +31,7 @@ DECIDABLE_MAX: Final = 8
 LINE_CLOSED: Final = 2**63 - 1  # auctions/base.py, Outcome: no slot takes any ad
 CONSTRAINED: Final = (Reason.LINE_ITEM_ONCE, Reason.ADVERTISER_ONCE, Reason.EXCLUSION_LABEL, Reason.NO_SLOT)
 BUILT_IN_POLICY: Final[Json] = {"kind": "policy", "name": "default"}
+FORTUNE: Final = 2**63
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class Verdict:
     """The whole decision. ``imps``: None where filled, else why not. ``tiers``: how many were decided.
 
     ``reasons``: of every ad, None for a winner; ``reach``: tier and greatest rank value that any request could give it.
+    ``money_would_do``: whether some ad that takes no part would, if only it were worth more.
     """
 
     policy: str
@@ -76,6 +78,7 @@ class Verdict:
     fills: tuple[Fill, ...] = ()
     reasons: Mapping[str, Reason | None] = dataclasses.field(default_factory=dict)
     reach: Mapping[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
+    money_would_do: bool = False
     tiers: int = 0
 
     def why(self, lines: Sequence[int]) -> dict[str, int]:
@@ -160,13 +163,12 @@ def slots_of(request: Json, policy: Json, policy_floor: int) -> tuple[tuple[Slot
 
 
 def deals_of(imp: Json, policy: Json) -> tuple[tuple[Json, int], ...]:
-    """A deal whose floor has no rate is as good as not offered; the first under an id counts."""
-    found: dict[str, tuple[Json, int]] = {}
+    """Of those under one id the first alone is looked at; it is not offered where its floor has no rate."""
+    firsts: dict[str, Json] = {}
     for deal in imp.get("pmp", {}).get("deals", ()):
-        floor = floor_of(deal, policy)
-        if floor is not None:
-            found.setdefault(deal["id"], (deal, floor))
-    return tuple(found.values())
+        firsts.setdefault(deal["id"], deal)
+    floors = [(deal, floor_of(deal, policy)) for deal in firsts.values()]
+    return tuple((deal, floor) for deal, floor in floors if floor is not None)
 
 
 def floor_of(asking: Json, policy: Json) -> int | None:
@@ -273,6 +275,7 @@ def decide(held: Held, request: Json, now_ms: int) -> Verdict:
         fills=tuple(fills),
         reasons=reasons,
         reach={ad: (one.tier_group, bound(contest.worth[ad]) + u_max) for ad, one in contest.joined.items()},
+        money_would_do=any(lacks_money(one, contest.worth[ad], asked) for ad, one in contest.joined.items()),
         tiers=1 if full else 2,
     )
 
@@ -292,7 +295,14 @@ def no_bid(verdict: Verdict, lines: Sequence[int]) -> int:
     reasons = verdict.reasons.values()
     if all(line == LINE_CLOSED for line in lines) or any(reason in CONSTRAINED for reason in reasons):
         return Nbr.CONSTRAINED
-    return Nbr.BELOW_FLOOR if Reason.BELOW_FLOOR in reasons else Nbr.NOTHING_ELIGIBLE
+    return Nbr.BELOW_FLOOR if verdict.money_would_do else Nbr.NOTHING_ELIGIBLE
+
+
+def lacks_money(one: Joined, value: Worth, asked: Asked) -> bool:
+    """Whether an ad takes no part, and would if each impression that can bring its event in were worth a fortune."""
+    fortunes = tuple(FORTUNE if n > 0 else 0 for n in value.n)
+    rich = dataclasses.replace(value, m=fortunes, v=fortunes)
+    return find_refusal(one, value, asked, rate_of) is not None and find_refusal(one, rich, asked, rate_of) is None
 
 
 def reserves_of(asked: Asked) -> tuple[int | None, ...]:

@@ -4,6 +4,7 @@ import decimal
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -63,6 +64,31 @@ def test_fields_that_no_decision_reads_may_be_anything_and_stay_for_targeting() 
     read = read_request(request(app={"ver": {"odd": [1]}}, device={"geo": "here"}, regs=7))
     assert read.fields["app"] == {"ver": {"odd": [1]}}
     assert read.fields["regs"] == 7
+
+
+@pytest.mark.parametrize("odd", ["x", {"on": 1}, [["x"]], 3_000_000_000, -0.5, True])
+def test_a_field_that_decides_nothing_refuses_no_request(odd: object) -> None:
+    slot: dict[str, Any] = {"id": "1", "bidfloor": 1, "banner": {"w": 300, "h": 250}}
+    fields = {"device": {"ifa": "d"}, "user": {"id": "u"}, "ext": {"adjudge": {"session_id": "s"}}}
+    of_imp = dict.fromkeys(("instl", "exp", "rwdd", "clickbrowser"), odd)
+    banner = {**slot["banner"], **dict.fromkeys(("pos", "btype", "mimes"), odd)}
+    read = read_request(
+        request(
+            {**slot, **of_imp, "banner": banner},
+            device={"ifa": "d", "language": odd},
+            user={"id": "u", "buyeruid": odd},
+            ext={"adjudge": {"session_id": "s", "session_ads": odd}},
+            bapp=odd,
+            tmax=odd,
+        )
+    )
+    assert msgspec.structs.replace(read.typed, tmax=None) == typed(slot, **fields)
+    assert (read.fields["bapp"], read.fields["imp"]) == (odd, [{**slot, **of_imp, "banner": banner}])
+
+
+@pytest.mark.parametrize("empty", [[], "", "x", 0, 7, False, [{"adjudge": {"position": 3}}]])
+def test_an_ext_that_is_no_object_counts_as_absent(empty: object) -> None:
+    assert typed({"id": "1", "ext": empty}, ext=empty) == typed({"id": "1"})
 
 
 @pytest.mark.parametrize("odd", ["true", "yes", "", True, 2.5, 2**40, -1, [1], {"on": 1}, None])

@@ -16,7 +16,7 @@ from consumers.addresses import parse_address
 from consumers.arrival import waited_s
 from consumers.feed_client import FeedClient, FeedResult
 from consumers.feed_errors import FeedTimeout
-from consumers.gateway import BESIDE_BYTES, PATH, Gateway
+from consumers.gateway import BESIDE_BYTES, PATH, Gateway, _tmax_ms
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import serve_http
 from engine.request_reading import take_request
@@ -90,6 +90,14 @@ def call(body: bytes, *more: str, method: str = "POST", head: tuple[str, ...] = 
 
 def body(**fields: Any) -> bytes:
     return orjson.dumps(ad_request("r1", **fields))
+
+
+@pytest.mark.parametrize(
+    ("tmax", "waits_ms"),
+    [(250, 250), ("250", 250), (3_000_000_000, 3_000), (0, 1_000), ("soon", 1_000), (0.5, 1_000), ([250], 1_000)],
+)
+def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -> None:
+    assert _tmax_ms(body(tmax=tmax)) == waits_ms
 
 
 async def test_tmax_counts_from_when_the_call_came_and_not_from_when_the_loop_had_time_for_it() -> None:

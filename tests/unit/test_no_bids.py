@@ -58,6 +58,39 @@ def test_below_floor_means_an_ad_that_may_serve_however_little_the_others_bid() 
     assert decided(paused, banner_imp(bidfloor=0.5)).result.nbr == Nbr.BELOW_FLOOR
 
 
+DUE_FLOOR = {**POLICY, "floor_cpm_micros": 100_000}
+POOR = {"event": "impression", "amount_micros": 50_000}
+
+
+@pytest.mark.parametrize(
+    ("entity", "imp", "fields", "reason"),
+    [
+        (line_item(pricing={**POOR, "strategy": "cost_cap"}), {}, {}, "unsupported_strategy"),
+        (line_item(pricing=POOR, tier="guaranteed"), {}, {}, "unsupported_tier"),
+        (line_item(pricing=POOR, budget={"daily_micros": 1}), {}, {}, "unsupported_budget"),
+        (creative(secure=False), {"secure": 1}, {}, "not_secure"),
+        (creative(language="de"), {}, {"wlang": ["en"]}, "language"),
+    ],
+)
+def test_an_ad_that_more_money_would_not_help_is_not_below_the_floor(
+    entity: Json, imp: Json, fields: Json, reason: str
+) -> None:
+    stage = Stage(*one_ad(), line_item(pricing=POOR), entity)
+    stage.control(DUE_FLOOR)
+    assert decided(stage, banner_imp(**imp), **fields).result.nbr == Nbr.NOTHING_ELIGIBLE
+    pricing = {**entity.get("pricing", POOR), "amount_micros": 500_000}
+    stage.put({**line_item(), **(entity if entity["kind"] == "line_item" else {}), "pricing": pricing})
+    decision = decided(stage, banner_imp(**imp), **fields)
+    assert (decision.result.nbr, why(decision)) == (Nbr.NOTHING_ELIGIBLE, {reason: 1})
+
+
+def test_an_ad_that_more_money_would_help_in_one_of_two_slots_is_below_the_floor() -> None:
+    stage = Stage(*one_ad(), creative(secure=False))
+    decision = decided(stage, banner_imp("1", secure=1), banner_imp("2", bidfloor=9))
+    assert (decision.result.nbr, why(decision)) == (Nbr.BELOW_FLOOR, {"not_secure": 1})
+    assert decided(stage, banner_imp("1", secure=1), banner_imp("2", bidfloor=2)).result.nbr is None
+
+
 @pytest.mark.parametrize(
     ("policy", "fields"),
     [({"ads_max": 0}, {}), ({"position_gap_min": 1}, {"ext": {"adjudge": {"last_ad_position": 0}}})],

@@ -292,6 +292,13 @@ class TestMisplaced:
         assert [result.nbr for result in results_of(effects)] == [None, 505, None]
         assert shard.counts["misplaced"] == 1
 
+    def test_so_is_one_whose_decision_fails(self, shard: Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+        shard.handle([asks(0, DEFECT, key=ELSEWHERE[0])], world())
+        assert shard.counts == {"misplaced": 1, "internal_error": 1}
+        monkeypatch.setattr(engine.answering, "refuse", lambda *_, **__: 1 / 0)
+        shard.handle([asks(1, DEFECT, key=ELSEWHERE[0])], world())
+        assert shard.counts == {"misplaced": 2, "internal_error": 2, "unanswered": 1}
+
     def test_by_control_it_is_refused(self, shard: Shard) -> None:
         effects = shard.handle([asks(0, "a", key=ELSEWHERE[0]), asks(1, "b")], world(misplaced="refuse"))
         assert [result.nbr for result in results_of(effects)] == [Nbr.MISPLACED, 505]
