@@ -18,13 +18,13 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.buffers import Buffer, fitting
-from consumers.causes import leaves
-from consumers.edges import Edges
+from consumers.exception_groups import leaves
+from consumers.fencing_rivals import Rivals
 from consumers.journal_reader import JournalReader
+from consumers.kafka_errors import in_words
+from consumers.owner_ports import OwnerPorts
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
-from consumers.rights import in_words
-from consumers.rivals import Rivals
 from consumers.stretches import in_stretches, let_others_on
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
 from engine.effects import REQUESTS, TICK, Effects, Input, Record
@@ -66,16 +66,16 @@ class After:
 class Owner:
     """``run`` returns when the shard was given up. ``phase`` is for /readyz: "deciding" is the good one."""
 
-    def __init__(self, partition: int, edges: Edges) -> None:
+    def __init__(self, partition: int, ports: OwnerPorts) -> None:
         self.partition = partition
         self.phase = "waiting"
-        self._edges = edges
+        self._ports = ports
         self._stop = asyncio.Event()
         self._halted = ""  # why it must not decide any more
         self._wake = asyncio.Event()
         self._producer: TransactionalProducer | None = None
         self._restores = Restores()
-        self._rivals = Rivals(edges.settings.group)
+        self._rivals = Rivals(ports.settings.group)
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
@@ -114,8 +114,8 @@ class Owner:
         except (JournalError, SchemaError) as error:
             await self._stand_still(f"its journal cannot be read back: {error}")
         finally:
-            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
-            self._edges.requests.close(self.partition)
+            self._ports.metrics.shard_deciding.labels(self.partition).set(0)
+            self._ports.requests.close(self.partition)
             await self._discard()
             self.phase = "given up"
 
@@ -144,7 +144,7 @@ class Owner:
             of_request = error.of_request if isinstance(error, ShardFailedError) else shard.position > self._committed
             self._restores.failed(self._committed, of_request=of_request)
             # Inputs go one by one past the two batches in question: one that fails takes no other with it.
-            self._careful_below = self._committed + 2 * self._edges.settings.batch_records
+            self._careful_below = self._committed + 2 * self._ports.settings.batch_records
             self._note_failure(error, attempt=self._restores.count)
         except TransactionError as error:  # the brokers', and no restore helps with that: they are waited for
             self._note_failure(error)
@@ -158,7 +158,7 @@ class Owner:
 
     def _note_failure(self, error: Exception, **more: int) -> None:
         self.phase = "about to be restored"
-        self._edges.metrics.restores.labels(type(error).__name__).inc()
+        self._ports.metrics.restores.labels(type(error).__name__).inc()
         self._log.error(
             "the shard is restored from its journal",
             offset=self._committed,
@@ -171,15 +171,15 @@ class Owner:
         """Fence the former owner, read the journal back, and wait for the world to be no older than it."""
         self.phase = f"taking over again: {self._hindrance}" if self._hindrance else "taking over"
         await self._discard()
-        producer = self._producer = self._edges.journals.producer(self.partition)
+        producer = self._producer = self._ports.journals.producer(self.partition)
         await producer.start()
-        async with self._edges.journals.reader(self.partition) as journal:
+        async with self._ports.journals.reader(self.partition) as journal:
             _, end = await journal.bounds()
             opening = [*await self._genesis(journal), self._fence(end)]
             fence_offset = await producer.send(opening)
             await producer.commit()
             self.phase = "reading the journal"
-            fold = Fold(self.partition, partitions=self._edges.partitions)
+            fold = Fold(self.partition, partitions=self._ports.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
             former = fold.former_fence if self._rivals.count else None
             taker = None if former is None else await journal.fence(former)
@@ -191,7 +191,7 @@ class Owner:
 
     async def _await_world(self, *, catalog_offset: int, controls_offset: int) -> None:
         """Wait until the world has reached the journal's offsets; a topic that ends before them is named."""
-        worlds = self._edges.worlds
+        worlds = self._ports.worlds
         waiting = f"waiting for catalog offset {catalog_offset} and controls offset {controls_offset}"
         self.phase = waiting
         while not self._ending():
@@ -208,12 +208,12 @@ class Owner:
     async def _genesis(self, journal: JournalReader) -> list[Record]:
         if not await journal.is_unborn():
             return []
-        start = await self._edges.requests.first_offset(self.partition)
+        start = await self._ports.requests.first_offset(self.partition)
         created_ms = _now_ms()
         return [
             new_genesis(
                 shard=self.partition,
-                partitions=self._edges.partitions,
+                partitions=self._ports.partitions,
                 epoch=f"{created_ms:x}",
                 position=start,
                 engine_version=ENGINE_VERSION,
@@ -225,11 +225,11 @@ class Owner:
         """The journal's end after initialising: no number is used twice, and each is above the former."""
         return new_fence(
             number=end,
-            owner=self._edges.settings.instance,
+            owner=self._ports.settings.instance,
             engine_version=ENGINE_VERSION,
-            partitions=self._edges.partitions,
+            partitions=self._ports.partitions,
             tzdata_version=tzdata_version(),
-            group=self._edges.settings.group,
+            group=self._ports.settings.group,
         )
 
     async def _decide_until_told(self, shard: Shard) -> None:
@@ -239,20 +239,20 @@ class Owner:
         self._committed = shard.position
         self._acknowledged = False
         if self.partition == 0:
-            self._edges.worlds.written_off(shard.rejections_below)
-        buffer = self._edges.requests.open(self.partition, shard.position)
+            self._ports.worlds.written_off(shard.rejections_below)
+        buffer = self._ports.requests.open(self.partition, shard.position)
         self._wake = buffer.wake
         if self.partition == 0:
-            self._edges.worlds.listener = buffer.wake
+            self._ports.worlds.listener = buffer.wake
         self.phase = "deciding"
-        self._edges.metrics.shard_deciding.labels(self.partition).set(1)
+        self._ports.metrics.shard_deciding.labels(self.partition).set(1)
         try:
             async with asyncio.TaskGroup() as tasks:
                 committing: asyncio.Task[None] | None = None
                 while (batch := await self._gather(shard, buffer, committing)) is not None:
                     former = committing
                     try:
-                        async with self._edges.turn:
+                        async with self._ports.turn:
                             effects = await self._handle(shard, batch)
                             if effects.entry is not None:  # what can be sent goes out before another shard decides
                                 after = After(position=shard.position, written_off=shard.rejections_below)
@@ -265,22 +265,22 @@ class Owner:
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         finally:
-            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
-            self._edges.requests.close(self.partition)
+            self._ports.metrics.shard_deciding.labels(self.partition).set(0)
+            self._ports.requests.close(self.partition)
 
     def _look(self, _done: object) -> None:
         self._wake.set()
 
     async def _gather(self, shard: Shard, buffer: Buffer, committing: asyncio.Task[None] | None) -> list[Input] | None:
         """The next batch; a tick when the shard is idle; None when told to stop."""
-        settings = self._edges.settings
+        settings = self._ports.settings
         careful = shard.position < self._careful_below
         records_max = 1 if careful else self._pace.records_max(settings.batch_records, waiting=len(buffer))
         while not self._ending():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
-            refused = self._edges.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
+            refused = self._ports.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
             batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms, sending=committing)
             if batch:
                 return batch[: fitting(batch, records_max)]
@@ -307,7 +307,7 @@ class Owner:
 
     async def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
         """Decide a batch in stretches, between which everybody else goes on but the other shards."""
-        world = self._edges.worlds.world
+        world = self._ports.worlds.world
         of_request = any(given.topic == REQUESTS for given in batch)
         if world is None:
             raise ShardFailedError("there is no catalog", of_request=of_request)
@@ -315,7 +315,7 @@ class Owner:
             effects, seconds = await in_stretches(shard, batch, world, self._pace)
         except Exception as error:
             raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
-        metrics = self._edges.metrics
+        metrics = self._ports.metrics
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
         self._tell_of_misplaced(effects.stats.get("misplaced", 0), time.monotonic())
@@ -341,11 +341,11 @@ class Owner:
         await self._producer.commit()
         shard.committed(sequence=effects.sequence, journal_offset=offset)
         self._acknowledge(after)
-        metrics = self._edges.metrics
+        metrics = self._ports.metrics
         metrics.commit_ms.observe((time.perf_counter() - started) * 1_000)
         metrics.count(effects.stats)
-        self._edges.requests.decided(self.partition, after.position)
-        self._edges.replies.offer(effects.replies)
+        self._ports.requests.decided(self.partition, after.position)
+        self._ports.replies.offer(effects.replies)
         self._log.debug("committed", sequence=effects.sequence, decisions=effects.decision_ids[:DECISION_IDS_LOGGED])
 
     def _acknowledge(self, after: After) -> None:
@@ -353,16 +353,16 @@ class Owner:
         self._acknowledged = True
         self._restores.committed(after.position)
         if self.partition == 0:
-            self._edges.worlds.written_off(after.written_off)
+            self._ports.worlds.written_off(after.written_off)
 
     async def _await_confirmation(self) -> None:
         """Fenced: whether the shard is still ours is for the group to say, at its current generation."""
         self.phase = "fenced; waiting for the group"
-        self._edges.metrics.restores.labels("fenced").inc()
+        self._ports.metrics.restores.labels("fenced").inc()
         self._log.warning("another process fenced the shard")
-        self._edges.requests.close(self.partition)
+        self._ports.requests.close(self.partition)
         await self._discard()
-        while not self._ending() and not await self._edges.requests.confirmed(self.partition):
+        while not self._ending() and not await self._ports.requests.confirmed(self.partition):
             await self._pause(BACKOFF_S)
         self._rivals.fenced(time.monotonic())
         await self._leave_to_rivals()

@@ -23,9 +23,9 @@ from aiokafka.structs import OffsetAndMetadata
 
 from consumers.buffers import Buffer
 from consumers.connection import begun, close_in_time
-from consumers.rights import in_words
+from consumers.kafka_errors import in_words
+from consumers.poll_health import PollHealth
 from consumers.settings import Settings
-from consumers.silence import Silence
 from engine.effects import REQUESTS, Input
 
 POLL_MS: Final = 200
@@ -88,7 +88,7 @@ class RequestsConsumer:
         self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
         self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
         self.joined = False
-        self.silence = Silence((REQUESTS,))  # here: for how long the client says that it cannot fetch
+        self.poll_health = PollHealth((REQUESTS,))  # here: for how long the client says that it cannot fetch
         self._arguments = arguments
         self._consumer: AIOKafkaConsumer = None  # while ``run`` runs; owners exist only meanwhile
 
@@ -121,7 +121,7 @@ class RequestsConsumer:
         )
 
     def _cannot_begin(self, problem: str) -> None:
-        self.silence.goes_on(REQUESTS, problem)
+        self.poll_health.failed(REQUESTS, problem)
 
     async def _fetch(self) -> None:
         while True:
@@ -133,10 +133,10 @@ class RequestsConsumer:
             except NoOffsetForPartitionError:
                 continue  # assigned a moment ago; its placeholder is about to be set (trap 12)
             except (KafkaError, UnicodeDecodeError) as error:
-                self.silence.goes_on(REQUESTS, in_words(error))
+                self.poll_health.failed(REQUESTS, in_words(error))
                 await self._fetch_apart()
             else:
-                self.silence.broken(REQUESTS)
+                self.poll_health.succeeded(REQUESTS)
             await asyncio.sleep(0)
 
     def _put(self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:

@@ -15,8 +15,8 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
-from consumers.causes import first_cause
 from consumers.connection import client_arguments
+from consumers.exception_groups import first_cause
 from consumers.settings import load_settings
 from schemas.codes import Nbr
 from scripts.command_audit import Audited, read_and_audit

@@ -11,9 +11,9 @@ from aiokafka.errors import (
     NodeNotReadyError,
 )
 
-from consumers.causes import first_cause
+from consumers.exception_groups import first_cause
 from consumers.feed_errors import FeedError
-from consumers.rights import missing_right
+from consumers.kafka_errors import missing_right
 from consumers.settings import SettingsError
 from consumers.topic_check import Finding, TopicLostError, TopicsError
 from schemas.errors import SchemaError

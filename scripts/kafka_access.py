@@ -8,8 +8,8 @@ import click
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments
-from consumers.reaching import UnreachableError, start
 from consumers.settings import Settings
 from consumers.topic_check import unusable
 from scripts.error_texts import KAFKA_HINT

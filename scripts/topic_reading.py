@@ -13,7 +13,7 @@ import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers.reaching import UnreachableError, start
+from consumers.client_start import UnreachableError, start
 from consumers.topic_check import unusable
 from schemas.topics import TOPICS, logical_name, topic_name
 from scripts.error_texts import KAFKA_HINT

@@ -9,9 +9,9 @@ import structlog
 from structlog.testing import LogCapture
 
 from consumers.buffers import Buffer
-from consumers.edges import Edges
 from consumers.metrics import Metrics
 from consumers.owner import MISPLACED_TOLD_S, TICK_AHEAD_MS_MAX, Owner, ShardFailedError
+from consumers.owner_ports import OwnerPorts
 from consumers.pace import BATCH_S
 from consumers.settings import load_settings
 from consumers.transactions import DoubtfulError, TooLargeError
@@ -28,7 +28,7 @@ class Scene:
         self.may_end = asyncio.Event()
         self.world: Any = object()
         self.listener: asyncio.Event | None = None
-        self.edges = Edges(
+        self.ports = OwnerPorts(
             settings=load_settings({"ADJUDGE_BATCH_WAIT_MS": "0", "ADJUDGE_BATCH_RECORDS": "3"}),
             requests=self,
             worlds=self,
@@ -45,7 +45,7 @@ class Scene:
         return buffer
 
     def __getattr__(self, _name: str) -> Any:
-        return lambda *_, **__: []  # the rest of the edges has nothing to say here
+        return lambda *_, **__: []  # the rest of the ports has nothing to say here
 
 
 class PlayedShard:
@@ -94,7 +94,7 @@ class PlayedProducer:
 async def scene() -> AsyncIterator[Scene]:
     """Two shards that decide; they end with the test."""
     played = Scene()
-    owners = played.owners = [Owner(partition, played.edges) for partition in range(2)]
+    owners = played.owners = [Owner(partition, played.ports) for partition in range(2)]
     tasks = []
     for partition, owner in enumerate(owners):
         for _ in range(100):
@@ -177,7 +177,7 @@ async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait
 async def test_inputs_go_one_by_one_after_a_failure_that_one_of_them_may_cause_and_not_after_one_of_brokers(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, *, one_by_one: bool
 ) -> None:
-    owner = Owner(0, scene.edges)
+    owner = Owner(0, scene.ports)
     for _ in range(100):
         owner._pace.learn(1, 0.0)
 

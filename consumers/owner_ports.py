@@ -71,7 +71,7 @@ class Journals(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
+class OwnerPorts:
     """All that an owner works with. ``partitions``: shards of the system. ``turn``: to decide, one shard at a time."""
 
     settings: Settings
