@@ -22,12 +22,14 @@ from consumers.exception_groups import leaves
 from consumers.fencing_rivals import Rivals
 from consumers.journal_reader import JournalReader
 from consumers.kafka_errors import in_words
+from consumers.log_throttle import LogThrottle
 from consumers.owner_ports import OwnerPorts
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
 from consumers.stretches import in_stretches, let_others_on
+from consumers.ticks import TickClock
 from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
-from engine.effects import REQUESTS, TICK, Effects, Input, Record
+from engine.effects import REQUESTS, Effects, Input, Record
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
@@ -37,9 +39,8 @@ from schemas.errors import SchemaError
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
-MISPLACED_TOLD_S: Final = 60.0  # between two lines about it
-HINDRANCE_TOLD_S: Final = 10.0  # the same one of a shard is told so often
-TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
+MISPLACED_TOLD_S: Final = 60.0  # between two lines about misplaced requests
+HINDRANCE_TOLD_S: Final = 10.0  # between two lines about the same hindrance
 
 log = structlog.get_logger(__name__)
 
@@ -79,12 +80,12 @@ class Owner:
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
-        self._misplaced_told_s = -MISPLACED_TOLD_S
         self._hindrance = ""  # to taking over
-        self._hindrance_told_s = 0.0
-        self._doubted = False  # this machine's clock
         self._pace = Pace()
         self._log = log.bind(shard=partition)
+        self._tick_clock = TickClock(self._log)
+        self._hindrance_lines = LogThrottle(HINDRANCE_TOLD_S)
+        self._misplaced_lines = LogThrottle(MISPLACED_TOLD_S)
 
     @property
     def deciding(self) -> bool:
@@ -127,10 +128,13 @@ class Owner:
             await self._await_confirmation()
             return
         except (TransactionError, KafkaError, IllegalStateError, TimeoutError, OSError) as error:
-            self._tell_of_hindrance(in_words(error), time.monotonic())
+            self._hindrance = in_words(error)
+            if self._hindrance_lines.lets_through(time.monotonic(), self._hindrance):
+                self._log.warning("the shard could not be taken over; trying again", error=self._hindrance)
             await self._pause(BACKOFF_S)
             return
         self._hindrance = ""
+        self._hindrance_lines.reset()
         if self._restores.are_enough(shard.position):
             await self._stand_still(f"{RESTORES_MAX} restores at request offset {shard.position} did not help")
             return
@@ -150,22 +154,6 @@ class Owner:
             self._note_failure(error)
             if not self._acknowledged:
                 await self._pause(BACKOFF_S)
-
-    def _tell_of_hindrance(self, hindrance: str, now_s: float) -> None:
-        if hindrance != self._hindrance or now_s - self._hindrance_told_s >= HINDRANCE_TOLD_S:
-            self._hindrance, self._hindrance_told_s = hindrance, now_s
-            self._log.warning("the shard could not be taken over; trying again", error=hindrance)
-
-    def _note_failure(self, error: Exception, **more: int) -> None:
-        self.phase = "about to be restored"
-        self._ports.metrics.restores.labels(type(error).__name__).inc()
-        self._log.error(
-            "the shard is restored from its journal",
-            offset=self._committed,
-            error=repr(error),
-            cause=repr(error.__cause__),
-            **more,
-        )
 
     async def _take_over(self) -> Shard:
         """Fence the former owner, read the journal back, and wait for the world to be no older than it."""
@@ -290,20 +278,9 @@ class Owner:
                 async with asyncio.timeout(settings.tick_ms / 1000):
                     await buffer.wake.wait()
             except TimeoutError:
-                if (tick := self._tick(shard.clock_ms, _now_ms())) is not None:
+                if (tick := self._tick_clock.tick(shard.clock_ms, _now_ms())) is not None:
                     return [tick]
         return None
-
-    def _tick(self, clock_ms: int, now_ms: int) -> Input | None:
-        """The time for an idle shard; none that a wrong clock may have made, as a shard's time never goes back.
-
-        After a longer pause the next request tells the time: brokers write it.
-        """
-        doubted = 0 < clock_ms < now_ms - TICK_AHEAD_MS_MAX
-        if doubted and not self._doubted:
-            self._log.warning("no ticks until a request tells the time", ahead_s=(now_ms - clock_ms) // 1_000)
-        self._doubted = doubted
-        return None if doubted else Input(topic=TICK, offset=-1, timestamp_ms=now_ms)
 
     async def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
         """Decide a batch in stretches, between which everybody else goes on but the other shards."""
@@ -318,17 +295,14 @@ class Owner:
         metrics = self._ports.metrics
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
-        self._tell_of_misplaced(effects.stats.get("misplaced", 0), time.monotonic())
+        misplaced = effects.stats.get("misplaced", 0)
+        if misplaced and self._misplaced_lines.lets_through(time.monotonic()):
+            self._log.warning("requests lie on another partition than their key says", misplaced=misplaced)
         for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
             self._log.error(
                 "a request failed and was written off", offset=offset, exc_info=problem, failed=len(effects.errors)
             )
         return effects
-
-    def _tell_of_misplaced(self, count: int, now_s: float) -> None:
-        if count and now_s - self._misplaced_told_s >= MISPLACED_TOLD_S:
-            self._misplaced_told_s = now_s
-            self._log.warning("requests lie on another partition than their key says", misplaced=count)
 
     async def _commit(self, shard: Shard, effects: Effects, after: After, former: asyncio.Task[None] | None) -> None:
         """Send and commit one batch once the former one is acknowledged (D3), then tell who waits for it."""
@@ -354,6 +328,17 @@ class Owner:
         self._restores.committed(after.position)
         if self.partition == 0:
             self._ports.worlds.written_off(after.written_off)
+
+    def _note_failure(self, error: Exception, **more: int) -> None:
+        self.phase = "about to be restored"
+        self._ports.metrics.restores.labels(type(error).__name__).inc()
+        self._log.error(
+            "the shard is restored from its journal",
+            offset=self._committed,
+            error=repr(error),
+            cause=repr(error.__cause__),
+            **more,
+        )
 
     async def _await_confirmation(self) -> None:
         """Fenced: whether the shard is still ours is for the group to say, at its current generation."""

@@ -5,12 +5,10 @@ from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
 from consumers.buffers import Buffer
 from consumers.metrics import Metrics
-from consumers.owner import MISPLACED_TOLD_S, TICK_AHEAD_MS_MAX, Owner, ShardFailedError
+from consumers.owner import Owner, ShardFailedError
 from consumers.owner_ports import OwnerPorts
 from consumers.pace import BATCH_S
 from consumers.settings import load_settings
@@ -200,28 +198,3 @@ async def test_inputs_go_one_by_one_after_a_failure_that_one_of_them_may_cause_a
     owner.stop()
     await owning
     assert (owner._careful_below > 0) is one_by_one
-
-
-def told_by(owner: Owner) -> list[Any]:
-    """What it logs from now on, whatever other tests of this process have made of the settings of logs."""
-    capture = LogCapture()
-    owner._log = structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.BoundLogger)
-    return capture.entries
-
-
-def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_says_so_once(scene: Scene) -> None:
-    owner, clock_ms = scene.owners[0], 1_000_000
-    told = told_by(owner)
-    for ahead_ms, ticked in ((0, True), (TICK_AHEAD_MS_MAX, True), (TICK_AHEAD_MS_MAX + 1, False), (10**12, False)):
-        tick = owner._tick(clock_ms, clock_ms + ahead_ms)
-        assert (tick is not None) is ticked
-        assert tick is None or tick.timestamp_ms == clock_ms + ahead_ms
-    assert [line["ahead_s"] for line in told] == [TICK_AHEAD_MS_MAX // 1_000]
-    assert owner._tick(0, 10**12) is not None, "a shard that no request has told the time"
-
-
-def test_misplaced_requests_are_warned_of_once_a_minute(scene: Scene) -> None:
-    told = told_by(scene.owners[0])
-    for now_s, count in ((0.0, 0), (1.0, 3), (2.0, 1), (MISPLACED_TOLD_S, 1), (MISPLACED_TOLD_S + 1.0, 2)):
-        scene.owners[0]._tell_of_misplaced(count, now_s)
-    assert [line["misplaced"] for line in told] == [3, 2]
