@@ -20,15 +20,14 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from consumers.buffers import Buffer, fitting
 from consumers.exception_groups import leaves
 from consumers.fencing_rivals import Rivals
-from consumers.journal_reader import JournalReader
 from consumers.kafka_errors import in_words
 from consumers.log_throttle import LogThrottle
-from consumers.owner_ports import OwnerPorts
+from consumers.owner_ports import Journal, OwnerPorts, Producer
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
 from consumers.stretches import in_stretches, let_others_on
 from consumers.ticks import TickClock
-from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
+from consumers.transactions import FencedError, TooLargeError, TransactionError
 from engine.effects import REQUESTS, Effects, Input, Record
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
@@ -74,7 +73,7 @@ class Owner:
         self._stop = asyncio.Event()
         self._halted = ""  # why it must not decide any more
         self._wake = asyncio.Event()
-        self._producer: TransactionalProducer | None = None
+        self._producer: Producer | None = None
         self._restores = Restores()
         self._rivals = Rivals(ports.settings.group)
         self._committed = 0  # the next request, as far as is acknowledged
@@ -193,7 +192,7 @@ class Owner:
                 self._log.error("a topic ends before what the journal has seen", waiting=waiting, problem=short)
             self.phase = phase
 
-    async def _genesis(self, journal: JournalReader) -> list[Record]:
+    async def _genesis(self, journal: Journal) -> list[Record]:
         if not await journal.is_unborn():
             return []
         start = await self._ports.requests.first_offset(self.partition)
