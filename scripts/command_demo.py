@@ -123,7 +123,7 @@ async def run(plan: Plan, shown: Console) -> Outcome:
                     tasks.create_task(closing.enter_async_context(engine))
             seconds = await _traffic(plan, feed, engines, catalog, progress)
             step.done()
-            audited = await read_and_audit(arguments, settings.topic_prefix, progress)
+            audited = await read_and_audit(settings, progress)
     return Outcome(plan=plan, seconds=seconds, results=feed.results, audited=audited)
 
 
