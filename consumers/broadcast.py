@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import begun, close_in_time
+from consumers.kafka_errors import in_words
+from consumers.poll_health import PollHealth
 from consumers.rejections import Rejections
-from consumers.rights import in_words
-from consumers.silence import Silence
 from consumers.topic_check import TopicLostError
 from engine.catalog import Catalog
 from engine.controls import Controls, read_control
@@ -61,7 +61,7 @@ class Broadcast:
         self._highwater: dict[str, int | None] = dict.fromkeys(self._places)  # where the topic ended then
         self._rejections = Rejections()
         self._changed = asyncio.Condition()
-        self.silence = Silence(self._places)
+        self.poll_health = PollHealth(self._places)
         self.world: World | None = None
         self.listener: asyncio.Event | None = None  # set when there are new rejections: the buffer of shard 0
 
@@ -143,7 +143,7 @@ class Broadcast:
 
     def _cannot_begin(self, problem: str) -> None:
         for name in self._places:
-            self.silence.goes_on(name, problem)
+            self.poll_health.failed(name, problem)
 
     async def _follow(self, consumer: AIOKafkaConsumer, name: str) -> None:
         """Apply what each poll of one topic gives, and publish."""
@@ -155,10 +155,10 @@ class Broadcast:
             except OffsetOutOfRangeError as error:
                 raise _lost(place, error.args[0][place]) from error
             except (KafkaError, UnicodeDecodeError) as error:  # the latter: the client cannot read a header's name
-                self.silence.goes_on(name, in_words(error))
+                self.poll_health.failed(name, in_words(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
-            self.silence.listen(name, records=bool(batches), polled=consumer.last_poll_timestamp(place))
+            self.poll_health.observe(name, records=bool(batches), polled=consumer.last_poll_timestamp(place))
             self._highwater[name] = consumer.highwater(place)
             await self._apply(name, batches.get(place, ()))
             # Only a broker's answer moves it, behind the marker of a transaction as well: an empty poll tells nothing.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
-from consumers.rights import in_words
+from consumers.kafka_errors import in_words
 from consumers.settings import Settings, SettingsError
 
 CLOSE_S_MAX: Final = 1.5

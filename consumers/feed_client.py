@@ -22,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments
 from consumers.feed_errors import (
     FeedClosed,
@@ -35,8 +36,7 @@ from consumers.feed_errors import (
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_replies import ReplyReader
 from consumers.feed_writer import GivenUpError, RequestWriter
-from consumers.reaching import UnreachableError, start
-from consumers.rights import missing_right
+from consumers.kafka_errors import missing_right
 from consumers.settings import Settings
 from consumers.topic_check import unusable
 from schemas.errors import SchemaError

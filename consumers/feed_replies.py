@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
-from consumers.rights import in_words
-from consumers.silence import Silence
+from consumers.kafka_errors import in_words
+from consumers.poll_health import PollHealth
 from schemas.topics import BY_NAME
 
 START_S_MAX: Final = 5.0
@@ -33,12 +33,12 @@ class ReplyReader:
         self._arguments = arguments
         self._take = take
         self._consumer: AIOKafkaConsumer = None  # while it is open
-        self._silence = Silence([topic])
+        self._poll_health = PollHealth([topic])
 
     @property
     def problem(self) -> str:
         """Why replies may not be heard; empty when they are."""
-        return next(iter(self._silence.reasons()), "")
+        return next(iter(self._poll_health.reasons()), "")
 
     async def start(self) -> None:
         """Stand at the end of the partition: every later record will be handed over. Raises KafkaError or TimeoutError."""
@@ -71,11 +71,11 @@ class ReplyReader:
                 await self._again_from_the_end()
                 continue
             except KafkaError as error:
-                self._silence.goes_on(self._where.topic, in_words(error))
+                self._poll_health.failed(self._where.topic, in_words(error))
                 await asyncio.sleep(BACKOFF_S)
                 continue
             polled = self._consumer.last_poll_timestamp(self._where)
-            self._silence.listen(self._where.topic, records=bool(batches), polled=polled)
+            self._poll_health.observe(self._where.topic, records=bool(batches), polled=polled)
             for record in batches.get(self._where, ()):
                 self._take(record.key or b"", record.value or b"")
             await asyncio.sleep(0)

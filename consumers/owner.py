@@ -18,16 +18,17 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumers.buffers import Buffer, fitting
-from consumers.causes import leaves
-from consumers.edges import Edges
-from consumers.journal_reader import JournalReader
+from consumers.exception_groups import leaves
+from consumers.fencing_rivals import Rivals
+from consumers.kafka_errors import in_words
+from consumers.log_throttle import LogThrottle
+from consumers.owner_ports import Journal, OwnerPorts, Producer
 from consumers.pace import Pace
 from consumers.restores import RESTORES_MAX, Restores
-from consumers.rights import in_words
-from consumers.rivals import Rivals
 from consumers.stretches import in_stretches, let_others_on
-from consumers.transactions import FencedError, TooLargeError, TransactionalProducer, TransactionError
-from engine.effects import REQUESTS, TICK, Effects, Input, Record
+from consumers.ticks import TickClock
+from consumers.transactions import FencedError, TooLargeError, TransactionError
+from engine.effects import REQUESTS, Effects, Input, Record
 from engine.journal import Fold, JournalError, checkpoint_of, new_fence, new_genesis
 from engine.shard import Shard
 from engine.version import ENGINE_VERSION
@@ -37,9 +38,8 @@ from schemas.errors import SchemaError
 BACKOFF_S: Final = 0.5
 WORLD_S: Final = 1.0  # between two looks at why the world is older than the journal
 DECISION_IDS_LOGGED: Final = 3
-MISPLACED_TOLD_S: Final = 60.0  # between two lines about it
-HINDRANCE_TOLD_S: Final = 10.0  # the same one of a shard is told so often
-TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
+MISPLACED_TOLD_S: Final = 60.0  # between two lines about misplaced requests
+HINDRANCE_TOLD_S: Final = 10.0  # between two lines about the same hindrance
 
 log = structlog.get_logger(__name__)
 
@@ -66,25 +66,25 @@ class After:
 class Owner:
     """``run`` returns when the shard was given up. ``phase`` is for /readyz: "deciding" is the good one."""
 
-    def __init__(self, partition: int, edges: Edges) -> None:
+    def __init__(self, partition: int, ports: OwnerPorts) -> None:
         self.partition = partition
         self.phase = "waiting"
-        self._edges = edges
+        self._ports = ports
         self._stop = asyncio.Event()
         self._halted = ""  # why it must not decide any more
         self._wake = asyncio.Event()
-        self._producer: TransactionalProducer | None = None
+        self._producer: Producer | None = None
         self._restores = Restores()
-        self._rivals = Rivals(edges.settings.group)
+        self._rivals = Rivals(ports.settings.group)
         self._committed = 0  # the next request, as far as is acknowledged
         self._acknowledged = False  # something was, since the last restore
         self._careful_below = 0
-        self._misplaced_told_s = -MISPLACED_TOLD_S
         self._hindrance = ""  # to taking over
-        self._hindrance_told_s = 0.0
-        self._doubted = False  # this machine's clock
         self._pace = Pace()
         self._log = log.bind(shard=partition)
+        self._tick_clock = TickClock(self._log)
+        self._hindrance_lines = LogThrottle(HINDRANCE_TOLD_S)
+        self._misplaced_lines = LogThrottle(MISPLACED_TOLD_S)
 
     @property
     def deciding(self) -> bool:
@@ -114,8 +114,8 @@ class Owner:
         except (JournalError, SchemaError) as error:
             await self._stand_still(f"its journal cannot be read back: {error}")
         finally:
-            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
-            self._edges.requests.close(self.partition)
+            self._ports.metrics.shard_deciding.labels(self.partition).set(0)
+            self._ports.requests.close(self.partition)
             await self._discard()
             self.phase = "given up"
 
@@ -127,10 +127,13 @@ class Owner:
             await self._await_confirmation()
             return
         except (TransactionError, KafkaError, IllegalStateError, TimeoutError, OSError) as error:
-            self._tell_of_hindrance(in_words(error), time.monotonic())
+            self._hindrance = in_words(error)
+            if self._hindrance_lines.lets_through(time.monotonic(), self._hindrance):
+                self._log.warning("the shard could not be taken over; trying again", error=self._hindrance)
             await self._pause(BACKOFF_S)
             return
         self._hindrance = ""
+        self._hindrance_lines.reset()
         if self._restores.are_enough(shard.position):
             await self._stand_still(f"{RESTORES_MAX} restores at request offset {shard.position} did not help")
             return
@@ -144,42 +147,26 @@ class Owner:
             of_request = error.of_request if isinstance(error, ShardFailedError) else shard.position > self._committed
             self._restores.failed(self._committed, of_request=of_request)
             # Inputs go one by one past the two batches in question: one that fails takes no other with it.
-            self._careful_below = self._committed + 2 * self._edges.settings.batch_records
+            self._careful_below = self._committed + 2 * self._ports.settings.batch_records
             self._note_failure(error, attempt=self._restores.count)
         except TransactionError as error:  # the brokers', and no restore helps with that: they are waited for
             self._note_failure(error)
             if not self._acknowledged:
                 await self._pause(BACKOFF_S)
 
-    def _tell_of_hindrance(self, hindrance: str, now_s: float) -> None:
-        if hindrance != self._hindrance or now_s - self._hindrance_told_s >= HINDRANCE_TOLD_S:
-            self._hindrance, self._hindrance_told_s = hindrance, now_s
-            self._log.warning("the shard could not be taken over; trying again", error=hindrance)
-
-    def _note_failure(self, error: Exception, **more: int) -> None:
-        self.phase = "about to be restored"
-        self._edges.metrics.restores.labels(type(error).__name__).inc()
-        self._log.error(
-            "the shard is restored from its journal",
-            offset=self._committed,
-            error=repr(error),
-            cause=repr(error.__cause__),
-            **more,
-        )
-
     async def _take_over(self) -> Shard:
         """Fence the former owner, read the journal back, and wait for the world to be no older than it."""
         self.phase = f"taking over again: {self._hindrance}" if self._hindrance else "taking over"
         await self._discard()
-        producer = self._producer = self._edges.journals.producer(self.partition)
+        producer = self._producer = self._ports.journals.producer(self.partition)
         await producer.start()
-        async with self._edges.journals.reader(self.partition) as journal:
+        async with self._ports.journals.reader(self.partition) as journal:
             _, end = await journal.bounds()
             opening = [*await self._genesis(journal), self._fence(end)]
             fence_offset = await producer.send(opening)
             await producer.commit()
             self.phase = "reading the journal"
-            fold = Fold(self.partition, partitions=self._edges.partitions)
+            fold = Fold(self.partition, partitions=self._ports.partitions)
             await journal.feed(fold, fence_offset=fence_offset, checkpoint_of=checkpoint_of)
             former = fold.former_fence if self._rivals.count else None
             taker = None if former is None else await journal.fence(former)
@@ -191,7 +178,7 @@ class Owner:
 
     async def _await_world(self, *, catalog_offset: int, controls_offset: int) -> None:
         """Wait until the world has reached the journal's offsets; a topic that ends before them is named."""
-        worlds = self._edges.worlds
+        worlds = self._ports.worlds
         waiting = f"waiting for catalog offset {catalog_offset} and controls offset {controls_offset}"
         self.phase = waiting
         while not self._ending():
@@ -205,15 +192,15 @@ class Owner:
                 self._log.error("a topic ends before what the journal has seen", waiting=waiting, problem=short)
             self.phase = phase
 
-    async def _genesis(self, journal: JournalReader) -> list[Record]:
+    async def _genesis(self, journal: Journal) -> list[Record]:
         if not await journal.is_unborn():
             return []
-        start = await self._edges.requests.first_offset(self.partition)
+        start = await self._ports.requests.first_offset(self.partition)
         created_ms = _now_ms()
         return [
             new_genesis(
                 shard=self.partition,
-                partitions=self._edges.partitions,
+                partitions=self._ports.partitions,
                 epoch=f"{created_ms:x}",
                 position=start,
                 engine_version=ENGINE_VERSION,
@@ -225,11 +212,11 @@ class Owner:
         """The journal's end after initialising: no number is used twice, and each is above the former."""
         return new_fence(
             number=end,
-            owner=self._edges.settings.instance,
+            owner=self._ports.settings.instance,
             engine_version=ENGINE_VERSION,
-            partitions=self._edges.partitions,
+            partitions=self._ports.partitions,
             tzdata_version=tzdata_version(),
-            group=self._edges.settings.group,
+            group=self._ports.settings.group,
         )
 
     async def _decide_until_told(self, shard: Shard) -> None:
@@ -239,20 +226,20 @@ class Owner:
         self._committed = shard.position
         self._acknowledged = False
         if self.partition == 0:
-            self._edges.worlds.written_off(shard.rejections_below)
-        buffer = self._edges.requests.open(self.partition, shard.position)
+            self._ports.worlds.written_off(shard.rejections_below)
+        buffer = self._ports.requests.open(self.partition, shard.position)
         self._wake = buffer.wake
         if self.partition == 0:
-            self._edges.worlds.listener = buffer.wake
+            self._ports.worlds.listener = buffer.wake
         self.phase = "deciding"
-        self._edges.metrics.shard_deciding.labels(self.partition).set(1)
+        self._ports.metrics.shard_deciding.labels(self.partition).set(1)
         try:
             async with asyncio.TaskGroup() as tasks:
                 committing: asyncio.Task[None] | None = None
                 while (batch := await self._gather(shard, buffer, committing)) is not None:
                     former = committing
                     try:
-                        async with self._edges.turn:
+                        async with self._ports.turn:
                             effects = await self._handle(shard, batch)
                             if effects.entry is not None:  # what can be sent goes out before another shard decides
                                 after = After(position=shard.position, written_off=shard.rejections_below)
@@ -265,22 +252,22 @@ class Owner:
         except BaseExceptionGroup as group:
             raise _one_of(group) from group
         finally:
-            self._edges.metrics.shard_deciding.labels(self.partition).set(0)
-            self._edges.requests.close(self.partition)
+            self._ports.metrics.shard_deciding.labels(self.partition).set(0)
+            self._ports.requests.close(self.partition)
 
     def _look(self, _done: object) -> None:
         self._wake.set()
 
     async def _gather(self, shard: Shard, buffer: Buffer, committing: asyncio.Task[None] | None) -> list[Input] | None:
         """The next batch; a tick when the shard is idle; None when told to stop."""
-        settings = self._edges.settings
+        settings = self._ports.settings
         careful = shard.position < self._careful_below
         records_max = 1 if careful else self._pace.records_max(settings.batch_records, waiting=len(buffer))
         while not self._ending():
             if buffer.error is not None:
                 raise ShardFailedError(str(buffer.error), of_request=True)
             buffer.wake.clear()
-            refused = self._edges.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
+            refused = self._ports.worlds.rejections(shard.rejections_below) if self.partition == 0 else []
             batch = refused or await buffer.gather(records_max, wait_ms=settings.batch_wait_ms, sending=committing)
             if batch:
                 return batch[: fitting(batch, records_max)]
@@ -290,24 +277,13 @@ class Owner:
                 async with asyncio.timeout(settings.tick_ms / 1000):
                     await buffer.wake.wait()
             except TimeoutError:
-                if (tick := self._tick(shard.clock_ms, _now_ms())) is not None:
+                if (tick := self._tick_clock.tick(shard.clock_ms, _now_ms())) is not None:
                     return [tick]
         return None
 
-    def _tick(self, clock_ms: int, now_ms: int) -> Input | None:
-        """The time for an idle shard; none that a wrong clock may have made, as a shard's time never goes back.
-
-        After a longer pause the next request tells the time: brokers write it.
-        """
-        doubted = 0 < clock_ms < now_ms - TICK_AHEAD_MS_MAX
-        if doubted and not self._doubted:
-            self._log.warning("no ticks until a request tells the time", ahead_s=(now_ms - clock_ms) // 1_000)
-        self._doubted = doubted
-        return None if doubted else Input(topic=TICK, offset=-1, timestamp_ms=now_ms)
-
     async def _handle(self, shard: Shard, batch: list[Input]) -> Effects:
         """Decide a batch in stretches, between which everybody else goes on but the other shards."""
-        world = self._edges.worlds.world
+        world = self._ports.worlds.world
         of_request = any(given.topic == REQUESTS for given in batch)
         if world is None:
             raise ShardFailedError("there is no catalog", of_request=of_request)
@@ -315,20 +291,17 @@ class Owner:
             effects, seconds = await in_stretches(shard, batch, world, self._pace)
         except Exception as error:
             raise ShardFailedError(f"deciding failed: {error!r}", of_request=of_request) from error
-        metrics = self._edges.metrics
+        metrics = self._ports.metrics
         metrics.decide_us.observe(seconds * 1e6 / len(batch))
         metrics.batch_records.observe(len(batch))
-        self._tell_of_misplaced(effects.stats.get("misplaced", 0), time.monotonic())
+        misplaced = effects.stats.get("misplaced", 0)
+        if misplaced and self._misplaced_lines.lets_through(time.monotonic()):
+            self._log.warning("requests lie on another partition than their key says", misplaced=misplaced)
         for offset, problem in effects.errors[:1]:  # each has its dead letter; a flood of them must not fill the log
             self._log.error(
                 "a request failed and was written off", offset=offset, exc_info=problem, failed=len(effects.errors)
             )
         return effects
-
-    def _tell_of_misplaced(self, count: int, now_s: float) -> None:
-        if count and now_s - self._misplaced_told_s >= MISPLACED_TOLD_S:
-            self._misplaced_told_s = now_s
-            self._log.warning("requests lie on another partition than their key says", misplaced=count)
 
     async def _commit(self, shard: Shard, effects: Effects, after: After, former: asyncio.Task[None] | None) -> None:
         """Send and commit one batch once the former one is acknowledged (D3), then tell who waits for it."""
@@ -341,11 +314,11 @@ class Owner:
         await self._producer.commit()
         shard.committed(sequence=effects.sequence, journal_offset=offset)
         self._acknowledge(after)
-        metrics = self._edges.metrics
+        metrics = self._ports.metrics
         metrics.commit_ms.observe((time.perf_counter() - started) * 1_000)
         metrics.count(effects.stats)
-        self._edges.requests.decided(self.partition, after.position)
-        self._edges.replies.offer(effects.replies)
+        self._ports.requests.decided(self.partition, after.position)
+        self._ports.replies.offer(effects.replies)
         self._log.debug("committed", sequence=effects.sequence, decisions=effects.decision_ids[:DECISION_IDS_LOGGED])
 
     def _acknowledge(self, after: After) -> None:
@@ -353,16 +326,27 @@ class Owner:
         self._acknowledged = True
         self._restores.committed(after.position)
         if self.partition == 0:
-            self._edges.worlds.written_off(after.written_off)
+            self._ports.worlds.written_off(after.written_off)
+
+    def _note_failure(self, error: Exception, **more: int) -> None:
+        self.phase = "about to be restored"
+        self._ports.metrics.restores.labels(type(error).__name__).inc()
+        self._log.error(
+            "the shard is restored from its journal",
+            offset=self._committed,
+            error=repr(error),
+            cause=repr(error.__cause__),
+            **more,
+        )
 
     async def _await_confirmation(self) -> None:
         """Fenced: whether the shard is still ours is for the group to say, at its current generation."""
         self.phase = "fenced; waiting for the group"
-        self._edges.metrics.restores.labels("fenced").inc()
+        self._ports.metrics.restores.labels("fenced").inc()
         self._log.warning("another process fenced the shard")
-        self._edges.requests.close(self.partition)
+        self._ports.requests.close(self.partition)
         await self._discard()
-        while not self._ending() and not await self._edges.requests.confirmed(self.partition):
+        while not self._ending() and not await self._ports.requests.confirmed(self.partition):
             await self._pause(BACKOFF_S)
         self._rivals.fenced(time.monotonic())
         await self._leave_to_rivals()

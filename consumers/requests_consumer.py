@@ -24,9 +24,9 @@ from aiokafka.structs import OffsetAndMetadata
 
 from consumers.buffers import Buffer
 from consumers.connection import begun, close_in_time
-from consumers.rights import in_words
+from consumers.kafka_errors import in_words
+from consumers.poll_health import PollHealth
 from consumers.settings import Settings
-from consumers.silence import Silence
 from engine.effects import REQUESTS, Input
 
 POLL_MS: Final = 200
@@ -91,7 +91,7 @@ class RequestsConsumer:
         self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
         self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
         self.joined = False
-        self.silence = Silence((REQUESTS,))
+        self.poll_health = PollHealth((REQUESTS,))
         self._arguments = arguments
         self._consumer: AIOKafkaConsumer = None  # while ``run`` runs; owners exist only meanwhile
 
@@ -124,7 +124,7 @@ class RequestsConsumer:
         )
 
     def _cannot_begin(self, problem: str) -> None:
-        self.silence.goes_on(REQUESTS, problem)
+        self.poll_health.failed(REQUESTS, problem)
 
     async def _fetch(self) -> None:
         while True:
@@ -136,13 +136,13 @@ class RequestsConsumer:
             except NoOffsetForPartitionError:
                 continue  # assigned a moment ago; its placeholder is about to be set (trap 12)
             except (KafkaError, UnicodeDecodeError) as error:
-                self.silence.goes_on(REQUESTS, in_words(error))
+                self.poll_health.failed(REQUESTS, in_words(error))
                 await self._fetch_apart()
             else:
-                self._listen()
+                self._note_poll()
             await asyncio.sleep(0)
 
-    def _listen(self) -> None:
+    def _note_poll(self) -> None:
         """After a poll: whether brokers answer for every shard that is fetched, as polls are as empty when they do not."""
         now, paused, deaf = time.monotonic(), self._consumer.paused(), []
         for partition in self._buffers:
@@ -154,11 +154,11 @@ class RequestsConsumer:
             elif now - last[1] > ANSWER_S_MAX:
                 deaf.append(partition)
         if not self._consumer.partitions_for_topic(self._topic):
-            self.silence.goes_on(REQUESTS, "the topic is not there")
+            self.poll_health.failed(REQUESTS, "the topic is not there")
         elif deaf:
-            self.silence.goes_on(REQUESTS, f"no broker answers for partition {', '.join(map(str, sorted(deaf)))}")
+            self.poll_health.failed(REQUESTS, f"no broker answers for partition {', '.join(map(str, sorted(deaf)))}")
         else:
-            self.silence.broken(REQUESTS)
+            self.poll_health.succeeded(REQUESTS)
 
     def _put(self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         for where, records in batches.items():

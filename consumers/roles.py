@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Collection
 from typing import Final
 
-from consumers.causes import first_cause
+from consumers.exception_groups import first_cause
 from consumers.gateway import Gateway, run_gateway
 from consumers.probes import Routes
 from consumers.service import Service, run_service

@@ -11,13 +11,13 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.broadcast import Broadcast
-from consumers.causes import first_cause
+from consumers.client_start import start
 from consumers.connection import client_arguments
-from consumers.edges import Edges
-from consumers.garbage import spare_catalog
+from consumers.exception_groups import first_cause
+from consumers.garbage_collection import spare_catalog
 from consumers.metrics import Metrics
+from consumers.owner_ports import OwnerPorts
 from consumers.probes import Routes, make_app, serve_http
-from consumers.reaching import start
 from consumers.replies import Replies
 from consumers.requests_consumer import RequestsConsumer
 from consumers.settings import Settings
@@ -44,7 +44,7 @@ class Service:
         self.broadcast = Broadcast(topics, arguments, token_key=load_token_key(settings))
         self.requests = RequestsConsumer(settings, topics["requests"], arguments, partitions=partitions)
         self.replies = Replies(settings.reply_topics, arguments, self.metrics)
-        edges = Edges(
+        ports = OwnerPorts(
             settings=settings,
             requests=self.requests,
             worlds=self.broadcast,
@@ -53,7 +53,7 @@ class Service:
             metrics=self.metrics,
             partitions=partitions,
         )
-        self.shards = OwnedShards(edges, tasks)
+        self.shards = OwnedShards(ports, tasks)
         self.draining = False
         self.compiling = True
         self.address = ""  # of /livez, /readyz and /metrics, once they listen
@@ -68,7 +68,7 @@ class Service:
             f"{topic}: {'not read yet' if behind < 0 else f'{behind} records to read'}"
             for topic, behind in self.broadcast.behind().items()
         ]
-        reasons += self.broadcast.silence.reasons() + self.requests.silence.reasons()
+        reasons += self.broadcast.poll_health.reasons() + self.requests.poll_health.reasons()
         if not self.requests.joined:
             reasons.append("the group has not assigned shards yet")
         elif self.shards.refusal and not self.shards.phases():
@@ -90,7 +90,7 @@ class Service:
             self.metrics.controls_offset.set(self.broadcast.world.controls.offset)
         self.metrics.rejections_dropped.set(self.broadcast.rejections_dropped)
         self.metrics.stale_versions.set(self.broadcast.stale_versions)
-        for topic, seconds in self.broadcast.silence.seconds().items():
+        for topic, seconds in self.broadcast.poll_health.seconds().items():
             self.metrics.silence_s.labels(topic).set(seconds)
 
 

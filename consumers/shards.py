@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import structlog
 
-from consumers.edges import Edges
 from consumers.journal_reader import JournalReader, open_journal
 from consumers.owner import Owner
+from consumers.owner_ports import OwnerPorts
 from consumers.transactions import TransactionalProducer
 from schemas.topics import TOPICS, topic_name
 
@@ -45,8 +45,8 @@ class ShardJournals:
 class OwnedShards:
     """The owners of this process. Their tasks belong to the service's task group."""
 
-    def __init__(self, edges: Edges, tasks: asyncio.TaskGroup) -> None:
-        self._edges = edges
+    def __init__(self, ports: OwnerPorts, tasks: asyncio.TaskGroup) -> None:
+        self._ports = ports
         self._tasks = tasks
         self._owners: dict[int, tuple[Owner, asyncio.Task[None]]] = {}
         self._closed = False
@@ -58,7 +58,7 @@ class OwnedShards:
             return
         log.info("the group assigned shards", shards=sorted(partitions))
         for partition in sorted(partitions):
-            owner = Owner(partition, self._edges)
+            owner = Owner(partition, self._ports)
             if self.refusal:
                 owner.halt(self.refusal)
             task = self._tasks.create_task(owner.run(), name=f"shard {partition}")
@@ -67,12 +67,12 @@ class OwnedShards:
     def refuse(self, count: int) -> None:
         """Stop every shard, and those that are assigned later: there are ``count`` partitions of requests."""
         refusal = (
-            f"its journal does not fit: it speaks of {self._edges.partitions} partitions of requests; there are {count}"
+            f"its journal does not fit: it speaks of {self._ports.partitions} partitions of requests; there are {count}"
         )
         if refusal == self.refusal:
             return
         self.refusal = refusal
-        log.error("the topic of requests has another number of partitions", was=self._edges.partitions, now=count)
+        log.error("the topic of requests has another number of partitions", was=self._ports.partitions, now=count)
         for owner, _ in self._owners.values():
             owner.halt(refusal)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from consumers.causes import first_cause
+from consumers.exception_groups import first_cause
 
 T = TypeVar("T")
 

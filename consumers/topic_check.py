@@ -33,7 +33,7 @@ DESCRIBE_CONFIGS: Final = "DESCRIBE_CONFIGS"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class TopicFinding:
     """One thing that is not as it must be. ``setting``: Kafka's name of it, "partitions", "exists" or "authorization".
 
     Of the last, ``wanted`` is the right (ACL) that is missing.
@@ -60,20 +60,20 @@ class TopicLostError(Exception):
 class TopicsError(Exception):
     """The cluster's topics do not do; ``findings`` says which and why."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[TopicFinding]) -> None:
         super().__init__("; ".join(map(str, findings)))
         self.findings = tuple(findings)
 
 
 async def check_topics(
     admin: AIOKafkaAdminClient, prefix: str, *, replay_window_ms: int = REPLAY_WINDOW_MS_DEFAULT
-) -> list[Finding]:
+) -> list[TopicFinding]:
     """Compare every topic with the table, in its order. Topics for replies may be absent: a setting names those in use."""
     counts, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
     there = [topic for topic in TOPICS if topic_name(prefix, topic.name) in counts]
     configs, kept_from = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
     shards = _shards(counts, prefix)
-    findings: list[Finding] = []
+    findings: list[TopicFinding] = []
     for topic in TOPICS:
         name = topic_name(prefix, topic.name)
         if name in configs:
@@ -84,7 +84,7 @@ async def check_topics(
         elif name in kept_from:
             findings.append(refusal(name, DESCRIBE_CONFIGS))
         elif topic.partitions != "any":
-            findings.append(Finding(topic=name, setting="exists", actual="absent", wanted="present"))
+            findings.append(TopicFinding(topic=name, setting="exists", actual="absent", wanted="present"))
     return findings
 
 
@@ -100,30 +100,36 @@ def _shards(counts: Mapping[str, int], prefix: str) -> int:
     return others[0] if own and len(others) > 1 and len(set(others)) == 1 else own
 
 
-def refusal(topic: str, right: str = DESCRIBE) -> Finding:
+def refusal(topic: str, right: str = DESCRIBE) -> TopicFinding:
     """This user may not look at a topic."""
-    return Finding(topic=topic, setting="authorization", actual="refused", wanted=right)
+    return TopicFinding(topic=topic, setting="authorization", actual="refused", wanted=right)
 
 
-def unusable(described: Mapping[str, Any]) -> Finding | None:
+def unusable(described: Mapping[str, Any]) -> TopicFinding | None:
     """Why a topic cannot be used, by what the admin client was told of it; None when it can."""
     if described["error_code"] == TopicAuthorizationFailedError.errno:
         return refusal(described["topic"])
     if described["error_code"]:
-        return Finding(topic=described["topic"], setting="exists", actual="absent", wanted="present")
+        return TopicFinding(topic=described["topic"], setting="exists", actual="absent", wanted="present")
     return None
 
 
-def _count_findings(topic: Topic, name: str, count: int, shards: int) -> list[Finding]:
+def _count_findings(topic: Topic, name: str, count: int, shards: int) -> list[TopicFinding]:
     if topic.partitions == "any" or (topic.partitions == "shard" and not shards):
         return []
     wanted = partition_count(topic, shards)
-    return [] if count == wanted else [Finding(topic=name, setting="partitions", actual=str(count), wanted=str(wanted))]
+    return (
+        []
+        if count == wanted
+        else [TopicFinding(topic=name, setting="partitions", actual=str(count), wanted=str(wanted))]
+    )
 
 
-def _config_findings(topic: Topic, name: str, actual: Mapping[str, str | None], replay_window_ms: int) -> list[Finding]:
+def _config_findings(
+    topic: Topic, name: str, actual: Mapping[str, str | None], replay_window_ms: int
+) -> list[TopicFinding]:
     return [
-        Finding(topic=name, setting=setting, actual=str(actual.get(setting)), wanted=rule.wanted)
+        TopicFinding(topic=name, setting=setting, actual=str(actual.get(setting)), wanted=rule.wanted)
         for setting, rule in expected_configs(topic, replay_window_ms).items()
         if not rule.holds(actual.get(setting))
     ]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from consumers.garbage import GC_THRESHOLDS
+from consumers.garbage_collection import GC_THRESHOLDS
 
 T = TypeVar("T")
 R = TypeVar("R")

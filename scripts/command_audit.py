@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from consumers.connection import client_arguments
 from consumers.settings import Settings
 from engine.audit import TOPICS, ShardAudit, Totals, Violation
 from schemas.topics import topic_name
@@ -57,10 +56,10 @@ class Audited:
         }
 
 
-async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Progress | None = None) -> Audited:
-    """Read all topics of every shard up to their present end. Raises ReadingError when one cannot be read."""
-    async with TopicReading(arguments, prefix, TOPICS) as reading:
-        check_counts(prefix, reading.partitions)
+async def read_and_audit(settings: Settings, progress: Progress | None = None) -> Audited:
+    """Read all topics of every shard up to their present end. Raises click.ClickException when one cannot be read."""
+    async with TopicReading(settings, TOPICS) as reading:
+        check_counts(settings.topic_prefix, reading.partitions)
         shards = reading.partitions["requests"]
         audits = {shard: ShardAudit(shard, begins=_begins(reading, shard), partitions=len(shards)) for shard in shards}
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
@@ -74,18 +73,16 @@ async def read_and_audit(arguments: Mapping[str, Any], prefix: str, progress: Pr
         if progress and bar is not None:
             progress.update(bar, completed=total)
         if any(audit.has_open_letters() for audit in audits.values()):
-            await _read_on(arguments, prefix, reading, audits)
+            await _read_on(settings, reading, audits)
     return _together(audits)
 
 
-async def _read_on(
-    arguments: Mapping[str, Any], prefix: str, reading: TopicReading, audits: Mapping[int, ShardAudit]
-) -> None:
+async def _read_on(settings: Settings, reading: TopicReading, audits: Mapping[int, ShardAudit]) -> None:
     """Read the journal behind the cut: whose dead letters are there by now, has its entry there.
 
     A letter that could be read is of a transaction all of whose records were appended before, the entry among them.
     """
-    async with TopicReading(arguments, prefix, ("journal",), appended=True) as further:
+    async with TopicReading(settings, ("journal",), appended=True) as further:
         for shard, shard_audit in audits.items():
             place = reading.place("journal", shard)
             further.seek("journal", shard, (reading if shard_audit.has_open_letters() else further).ends[place])
@@ -180,7 +177,7 @@ def audit(*, settings: Settings, as_json: bool) -> None:
     """
     shown = console(as_json=as_json)
     with bar(shown) as progress:
-        audited = uvloop.run(read_and_audit(client_arguments(settings), settings.topic_prefix, progress))
+        audited = uvloop.run(read_and_audit(settings, progress))
     show(shown, audited)
     if as_json:
         print_json(audited.as_json())

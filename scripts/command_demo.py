@@ -15,8 +15,8 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
-from consumers.causes import first_cause
 from consumers.connection import client_arguments
+from consumers.exception_groups import first_cause
 from consumers.settings import load_settings
 from schemas.codes import Nbr
 from scripts.command_audit import Audited, read_and_audit
@@ -123,7 +123,7 @@ async def run(plan: Plan, shown: Console) -> Outcome:
                     tasks.create_task(closing.enter_async_context(engine))
             seconds = await _traffic(plan, feed, engines, catalog, progress)
             step.done()
-            audited = await read_and_audit(arguments, settings.topic_prefix, progress)
+            audited = await read_and_audit(settings, progress)
     return Outcome(plan=plan, seconds=seconds, results=feed.results, audited=audited)
 
 

@@ -8,9 +8,9 @@ import click
 import uvloop
 
 from consumers.addresses import PORT_MAX, parse_address
-from consumers.garbage import tune_garbage_collection
+from consumers.client_start import UnreachableError
+from consumers.garbage_collection import tune_garbage_collection
 from consumers.logs import configure_logging
-from consumers.reaching import UnreachableError
 from consumers.roles import ROLES, run_roles
 from consumers.settings import Settings
 from scripts.console import json_option, print_json, settings_options

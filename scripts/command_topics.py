@@ -10,7 +10,7 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.settings import Settings
-from consumers.topic_check import Finding, check_topics
+from consumers.topic_check import TopicFinding, check_topics
 from schemas.limits import DAY_MS
 from schemas.topics import REPLAY_WINDOW_MS_DEFAULT, TOPICS, topic_name
 from scripts.console import console, json_option, print_json, settings_options, table
@@ -61,12 +61,14 @@ def create_command(*, settings: Settings, partitions: int | None, replay_days: i
     _report(findings, created=created, settings=settings, as_json=as_json)
 
 
-async def _check(settings: Settings) -> list[Finding]:
+async def _check(settings: Settings) -> list[TopicFinding]:
     async with admin_client(settings) as admin:
         return await check_topics(admin, settings.topic_prefix)
 
 
-async def _create(settings: Settings, partitions: int | None, replay_window_ms: int) -> tuple[list[str], list[Finding]]:
+async def _create(
+    settings: Settings, partitions: int | None, replay_window_ms: int
+) -> tuple[list[str], list[TopicFinding]]:
     async with admin_client(settings) as admin:
         created, _ = await create_shards(admin, settings.topic_prefix, partitions, replay_window_ms=replay_window_ms)
         return created, await _check_when_seen(admin, settings.topic_prefix, created, replay_window_ms)
@@ -74,7 +76,7 @@ async def _create(settings: Settings, partitions: int | None, replay_window_ms: 
 
 async def _check_when_seen(
     admin: AIOKafkaAdminClient, prefix: str, created: Sequence[str], replay_window_ms: int
-) -> list[Finding]:
+) -> list[TopicFinding]:
     """Check once the created topics are in the metadata, which takes the brokers a moment."""
     async with asyncio.timeout(SEEN_S_MAX):
         while True:
@@ -84,7 +86,9 @@ async def _check_when_seen(
             await asyncio.sleep(SEEN_POLL_S)
 
 
-def _report(findings: Sequence[Finding], *, created: Sequence[str] | None, settings: Settings, as_json: bool) -> None:
+def _report(
+    findings: Sequence[TopicFinding], *, created: Sequence[str] | None, settings: Settings, as_json: bool
+) -> None:
     shown = console(as_json=as_json)
     if created is not None:
         shown.print(f"Created {len(created)} topics." if created else "Nothing to create: every topic is there.")
@@ -102,7 +106,7 @@ def _report(findings: Sequence[Finding], *, created: Sequence[str] | None, setti
         sys.exit(1)
 
 
-def _advice(findings: Sequence[Finding]) -> str:
+def _advice(findings: Sequence[TopicFinding]) -> str:
     settings = {finding.setting for finding in findings}
     advice = []
     if "exists" in settings:

@@ -71,7 +71,7 @@ async def run(
             if stop.is_set():
                 return feed.results
             async with (
-                open_topic_ends(client_arguments(settings), settings.topic_prefix) as ends,
+                open_topic_ends(settings) as ends,
                 asyncio.TaskGroup() as tasks,
             ):
                 shown_page = UpPage(settings, ends, feed.results, rate=rate)

@@ -14,7 +14,6 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.text import Text
 
-from consumers.connection import client_arguments
 from consumers.settings import Settings
 from engine.catalog import Catalog
 from engine.controls import Controls
@@ -61,13 +60,12 @@ class Why:
 
 async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Console) -> Why:
     """Rebuild catalog and controls from their topics and put the last requests to them once more."""
-    arguments, prefix = client_arguments(settings), settings.topic_prefix
     with bar(shown) as progress:
         task = progress.add_task("Reading campaigns and controls", total=None)
-        catalog, controls = await _world(arguments, prefix)
+        catalog, controls = await _world(settings)
         progress.update(task, description="Reading recent requests and impressions")
-        requests, partitions = await _latest(arguments, prefix, "requests", recent)
-        impressions, _ = await _latest(arguments, prefix, "impressions", recent)
+        requests, partitions = await _latest(settings, "requests", recent)
+        impressions, _ = await _latest(settings, "impressions", recent)
         progress.update(task, description="Deciding them again", total=len(requests), completed=0)
         world = World(catalog=catalog.snapshot(), controls=controls.view(), token_key=TOKEN_KEY_UNUSED)
         outcomes: dict[str, collections.Counter[str]] = {}
@@ -104,9 +102,9 @@ def _explained(record: ConsumerRecord, world: World, line_item_id: str, partitio
     return explained if explained.ads else Explanation(ads={"(any)": explained.not_decided or "no valid ads"})
 
 
-async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Controls]:
+async def _world(settings: Settings) -> tuple[Catalog, Controls]:
     catalog, controls = Catalog(), Controls()
-    async with TopicReading(arguments, prefix, ("campaign-updates", "controls")) as reading:
+    async with TopicReading(settings, ("campaign-updates", "controls")) as reading:
         async for topic, _, records in reading.batches():
             machine = catalog if topic == "campaign-updates" else controls
             for record in records:
@@ -114,15 +112,13 @@ async def _world(arguments: Mapping[str, Any], prefix: str) -> tuple[Catalog, Co
     return catalog, controls
 
 
-async def _latest(
-    arguments: Mapping[str, Any], prefix: str, topic: str, count: int
-) -> tuple[list[ConsumerRecord], int]:
+async def _latest(settings: Settings, topic: str, count: int) -> tuple[list[ConsumerRecord], int]:
     """The last ``count`` records of a topic, by time, and how many partitions it has. Of many records each partition gives the
     same share, or RECENT_OF_ANY_PARTITION: users spread evenly.
 
     A transaction has at least one record in a partition, and its marker takes an offset there: so it goes back twice as far.
     """
-    async with TopicReading(arguments, prefix, (topic,)) as reading:
+    async with TopicReading(settings, (topic,)) as reading:
         partitions = reading.partitions[topic]
         share = max(-(-count // len(partitions)), min(count, RECENT_OF_ANY_PARTITION))
         for partition in partitions:

@@ -3,24 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from consumers.connection import client_arguments
 from consumers.settings import Settings
+from scripts.kafka_access import admin_client
 from scripts.shard_count import create_shards
+
+CREATE_TIMEOUT_MS = 40_000  # of all topics, by a Kafka that has just started
 
 
 async def make_topics(settings: Settings, partitions: int | None) -> int:
     """Create the topics that are not there, and return the number of shards. Raises ShardCountError."""
-    admin = AIOKafkaAdminClient(**client_arguments(settings))
-    try:
-        await admin.start()
+    async with admin_client(settings, request_timeout_ms=CREATE_TIMEOUT_MS) as admin:
         _, shards = await create_shards(admin, settings.topic_prefix, partitions)
         return shards
-    finally:
-        await admin.close()
 
 
 @contextmanager

@@ -11,8 +11,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVer
 from aiokafka.structs import TopicPartition
 
 from consumers.settings import Settings
-from consumers.topic_check import Finding as TopicFinding
-from consumers.topic_check import check_topics, refusal
+from consumers.topic_check import TopicFinding, check_topics, refusal
 from consumers.transactions import TRANSACTION_TIMEOUT_MS
 from schemas.topics import TOPICS, topic_name
 from scripts.doctor_finding import Finding, ok, problem, warning

@@ -11,11 +11,11 @@ from aiokafka.errors import (
     NodeNotReadyError,
 )
 
-from consumers.causes import first_cause
+from consumers.exception_groups import first_cause
 from consumers.feed_errors import FeedError
-from consumers.rights import missing_right
+from consumers.kafka_errors import missing_right
 from consumers.settings import SettingsError
-from consumers.topic_check import Finding, TopicLostError, TopicsError
+from consumers.topic_check import TopicFinding, TopicLostError, TopicsError
 from schemas.errors import SchemaError
 from scripts.local_kafka_error import LocalKafkaError
 
@@ -47,7 +47,7 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}. This should not happen; `adjudge --debug ...` shows where."
 
 
-def _findings(findings: Sequence[Finding]) -> str:
+def _findings(findings: Sequence[TopicFinding]) -> str:
     absent = [finding.topic for finding in findings if finding.setting == "exists"]
     missing = [f"topics are missing ({', '.join(absent)}): `adjudge topics create` makes them"] if absent else []
     others = [str(finding) for finding in findings if finding.setting not in ("exists", "authorization")]
@@ -56,7 +56,7 @@ def _findings(findings: Sequence[Finding]) -> str:
     return f"{shown}{more}. `adjudge topics check` shows all."
 
 
-def refusals(findings: Sequence[Finding]) -> list[str]:
+def refusals(findings: Sequence[TopicFinding]) -> list[str]:
     """Topics that this user may not look at, by the right that is missing."""
     refused: dict[str, list[str]] = {}
     for finding in findings:

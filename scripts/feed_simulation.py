@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from scripts.chance import Chance, Weighted, zipf
 from scripts.feed_users import UNREADABLE_CONSENT, User, device_fields, regs_fields, user, user_fields
 from scripts.sample_tables import BANNER_SIZES, DEALS, KEYWORDS, Community
+from scripts.seeded_random import SeededRandom, Weighted, zipf
 
 USERS = 4_000
 ZIPF_EXPONENT = 0.9
@@ -46,7 +46,7 @@ class Sent:
 
 def traffic(seed: int, requests: int) -> Iterator[Sent]:
     """``requests`` records with a readable id, a few of them sent twice, and some garbage between them."""
-    chance = Chance(seed, 3)
+    chance = SeededRandom(seed, 3)
     ranks = zipf(USERS, ZIPF_EXPONENT)
     people: dict[int, User] = {}
     last: Sent | None = None
@@ -63,7 +63,7 @@ def traffic(seed: int, requests: int) -> Iterator[Sent]:
         last = sent
 
 
-def _request(chance: Chance, person: User, identity: str) -> dict[str, Any]:
+def _request(chance: SeededRandom, person: User, identity: str) -> dict[str, Any]:
     """A well-formed request of one person's next page."""
     community = person.communities[0] if chance.percent(60) else chance.pick(person.communities)
     slots = _slots(chance, person)
@@ -92,7 +92,7 @@ def _request(chance: Chance, person: User, identity: str) -> dict[str, Any]:
     return request
 
 
-def _slots(chance: Chance, person: User) -> list[dict[str, Any]]:
+def _slots(chance: SeededRandom, person: User) -> list[dict[str, Any]]:
     """The next page's slots, in feed order; a session ends after some pages."""
     if person.page >= 6 or chance.percent(10):
         person.session, person.page, person.position, person.last_ad_position = person.session + 1, 0, 0, None
@@ -104,7 +104,7 @@ def _slots(chance: Chance, person: User) -> list[dict[str, Any]]:
     return slots
 
 
-def _slot(chance: Chance, identity: str, position: int) -> dict[str, Any]:
+def _slot(chance: SeededRandom, identity: str, position: int) -> dict[str, Any]:
     slot: dict[str, Any] = {
         "id": identity,
         "tagid": "feed-top" if position < 8 else "feed-deep",
@@ -129,7 +129,7 @@ def _slot(chance: Chance, identity: str, position: int) -> dict[str, Any]:
     return slot
 
 
-def _pmp(chance: Chance) -> dict[str, Any]:
+def _pmp(chance: SeededRandom) -> dict[str, Any]:
     """Some deals of the sample catalog, at the sample's floors or above; one such slot in ten takes nothing else."""
     deals = []
     for number in chance.some(range(DEALS), chance.between(1, 3)):
@@ -140,7 +140,7 @@ def _pmp(chance: Chance) -> dict[str, Any]:
     return {"private_auction": int(chance.percent(10)), "deals": deals}
 
 
-def _player(chance: Chance) -> dict[str, Any]:
+def _player(chance: SeededRandom) -> dict[str, Any]:
     """The feed's own player; an older app reads older VAST, and some places want short videos or ones to be skipped."""
     player: dict[str, Any] = {
         "mimes": ["video/mp4"],
@@ -158,7 +158,7 @@ def _player(chance: Chance) -> dict[str, Any]:
     return player
 
 
-def _place(chance: Chance, person: User, community: Community) -> dict[str, Any]:
+def _place(chance: SeededRandom, person: User, community: Community) -> dict[str, Any]:
     content = {"language": person.country.language, "cat": [community.category]}
     keywords = ",".join(chance.some(KEYWORDS, chance.between(0, 3)))
     if person.device.app:
@@ -169,7 +169,7 @@ def _place(chance: Chance, person: User, community: Community) -> dict[str, Any]
     return {"site": {**site, "content": content}}
 
 
-def _restrictions(chance: Chance, person: User, request: dict[str, Any]) -> None:
+def _restrictions(chance: SeededRandom, person: User, request: dict[str, Any]) -> None:
     """What some publishers do not want: categories, advertisers, seats, attributes, other languages, insecure markup."""
     if chance.percent(30):
         request["bcat"] = ["IAB25", "IAB26", "IAB7-39", *chance.some(["IAB8-5", "IAB14", "IAB2"], chance.below(2))]
@@ -190,7 +190,7 @@ def _restrictions(chance: Chance, person: User, request: dict[str, Any]) -> None
         request["test"] = 1
 
 
-def _oddity(chance: Chance, request: dict[str, Any]) -> bytes:
+def _oddity(chance: SeededRandom, request: dict[str, Any]) -> bytes:
     """The request as sent: one in twenty is not what it should be, but its id can be read."""
     draw = chance.fraction()
     if draw < 0.010:
@@ -211,7 +211,7 @@ def _oddity(chance: Chance, request: dict[str, Any]) -> bytes:
     return orjson.dumps(request)
 
 
-def _garbage(chance: Chance, request: dict[str, Any]) -> bytes:
+def _garbage(chance: SeededRandom, request: dict[str, Any]) -> bytes:
     """Bytes in which no request id can be found."""
     kind = chance.below(4)
     if kind == 0:

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any, Final
 
-from scripts.chance import Chance, Weighted
 from scripts.sample_tables import COMMUNITIES, COUNTRIES, DEVICES, SEGMENTS, Community, Country, Device
+from scripts.seeded_random import SeededRandom, Weighted
 
 NAMES: Weighted[Country] = Weighted([(country, country.weight) for country in COUNTRIES])
 USED: Weighted[Device] = Weighted([(device, device.weight) for device in DEVICES])
@@ -39,7 +39,7 @@ class User:
 
 def user(seed: int, number: int) -> User:
     """Person ``number``, always the same for a seed."""
-    chance = Chance(seed, 2, number)
+    chance = SeededRandom(seed, 2, number)
     visited = {VISITED.draw(chance): None for _ in range(chance.between(1, 3))}
     return User(
         id=f"u{number}",

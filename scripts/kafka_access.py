@@ -1,15 +1,15 @@
 """Clients of the cluster that the settings name; one that cannot be reached, or refuses us, is one clear sentence."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import click
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments
-from consumers.reaching import UnreachableError, start
 from consumers.settings import Settings
 from consumers.topic_check import unusable
 from scripts.error_texts import KAFKA_HINT
@@ -18,21 +18,38 @@ REQUEST_TIMEOUT_MS = 10_000
 
 
 @contextlib.asynccontextmanager
-async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(
+    settings: Settings, *, request_timeout_ms: int = REQUEST_TIMEOUT_MS
+) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client, closed at the end."""
     arguments = client_arguments(settings)
-    made = AIOKafkaAdminClient(**arguments, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    made = AIOKafkaAdminClient(**arguments, request_timeout_ms=request_timeout_ms)
     async with _started(made, arguments, settings, "close") as client:
         yield client
 
 
-async def partition_count(settings: Settings, name: str) -> int:
-    """How many partitions a topic has. Raises click.ClickException where it cannot be used."""
+async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
+    """How many partitions each of these topics has. Raises click.ClickException where one cannot be used."""
     async with admin_client(settings) as admin:
-        (described,) = await admin.describe_topics([name])
-    if found := unusable(described):
-        raise click.ClickException(str(found))
-    return len(described["partitions"])
+        described = await admin.describe_topics(list(names))
+    for topic in described:
+        if found := unusable(topic):
+            raise click.ClickException(str(found))
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+async def partition_count(settings: Settings, name: str) -> int:
+    """The same of one topic."""
+    return (await partition_counts(settings, [name]))[name]
+
+
+@contextlib.asynccontextmanager
+async def consumer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group, which goes where it is told, stopped at the end."""
+    arguments = client_arguments(settings)
+    made = AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
+    async with _started(made, arguments, settings, "stop") as client:
+        yield client
 
 
 @contextlib.asynccontextmanager

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.chance import Chance, Weighted
 from scripts.sample_tables import BANNER_SIZES, CURRENCIES, IMAGE_SIZES, INDUSTRIES
 from scripts.sample_targeting import targeting
+from scripts.seeded_random import SeededRandom, Weighted
 
 Entity = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Block:
             yield from entities
 
 
-def advertiser(chance: Chance, number: int) -> Entity:
+def advertiser(chance: SeededRandom, number: int) -> Entity:
     """An advertiser of one industry; its label keeps competitors apart."""
     label, category, _ = INDUSTRIES[number % len(INDUSTRIES)]
     domain = f"{chance.pick(WORDS).lower()}-{label}-{number}.example"
@@ -58,7 +58,7 @@ def advertiser(chance: Chance, number: int) -> Entity:
     }
 
 
-def block(chance: Chance, owner: Entity, name: str, *, line_items: int, cpm_micros: tuple[int, int]) -> Block:
+def block(chance: SeededRandom, owner: Entity, name: str, *, line_items: int, cpm_micros: tuple[int, int]) -> Block:
     """A campaign called ``name`` whose line items bid what is worth a CPM between the two US dollar amounts."""
     _, _, liked = INDUSTRIES[int(owner["id"][1:]) % len(INDUSTRIES)]
     campaign = {
@@ -105,7 +105,7 @@ def block(chance: Chance, owner: Entity, name: str, *, line_items: int, cpm_micr
 
 
 def line_item(
-    chance: Chance,
+    chance: SeededRandom,
     owner: Entity,
     identity: str,
     *,
@@ -162,7 +162,7 @@ def ad(identity: str, line_item_id: str, creative_id: str, owner: Entity) -> Ent
     }
 
 
-def creative(chance: Chance, owner: Entity, identity: str) -> Entity:
+def creative(chance: SeededRandom, owner: Entity, identity: str) -> Entity:
     """A creative with banners of some sizes, native assets, or both; some have a video beside them."""
     label = owner["labels"][0]
     formats: list[Entity] = []
@@ -197,7 +197,7 @@ def banner(identity: str, owner: Entity, width: int, height: int) -> Entity:
     return {"type": "banner", "w": width, "h": height, "markup": markup}
 
 
-def native(chance: Chance, identity: str, owner: Entity) -> Entity:
+def native(chance: SeededRandom, identity: str, owner: Entity) -> Entity:
     """What a feed shows as one of its own cards."""
     width, height = chance.pick(IMAGE_SIZES)
     base = f"https://{owner['adomain'][0]}/{identity}"
@@ -213,7 +213,7 @@ def native(chance: Chance, identity: str, owner: Entity) -> Entity:
     }
 
 
-def video(chance: Chance, identity: str, owner: Entity) -> Entity:
+def video(chance: SeededRandom, identity: str, owner: Entity) -> Entity:
     """A video in two sizes; some can be skipped."""
     base = f"https://{owner['adomain'][0]}/{identity}"
     sizes = [(1_280, 720, 2_500), (640, 360, 900)]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from scripts.chance import Chance
 from scripts.sample_blocks import Block, Entity, advertiser, block
 from scripts.sample_quirks import quirks
+from scripts.seeded_random import SeededRandom
 
 ADVERTISERS = 240
 LINE_ITEMS_MIN = 2_000
@@ -21,7 +21,7 @@ QUIRKY_CPM_MICROS = (4_000_000, 12_000_000)
 
 def entities(seed: int, line_items: int = LINE_ITEMS_MIN) -> list[Entity]:
     """At least ``line_items`` line items, each with an ad, with advertisers, campaigns, creatives, deals, conversions."""
-    chance = Chance(seed, 1)
+    chance = SeededRandom(seed, 1)
     owners = [advertiser(chance, number) for number in range(ADVERTISERS)]
     everything = [*owners]
     for each in (*_quirky(chance, owners), *_plain(chance, owners, line_items)):
@@ -29,13 +29,13 @@ def entities(seed: int, line_items: int = LINE_ITEMS_MIN) -> list[Entity]:
     return chance.shuffled(everything)
 
 
-def _plain(chance: Chance, owners: Sequence[Entity], line_items: int) -> Iterator[Block]:
+def _plain(chance: SeededRandom, owners: Sequence[Entity], line_items: int) -> Iterator[Block]:
     for number in range(-(-line_items // LINE_ITEMS_PER_CAMPAIGN)):
         owner = chance.pick(owners)
         yield block(chance, owner, str(number), line_items=LINE_ITEMS_PER_CAMPAIGN, cpm_micros=PLAIN_CPM_MICROS)
 
 
-def _quirky(chance: Chance, owners: Sequence[Entity]) -> Iterator[Block]:
+def _quirky(chance: SeededRandom, owners: Sequence[Entity]) -> Iterator[Block]:
     for name, quirk, targeted in quirks():
         made = block(chance, chance.pick(owners), name, line_items=1, cpm_micros=QUIRKY_CPM_MICROS)
         if not targeted:

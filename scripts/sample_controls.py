@@ -6,8 +6,8 @@ first price; the cars community bills impressions only once viewable, which is d
 
 from typing import Any
 
-from scripts.chance import Chance
 from scripts.sample_tables import COUNTRIES, INDUSTRIES, INTERESTS, RATES_PPB
+from scripts.seeded_random import SeededRandom
 
 Control = dict[str, Any]
 EFFECTS_PPM = {
@@ -90,7 +90,7 @@ def policies() -> list[Control]:
 
 def models(seed: int) -> list[Control]:
     """A logistic model of clicks, constants for conversions, quality and the user's own value of an ad."""
-    chance = Chance(seed, 4)
+    chance = SeededRandom(seed, 4)
     weights: dict[str, int] = {}
     for country in COUNTRIES:
         weights[f"device.geo.country={country.code}"] = chance.between(-250_000, 250_000)

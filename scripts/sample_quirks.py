@@ -5,11 +5,11 @@ Every reason for which an ad may not win has line items here that bid more than 
 
 from collections.abc import Callable, Iterator
 
-from scripts.chance import Chance
 from scripts.sample_blocks import Block, Entity, video
 from scripts.sample_tables import BANNER_SIZES, DEALS
+from scripts.seeded_random import SeededRandom
 
-Quirk = Callable[[Chance, Block], None]
+Quirk = Callable[[SeededRandom, Block], None]
 CARD = {
     "type": "native",
     "assets": [
@@ -20,32 +20,32 @@ CARD = {
 }
 
 
-def _paused(chance: Chance, block: Block) -> None:
+def _paused(chance: SeededRandom, block: Block) -> None:
     owner = chance.pick([block.campaigns[0], block.line_items[0], *block.ads])
     _each([owner], status=chance.pick(["paused", "archived", "draft"]))
 
 
-def _not_approved(chance: Chance, block: Block) -> None:
+def _not_approved(chance: SeededRandom, block: Block) -> None:
     review = chance.pick(["pending", "rejected"])
     _each(block.creatives, review=review, review_reasons=["misleading_claim"] if review == "rejected" else [])
 
 
-def _out_of_flight(chance: Chance, block: Block) -> None:
+def _out_of_flight(chance: SeededRandom, block: Block) -> None:
     past = {"start": "2021-01-01T00:00:00Z", "end": "2021-07-01T00:00:00Z"}
     _each(block.campaigns, flights=[chance.pick([past, {"start": "2096-01-01T00:00:00Z", "end": None}])])
 
 
-def _daypart(chance: Chance, block: Block) -> None:
+def _daypart(chance: SeededRandom, block: Block) -> None:
     days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     start, end = chance.pick([("00:00", "06:00"), ("06:00", "12:00"), ("12:00", "18:00"), ("18:00", "24:00")])
     _each(block.campaigns, dayparts=[{"days": days, "from": start, "to": end}])
 
 
-def _parent_missing(chance: Chance, block: Block) -> None:
+def _parent_missing(chance: SeededRandom, block: Block) -> None:
     chance.pick([block.creatives, block.campaigns, block.creatives]).clear()
 
 
-def _invalid(_: Chance, block: Block) -> None:
+def _invalid(_: SeededRandom, block: Block) -> None:
     number = int(block.campaigns[0]["id"].rpartition("-")[2])
     if number % 2:
         _each(block.creatives, formats=[{"type": "banner", "w": -1, "h": 250, "markup": ""}])
@@ -55,16 +55,16 @@ def _invalid(_: Chance, block: Block) -> None:
         _each(block.campaigns, status="running")
 
 
-def _guaranteed(_: Chance, block: Block) -> None:
+def _guaranteed(_: SeededRandom, block: Block) -> None:
     _each(block.line_items, tier="guaranteed")
 
 
-def _strategy(chance: Chance, block: Block) -> None:
+def _strategy(chance: SeededRandom, block: Block) -> None:
     for line_item in block.line_items:
         line_item["pricing"]["strategy"] = chance.pick(["cost_cap", "max_delivery"])
 
 
-def _deal(_: Chance, block: Block) -> None:
+def _deal(_: SeededRandom, block: Block) -> None:
     """The feed offers these deals; every fourth is open to another seat only."""
     number = int(block.campaigns[0]["id"].rpartition("-")[2])
     deal = {
@@ -80,7 +80,7 @@ def _deal(_: Chance, block: Block) -> None:
     _each(block.line_items, deal_ids=[deal["id"]])
 
 
-def _video(chance: Chance, block: Block) -> None:
+def _video(chance: SeededRandom, block: Block) -> None:
     """Videos and nothing else; half of them pay for each that is watched to its end."""
     for creative in block.creatives:
         creative["formats"] = [video(chance, creative["id"], block.advertiser)]
@@ -91,47 +91,47 @@ def _video(chance: Chance, block: Block) -> None:
             line_item["pricing"] |= {"event": "video_complete", "amount_micros": 20_000, "conversion_id": None}
 
 
-def _budget(chance: Chance, block: Block) -> None:
+def _budget(chance: SeededRandom, block: Block) -> None:
     budget = {"daily_micros": 50_000_000, "lifetime_micros": 1_000_000_000}
     _each(chance.pick([block.campaigns, block.line_items]), budget=budget)
 
 
-def _frequency_cap(chance: Chance, block: Block) -> None:
+def _frequency_cap(chance: SeededRandom, block: Block) -> None:
     caps = [{"impressions": 3, "window_s": 86_400}]
     _each(chance.pick([block.campaigns, block.line_items]), frequency_caps=caps)
 
 
-def _restricted(chance: Chance, block: Block) -> None:
+def _restricted(chance: SeededRandom, block: Block) -> None:
     _each(block.creatives, policy_labels=[chance.pick(["alcohol", "gambling", "dating"])])
 
 
-def _insecure(_: Chance, block: Block) -> None:
+def _insecure(_: SeededRandom, block: Block) -> None:
     _each(block.creatives, secure=False)
 
 
-def _language(chance: Chance, block: Block) -> None:
+def _language(chance: SeededRandom, block: Block) -> None:
     _each(block.creatives, language=chance.pick(["fr", "de", "pt"]))
 
 
-def _attributes(chance: Chance, block: Block) -> None:
+def _attributes(chance: SeededRandom, block: Block) -> None:
     _each(block.creatives, attr=[chance.pick([1, 3, 6]), chance.pick([8, 14])])
 
 
-def _blocked_category(chance: Chance, block: Block) -> None:
+def _blocked_category(chance: SeededRandom, block: Block) -> None:
     _each(block.creatives, cat=[chance.pick(["IAB25-3", "IAB26", "IAB7-39"])])
 
 
-def _blocked_domain(_: Chance, block: Block) -> None:
+def _blocked_domain(_: SeededRandom, block: Block) -> None:
     _each(block.creatives, adomain=["rival.example"])
 
 
-def _odd_size(_: Chance, block: Block) -> None:
+def _odd_size(_: SeededRandom, block: Block) -> None:
     for creative in block.creatives:
         banners = [form for form in creative["formats"] if form["type"] == "banner"]
         creative["formats"] = [{**(banners or [{"type": "banner", "markup": "<b>Hello</b>"}])[0], "w": 970, "h": 250}]
 
 
-def _split(_: Chance, block: Block) -> None:
+def _split(_: SeededRandom, block: Block) -> None:
     """One ad shows banners, the other cards: where one wins, the other may not follow in the next slot."""
     first = block.creatives[0]
     base = {**first, "formats": [form for form in first["formats"] if form["type"] == "native"] or [CARD]}
@@ -144,16 +144,16 @@ def _split(_: Chance, block: Block) -> None:
     block.ads[:] = [{**ad, "creative_id": base["id"]}, {**ad, "id": f"{ad['id']}-b", "creative_id": other["id"]}]
 
 
-def _stopped(_: Chance, block: Block) -> None:
+def _stopped(_: SeededRandom, block: Block) -> None:
     """The sample's policies block this label."""
     _each(block.line_items, labels=["stopped"])
 
 
-def _unknown_path(_: Chance, block: Block) -> None:
+def _unknown_path(_: SeededRandom, block: Block) -> None:
     _each(block.line_items, targeting={"site.mood": {"$ne": "sad"}})
 
 
-def _house(_: Chance, block: Block) -> None:
+def _house(_: SeededRandom, block: Block) -> None:
     _each(block.line_items, tier="house", targeting={})
     for line_item in block.line_items:
         line_item["pricing"] = {"event": "impression", "strategy": "manual", "amount_micros": 300_000}

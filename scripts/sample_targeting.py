@@ -2,79 +2,79 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from scripts.chance import Chance, Weighted
 from scripts.sample_tables import COMMUNITY_NAMES, COUNTRY_CODES, INTERESTS, KEYWORDS, OPERATING_SYSTEMS, SEGMENTS
+from scripts.seeded_random import SeededRandom, Weighted
 
-Clause = Callable[[Chance, Sequence[str]], dict[str, object]]
+Clause = Callable[[SeededRandom, Sequence[str]], dict[str, object]]
 
 
-def _countries(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _countries(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"device.geo.country": {"$in": chance.some(COUNTRY_CODES, chance.between(1, 5))}}
 
 
-def _country(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _country(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"device.geo.country": chance.pick(COUNTRY_CODES[:5])}
 
 
-def _interests(chance: Chance, liked: Sequence[str]) -> dict[str, object]:
+def _interests(chance: SeededRandom, liked: Sequence[str]) -> dict[str, object]:
     return {"adjudge.interests": {"$in": sorted({*liked, chance.pick(INTERESTS)})}}
 
 
-def _communities(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _communities(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"adjudge.community": {"$in": chance.some(COMMUNITY_NAMES, chance.between(2, 6))}}
 
 
-def _segments(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _segments(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"adjudge.segments": {"$in": chance.some(SEGMENTS, chance.between(3, 40))}}
 
 
-def _systems(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _systems(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"device.os": {"$in": chance.some(OPERATING_SYSTEMS, chance.between(1, 3))}}
 
 
-def _version(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _version(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"device.os": "iOS", "device.osv": {"$vgte": f"{chance.between(14, 18)}.0"}}
 
 
-def _adults(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _adults(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"user.yob": {"$gte": 1950, "$lte": chance.between(1990, 2006)}}
 
 
-def _hours(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _hours(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     start = chance.below(16)
     return {"adjudge.hour": {"$gte": start, "$lt": start + chance.between(6, 12)}}
 
 
-def _keywords(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _keywords(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"adjudge.keywords": {"$in": chance.some(KEYWORDS, 3)}}
 
 
-def _page_pattern(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _page_pattern(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     first, second = chance.some(COMMUNITY_NAMES, 2)
     return {"site.page": {"$regex": f"/c/({first}|{second})(/|$)"}}
 
 
-def _not_communities(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _not_communities(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"adjudge.community": {"$nin": chance.some(COMMUNITY_NAMES, chance.between(1, 4))}}
 
 
-def _not_keywords(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _not_keywords(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"adjudge.keywords": {"$nin": ["accident", "election", chance.pick(KEYWORDS)]}}
 
 
-def _not_segments(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _not_segments(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"$not": {"adjudge.segments": {"$in": chance.some(SEGMENTS, 10)}}}
 
 
-def _not_television(_: Chance, __: Sequence[str]) -> dict[str, object]:
+def _not_television(_: SeededRandom, __: Sequence[str]) -> dict[str, object]:
     return {"device.devicetype": {"$ne": 3}}
 
 
-def _neither(chance: Chance, _: Sequence[str]) -> dict[str, object]:
+def _neither(chance: SeededRandom, _: Sequence[str]) -> dict[str, object]:
     return {"$nor": [{"device.geo.country": chance.pick(COUNTRY_CODES)}, {"device.os": "Tizen"}]}
 
 
-def _not_pattern(_: Chance, __: Sequence[str]) -> dict[str, object]:
+def _not_pattern(_: SeededRandom, __: Sequence[str]) -> dict[str, object]:
     return {"device.ua": {"$not": {"$regex": "(SMART-TV|Android 1[0-2];)"}}}
 
 
@@ -105,7 +105,7 @@ NEGATED: Weighted[Clause] = Weighted(
 )
 
 
-def nested(chance: Chance, liked: Sequence[str]) -> dict[str, object]:
+def nested(chance: SeededRandom, liked: Sequence[str]) -> dict[str, object]:
     """A deep condition as campaign tools write them: alternatives of conjunctions of alternatives."""
     branches = [
         {
@@ -119,7 +119,7 @@ def nested(chance: Chance, liked: Sequence[str]) -> dict[str, object]:
     return {"$or": [*branches, {"$and": [_page_pattern(chance, liked), {"$not": {"device.os": "Tizen"}}]}]}
 
 
-def targeting(chance: Chance, liked: Sequence[str], *, negated: bool) -> dict[str, object]:
+def targeting(chance: SeededRandom, liked: Sequence[str], *, negated: bool) -> dict[str, object]:
     """The condition of one line item whose advertiser looks for people who like ``liked``."""
     if chance.percent(1.5):
         return nested(chance, liked)

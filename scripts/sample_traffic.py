@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from consumers.causes import first_cause
+from consumers.exception_groups import first_cause
 from scripts.demo_feed import Feed, FeedError
 from scripts.feed_simulation import Sent, traffic
 from scripts.sample_catalog import entities, records

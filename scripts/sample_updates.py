@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from scripts.chance import Chance
 from scripts.sample_blocks import Entity, block
 from scripts.sample_catalog import key
 from scripts.sample_controls import default_policy
+from scripts.seeded_random import SeededRandom
 
 NEW_CPM_MICROS = (3_000_000, 7_000_000)
 
@@ -31,7 +31,7 @@ class Change:
 
 def changes(seed: int, everything: Sequence[Entity]) -> list[Change]:
     """The changes of a run over a catalog, in the order of their shares."""
-    chance = Chance(seed, 5)
+    chance = SeededRandom(seed, 5)
     lines = chance.some([entity for entity in everything if entity["kind"] == "line_item"], 120)
     ads = chance.some([entity for entity in everything if entity["kind"] == "ad"], 20)
     owner = next(entity for entity in everything if entity["kind"] == "advertiser")
@@ -51,7 +51,7 @@ def changes(seed: int, everything: Sequence[Entity]) -> list[Change]:
 
 def raises(seed: int, everything: Sequence[Entity]) -> Iterator[Change]:
     """Without end: one line item's bid after the other, picked at random."""
-    chance = Chance(seed, 6)
+    chance = SeededRandom(seed, 6)
     lines = {entity["id"]: entity for entity in everything if entity["kind"] == "line_item"}
     ids = sorted(lines)
     while True:
@@ -64,7 +64,7 @@ def _changed(entity: Entity, **fields: object) -> Entity:
     return {**copy.deepcopy(entity), **fields, "version": entity["version"] + 1}
 
 
-def _raised(chance: Chance, entity: Entity) -> Entity:
+def _raised(chance: SeededRandom, entity: Entity) -> Entity:
     """A bid moved by up to a half, up or down."""
     pricing = entity["pricing"]
     amount = pricing["amount_micros"] * chance.between(500, 1_500) // 1_000

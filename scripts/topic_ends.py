@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
+from consumers.settings import Settings
 from schemas.topics import TOPICS, topic_name
+from scripts.kafka_access import admin_client, consumer
 
 
 class TopicEnds:
@@ -36,28 +36,14 @@ class TopicEnds:
 
 
 @contextlib.asynccontextmanager
-async def open_topic_ends(arguments: Mapping[str, Any], prefix: str) -> AsyncIterator[TopicEnds]:
-    """Topics must be there. Raises KafkaError when no broker answers."""
-    consumer = AIOKafkaConsumer(
-        **arguments,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_uncommitted",
-    )
-    try:
-        await consumer.start()
-        yield TopicEnds(consumer, prefix, await _partitions(arguments, prefix))
-    finally:
-        await consumer.stop()
+async def open_topic_ends(settings: Settings) -> AsyncIterator[TopicEnds]:
+    """Topics must be there. Raises click.ClickException when no broker answers."""
+    async with consumer(settings, isolation_level="read_uncommitted") as client:
+        yield TopicEnds(client, settings.topic_prefix, await _partitions(settings))
 
 
-async def _partitions(arguments: Mapping[str, Any], prefix: str) -> dict[str, int]:
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
-        described = await admin.describe_topics([topic_name(prefix, topic.name) for topic in TOPICS])
-    finally:
-        await admin.close()
-    counts = {each["topic"]: len(each["partitions"]) for each in described}
-    return {topic.name: counts[topic_name(prefix, topic.name)] for topic in TOPICS}
+async def _partitions(settings: Settings) -> dict[str, int]:
+    names = {topic_name(settings.topic_prefix, topic.name): topic.name for topic in TOPICS}
+    async with admin_client(settings) as admin:
+        described = await admin.describe_topics(list(names))
+    return {names[each["topic"]]: len(each["partitions"]) for each in described}

@@ -6,17 +6,15 @@ the other, so that of two topics of one transaction the second may become visibl
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final, Self
 
 import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers.reaching import UnreachableError, start
-from consumers.topic_check import unusable
+from consumers.settings import Settings
 from schemas.topics import TOPICS, logical_name, topic_name
-from scripts.error_texts import KAFKA_HINT
+from scripts.kafka_access import consumer, partition_counts
 
 POLL_MS: Final = 250
 FETCH_WAIT_MS: Final = 50
@@ -25,7 +23,7 @@ FETCH_BYTES_MAX: Final = 16_777_216
 
 
 class ReadingError(click.ClickException):
-    """A topic that is not there, or that cannot be read to its end."""
+    """A topic that cannot be read to its end, or not together with the others."""
 
 
 class TopicReading:
@@ -36,11 +34,9 @@ class TopicReading:
     ``appended``: the first topic, too, is read to the end of all that is appended; its open transactions are waited for.
     """
 
-    def __init__(
-        self, arguments: Mapping[str, Any], prefix: str, topics: Sequence[str], *, appended: bool = False
-    ) -> None:
-        self._arguments = dict(arguments)
-        self._prefix = prefix
+    def __init__(self, settings: Settings, topics: Sequence[str], *, appended: bool = False) -> None:
+        self._settings = settings
+        self._prefix = settings.topic_prefix
         self._topics = tuple(topics)
         self._committed = () if appended else self._topics[:1]
         self._closing = contextlib.AsyncExitStack()
@@ -53,7 +49,9 @@ class TopicReading:
         try:
             self._client = await self._consumer("read_committed")
             probe = await self._consumer("read_uncommitted")
-            await self._find()
+            names = {topic: topic_name(self._prefix, topic) for topic in self._topics}
+            counts = await partition_counts(self._settings, list(names.values()))
+            self.partitions = {topic: list(range(counts[name])) for topic, name in names.items()}
             places = [self.place(topic, partition) for topic in self._topics for partition in self.partitions[topic]]
             self._client.assign(places)
             self.begins = await self._client.beginning_offsets(places)
@@ -62,12 +60,8 @@ class TopicReading:
                 self.ends |= await asked.end_offsets([where for where in places if self._named(where, ())[0] == topic])
             for where in places:
                 self._client.seek(where, self.begins[where])
-        except BaseException as error:
+        except BaseException:
             await self._closing.aclose()
-            if isinstance(error, UnreachableError):
-                servers = ",".join(self._arguments["bootstrap_servers"])
-                reason = str(error) if error.answered else f"{error}: {KAFKA_HINT}"
-                raise ReadingError(f"cannot reach Kafka at {servers}: {reason}") from error
             raise
         return self
 
@@ -123,32 +117,14 @@ class TopicReading:
         return self._client
 
     async def _consumer(self, isolation: str) -> AIOKafkaConsumer:
-        made = AIOKafkaConsumer(
-            **self._arguments,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
+        opening = consumer(
+            self._settings,
             isolation_level=isolation,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=max(topic.bytes_max for topic in TOPICS),
         )
-        self._closing.push_async_callback(made.stop)
-        await start(made, self._arguments)
-        return made
-
-    async def _find(self) -> None:
-        names = {topic_name(self._prefix, topic): topic for topic in self._topics}
-        admin = AIOKafkaAdminClient(**self._arguments)
-        try:
-            await admin.start()
-            for described in await admin.describe_topics(list(names)):
-                name = described["topic"]
-                if found := unusable(described):
-                    raise ReadingError(str(found))
-                self.partitions[names[name]] = sorted(found["partition"] for found in described["partitions"])
-        finally:
-            await admin.close()
+        return await self._closing.enter_async_context(opening)
 
 
 def _listed(places: Iterable[TopicPartition]) -> str:

@@ -138,7 +138,7 @@ async def ticked(settings: Settings) -> bool:
 
 async def read_topics(settings: Settings, topics: Sequence[str]) -> Topics:
     found: Topics = {}
-    async with TopicReading(client_arguments(settings), settings.topic_prefix, topics) as reading:
+    async with TopicReading(settings, topics) as reading:
         async for topic, partition, read in reading.batches():
             found.setdefault((topic, partition), []).extend(read)
     return found

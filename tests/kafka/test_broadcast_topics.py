@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from consumers import silence
+from consumers import poll_health
 from consumers.service import Service, run_service
 from consumers.topic_check import TopicLostError, check_topics, create_topics
 from tests.kafka.cluster import Cluster, until
@@ -52,7 +52,7 @@ async def test_a_topic_that_is_gone_makes_the_process_unready(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client says nothing of it: polls are as empty as those of a topic where nothing happens."""
-    monkeypatch.setattr(silence, "SILENCE_S_MAX", 1.0)
+    monkeypatch.setattr(poll_health, "SILENCE_S_MAX", 1.0)
     await cluster.create()
     await write_campaign(cluster)
     async with running(cluster.settings()) as service:

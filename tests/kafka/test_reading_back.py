@@ -12,7 +12,6 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from consumers.connection import client_arguments
 from engine.audit import TOPICS
 from engine.effects import Record
 from schemas.dead_letters import DeadLetter
@@ -40,7 +39,7 @@ async def _decided(cluster: Cluster, requests: int) -> None:
 
 async def test_what_the_engine_wrote_passes_the_audit(cluster: Cluster) -> None:
     await _decided(cluster, 30)
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert audited.violations == ()
     assert audited.totals.results == audited.totals.requests == 30
     assert audited.totals.impressions == audited.totals.costs > 0
@@ -53,7 +52,7 @@ async def test_a_result_written_by_somebody_else_is_found_by_its_offset(cluster:
     forged = await cluster.read("results")
     await cluster.write("results", [(b"u1", forged[0].value)])
     forged_offset = (await cluster.read("results"))[-1].offset
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert [(each.rule, each.topic, each.offset) for each in audited.violations] == [
         ("order", "results", forged_offset)
     ]
@@ -74,7 +73,7 @@ async def test_what_retention_removed_of_one_topic_before_the_others_is_no_viola
         records = await cluster.read(topic)
         place = TopicPartition(cluster.name(topic), 0)
         await cluster.admin.delete_records({place: RecordsToDelete(before_offset=records[-1].offset)})
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert audited.violations == ()
     assert audited.cuts[0] is not None
     assert audited.whole_from[0] is not None
@@ -86,7 +85,7 @@ async def test_requests_that_are_gone_undecided_are_found(cluster: Cluster) -> N
     await cluster.write("requests", [request_record(number) for number in range(5, 10)])
     place = TopicPartition(cluster.name("requests"), 0)
     await cluster.admin.delete_records({place: RecordsToDelete(before_offset=9)})
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert [str(each) for each in audited.violations] == [
         "requests[0]@6: lost: requests 6..8 were lost before they were decided"
     ]
@@ -118,7 +117,7 @@ async def test_an_audit_beside_a_running_engine_finds_nothing_in_what_is_committ
         await engine.commit()
 
     committing = asyncio.create_task(commit())
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix, watched)
+    audited = await read_and_audit(cluster.settings(), watched)
     await committing
     assert audited.violations == ()
     assert audited.cuts == {0: last.sequence}
@@ -145,7 +144,7 @@ async def test_a_dead_letter_written_by_somebody_else_is_found(cluster: Cluster)
     forged = DeadLetter(reason="invalid_update", topic="campaign-updates", partition=0, offset=3, timestamp_ms=0)
     await cluster.write("dead-letters", [(None, b"{")], headers=forged.headers())
     offset = (await cluster.read("dead-letters"))[-1].offset
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert [str(each) for each in audited.violations] == [
         f"dead-letters[0]@{offset}: dead_letter: no entry wrote off campaign-updates at 3"
     ]
@@ -160,7 +159,7 @@ async def test_topics_that_were_widened_together_are_not_those_of_the_log(cluste
         return all(len(topic["partitions"]) == 2 for topic in described)
 
     await until(widened)
-    audited = await read_and_audit(client_arguments(cluster.settings()), cluster.prefix)
+    audited = await read_and_audit(cluster.settings())
     assert {(each.rule, each.partition, each.problem) for each in audited.violations} == {
         ("partitions", 0, "speaks of 1 partitions of requests, there are 2")
     }
@@ -203,7 +202,7 @@ async def test_why_tells_state_and_outcomes_of_a_line_item(cluster: Cluster) -> 
 async def test_reading_ends_where_the_topic_ended(cluster: Cluster) -> None:
     await cluster.create(shards=2)
     await cluster.write("requests", [request_record(number) for number in range(7)], partition=0)
-    async with TopicReading(client_arguments(cluster.settings()), cluster.prefix, ("requests",)) as reading:
+    async with TopicReading(cluster.settings(), ("requests",)) as reading:
         await cluster.write("requests", [request_record(99)], partition=0)
         batches = [(partition, len(records)) async for _, partition, records in reading.batches()]
     assert sum(count for partition, count in batches if partition == 0) == 7

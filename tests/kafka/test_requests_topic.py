@@ -7,7 +7,7 @@ import pytest
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from consumers import requests_consumer, silence
+from consumers import poll_health, requests_consumer
 from consumers.service import Service
 from engine.effects import Record
 from tests.kafka.cluster import Cluster, until
@@ -55,7 +55,7 @@ async def test_a_topic_that_is_gone_makes_the_process_unready(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client says nothing of it: polls are as empty as those of a topic to which nobody writes."""
-    monkeypatch.setattr(silence, "SILENCE_S_MAX", 1.0)
+    monkeypatch.setattr(poll_health, "SILENCE_S_MAX", 1.0)
     await cluster.create()
     await write_campaign(cluster)
     async with running(cluster.settings()) as service:

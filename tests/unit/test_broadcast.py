@@ -10,7 +10,7 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from consumers import garbage
+from consumers import garbage_collection
 from consumers.broadcast import READ_AT_ONCE_BYTES, Broadcast
 from consumers.buffers import OVERHEAD_BYTES
 from consumers.rejections import REJECTIONS_BYTES_MAX
@@ -250,11 +250,11 @@ async def test_what_was_read_of_a_catalog_is_left_out_of_collections_and_what_wa
 ) -> None:
     spared: list[int] = []
     fed = Fed(campaign_updates=2, controls=0)
-    monkeypatch.setattr(garbage, "SPARE_S", 0.0)
-    monkeypatch.setattr(gc, "get_threshold", lambda: garbage.GC_LOADING_THRESHOLDS)
+    monkeypatch.setattr(garbage_collection, "SPARE_S", 0.0)
+    monkeypatch.setattr(gc, "get_threshold", lambda: garbage_collection.GC_LOADING_THRESHOLDS)
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: spared.append(fed._positions[CAMPAIGN_UPDATES]))
-    sparing = asyncio.create_task(garbage.spare_catalog(fed))
+    sparing = asyncio.create_task(garbage_collection.spare_catalog(fed))
     for _ in range(5):
         await asyncio.sleep(0)
     assert spared == []

@@ -5,9 +5,9 @@ import orjson
 from schemas.errors import SchemaError
 from schemas.openrtb import read_request
 from schemas.request_id import readable_id
-from scripts.chance import Chance, zipf
 from scripts.feed_simulation import Sent, traffic
 from scripts.feed_users import DSA_REQUIRED
+from scripts.seeded_random import SeededRandom, zipf
 
 REQUESTS = 3_000
 
@@ -79,8 +79,8 @@ def test_few_people_ask_often() -> None:
     assert len(keys) > 500
 
 
-def test_chance_draws_what_its_name_says() -> None:
-    chance = Chance(1)
+def test_draws_are_what_their_names_say() -> None:
+    chance = SeededRandom(1)
     assert {chance.between(2, 4) for _ in range(200)} == {2, 3, 4}
     assert chance.some([1, 2, 3], 5) == [1, 2, 3]
     assert sorted(chance.shuffled(range(50))) == list(range(50))

@@ -1,138 +1,38 @@
-"""In which order a shard's owner decides, sends and commits; Kafka, the catalog and the shard itself are played."""
+"""In which order a shard's owner decides, sends and commits; Kafka and the catalog are played."""
 
-import asyncio
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
-from consumers.buffers import Buffer
-from consumers.edges import Edges
-from consumers.metrics import Metrics
-from consumers.owner import MISPLACED_TOLD_S, TICK_AHEAD_MS_MAX, Owner, ShardFailedError
 from consumers.pace import BATCH_S
-from consumers.settings import load_settings
 from consumers.transactions import DoubtfulError, TooLargeError
-from engine.effects import Effects, Input, Record
+from engine.partitioning import partition_of
+from tests.unit.owner_scene import PARTITIONS, Scene, deciding, settle
 
-
-class Scene:
-    """What happened, in words; commits wait until the test lets them end."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.buffers: dict[int, Buffer] = {}
-        self.owners: list[Owner] = []
-        self.may_end = asyncio.Event()
-        self.world: Any = object()
-        self.listener: asyncio.Event | None = None
-        self.edges = Edges(
-            settings=load_settings({"ADJUDGE_BATCH_WAIT_MS": "0", "ADJUDGE_BATCH_RECORDS": "3"}),
-            requests=self,
-            worlds=self,
-            journals=self,
-            replies=self,
-            metrics=Metrics(),
-            partitions=2,
-        )
-
-    def open(self, partition: int, offset: int) -> Buffer:
-        assert offset == 0
-        buffer = self.buffers[partition] = Buffer(records_max=100, pause=lambda: None, resume=lambda: None)
-        buffer.open()
-        return buffer
-
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_, **__: []  # the rest of the edges has nothing to say here
-
-
-class PlayedShard:
-    """Decides nothing, and says that it did."""
-
-    rejections_below: Mapping[str, int] = {}
-    clock_ms = 0
-
-    def __init__(self, name: int, scene: Scene) -> None:
-        self.name = name
-        self.position = 0
-        self._scene = scene
-
-    def handling(self, batch: Sequence[Input], _world: object, stretch: int) -> Generator[bool, None, Effects]:
-        self._scene.said.append(f"decide {self.name}: {len(batch)}")
-        for _ in range(stretch, len(batch), stretch):
-            yield True
-            self._scene.said.append(f"go on {self.name}")
-        self.position += len(batch)
-        entry = Record(topic="journal", key=None, value=b"e", headers=())
-        return Effects(
-            records=(), entry=entry, sequence=self.position, replies=(), stats={}, decision_ids=(), errors=()
-        )
-
-    def committed(self, **_: int) -> None:
-        """No checkpoint waits for it."""
-
-
-class PlayedProducer:
-    def __init__(self, name: int, scene: Scene) -> None:
-        self._name = name
-        self._scene = scene
-
-    async def send(self, _records: Sequence[Record]) -> int:
-        for _ in range(6):  # as an answer passes from task to task before the next request leaves
-            await asyncio.sleep(0)
-        self._scene.said.append(f"send {self._name}")
-        return 0
-
-    async def commit(self) -> None:
-        await self._scene.may_end.wait()
-        self._scene.said.append(f"committed {self._name}")
+CHEAP_S = 1e-6
+LONG_S = 0.4 * BATCH_S  # so that a stretch is one input, and a batch two
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    """Two shards that decide; they end with the test."""
-    played = Scene()
-    owners = played.owners = [Owner(partition, played.edges) for partition in range(2)]
-    tasks = []
-    for partition, owner in enumerate(owners):
-        for _ in range(100):
-            owner._pace.learn(1, 0.0)  # else it would take one input at a time at first
-        owner._producer = PlayedProducer(partition, played)  # type: ignore[assignment]  # plays two of its methods
-        shard: Any = PlayedShard(partition, played)
-        tasks.append(asyncio.create_task(owner._decide_until_told(shard)))
-    await settle()
-    yield played
-    played.may_end.set()
-    for owner in owners:
-        owner.stop()
-    await asyncio.gather(*tasks)
-
-
-def put(scene: Scene, partition: int, count: int = 1) -> None:
-    scene.buffers[partition].put([Input(topic="requests", offset=0, timestamp_ms=0) for _ in range(count)])
-
-
-async def settle() -> None:
-    for _ in range(100):
-        await asyncio.sleep(0)
+async def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    async with deciding(monkeypatch, input_s=getattr(request, "param", CHEAP_S)) as played:
+        yield played
 
 
 async def test_what_a_shard_decided_is_sent_before_the_next_shard_decides(scene: Scene) -> None:
-    put(scene, 0)
-    put(scene, 1)
+    scene.put(0)
+    scene.put(1)
     await settle()
     assert scene.said == ["decide 0: 1", "send 0", "decide 1: 1", "send 1"]
 
 
 async def test_nothing_of_the_next_batch_is_sent_before_the_last_one_is_acknowledged(scene: Scene) -> None:
-    put(scene, 0)
+    scene.put(0)
     await settle()
-    put(scene, 0, 3)  # a full batch: it is decided meanwhile
+    scene.put(0, 3)  # a full batch: it is decided meanwhile
     await settle()
     assert scene.said == ["decide 0: 1", "send 0", "decide 0: 3"]
-    put(scene, 0, 3)
+    scene.put(0, 3)
     await settle()
     assert scene.said == ["decide 0: 1", "send 0", "decide 0: 3"], "at most one batch is ahead"
     scene.may_end.set()
@@ -142,24 +42,23 @@ async def test_nothing_of_the_next_batch_is_sent_before_the_last_one_is_acknowle
 
 
 async def test_what_comes_while_a_batch_is_committed_shares_the_next_transaction(scene: Scene) -> None:
-    put(scene, 0)
+    scene.put(0)
     await settle()
-    put(scene, 0)
+    scene.put(0)
     await settle()
     assert scene.said == ["decide 0: 1", "send 0"]
-    put(scene, 0)
+    scene.put(0)
     scene.may_end.set()
     await settle()
     assert scene.said == ["decide 0: 1", "send 0", "committed 0", "decide 0: 2", "send 0", "committed 0"]
 
 
+@pytest.mark.parametrize("scene", [LONG_S], indirect=True)
 async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait(scene: Scene) -> None:
-    for owner in scene.owners:
-        owner._pace.learn(10_000, 10_000 * 0.4 * BATCH_S)  # so that a stretch is one input, and a batch two
-    put(scene, 0)
+    scene.put(0)
     await settle()
-    put(scene, 0, 3)
-    put(scene, 1)
+    scene.put(0, 3)
+    scene.put(1)
     scene.may_end.set()
     await settle()
     said = scene.said[scene.said.index("decide 0: 2") :]
@@ -167,61 +66,35 @@ async def test_while_a_long_batch_is_decided_commits_go_on_and_other_shards_wait
 
 
 @pytest.mark.parametrize(
-    ("error", "one_by_one"),
+    ("commit_error", "defect", "again"),
     [
-        (DoubtfulError("no answer"), False),
-        (TooLargeError("a result"), True),
-        (ShardFailedError("x", of_request=True), True),
+        (DoubtfulError("no answer"), None, ["decide 0: 3"]),
+        (TooLargeError("a result"), None, ["decide 0: 1"] * 3),
+        (None, MemoryError("deciding"), ["decide 0: 1"] * 3),
     ],
+    ids=["brokers", "too large", "defect"],
 )
 async def test_inputs_go_one_by_one_after_a_failure_that_one_of_them_may_cause_and_not_after_one_of_brokers(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, *, one_by_one: bool
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    commit_error: Exception | None,
+    defect: Exception | None,
+    again: list[str],
 ) -> None:
-    owner = Owner(0, scene.edges)
-    for _ in range(100):
-        owner._pace.learn(1, 0.0)
-
-    async def taken_over() -> Any:
-        producer = PlayedProducer(2, scene)
-        owner._producer = producer  # type: ignore[assignment]  # plays two of its methods
-        return PlayedShard(2, scene)
-
-    async def failing() -> None:
-        raise error
-
-    monkeypatch.setattr(owner, "_take_over", taken_over)
-    failing_commits = pytest.MonkeyPatch()
-    failing_commits.setattr(PlayedProducer, "commit", lambda _: failing())
-    owning = asyncio.create_task(owner._own())
+    monkeypatch.setattr("consumers.owner.BACKOFF_S", 0.0)
+    scene.commit_error, scene.defect = commit_error, defect
+    scene.may_end.set()
+    scene.put(0, 3)
     await settle()
-    put(scene, 0, 3)
-    await settle()
-    failing_commits.undo()
-    owner.stop()
-    await owning
-    assert (owner._careful_below > 0) is one_by_one
+    assert scene.decided == ["decide 0: 3", *again]
+    assert scene.requests.decided_below == {0: 3}
 
 
-def told_by(owner: Owner) -> list[Any]:
-    """What it logs from now on, whatever other tests of this process have made of the settings of logs."""
-    capture = LogCapture()
-    owner._log = structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.BoundLogger)
-    return capture.entries
-
-
-def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_says_so_once(scene: Scene) -> None:
-    owner, clock_ms = scene.owners[0], 1_000_000
-    told = told_by(owner)
-    for ahead_ms, ticked in ((0, True), (TICK_AHEAD_MS_MAX, True), (TICK_AHEAD_MS_MAX + 1, False), (10**12, False)):
-        tick = owner._tick(clock_ms, clock_ms + ahead_ms)
-        assert (tick is not None) is ticked
-        assert tick is None or tick.timestamp_ms == clock_ms + ahead_ms
-    assert [line["ahead_s"] for line in told] == [TICK_AHEAD_MS_MAX // 1_000]
-    assert owner._tick(0, 10**12) is not None, "a shard that no request has told the time"
-
-
-def test_misplaced_requests_are_warned_of_once_a_minute(scene: Scene) -> None:
-    told = told_by(scene.owners[0])
-    for now_s, count in ((0.0, 0), (1.0, 3), (2.0, 1), (MISPLACED_TOLD_S, 1), (MISPLACED_TOLD_S + 1.0, 2)):
-        scene.owners[0]._tell_of_misplaced(count, now_s)
-    assert [line["misplaced"] for line in told] == [3, 2]
+async def test_misplaced_requests_are_warned_of_and_not_with_every_batch(scene: Scene) -> None:
+    elsewhere = next(key for key in map(b"user-%d".__mod__, range(100)) if partition_of(key, PARTITIONS) == 1)
+    scene.may_end.set()
+    for count in (3, 1):
+        scene.put(0, count, key=elsewhere)
+        await settle()
+    assert scene.decided == ["decide 0: 3", "decide 0: 1"]
+    assert [line["misplaced"] for line in scene.told.entries if "misplaced" in line] == [3]

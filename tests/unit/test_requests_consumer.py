@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers import requests_consumer, silence
+from consumers import poll_health, requests_consumer
 from consumers.requests_consumer import RequestsConsumer, _Listener
 from consumers.settings import load_settings
 
@@ -209,14 +209,14 @@ async def test_a_shard_for_which_no_broker_answers_is_told_of_as_polls_are_as_em
     group: Group, requests: RequestsConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests_consumer, "ANSWER_S_MAX", 0)
-    monkeypatch.setattr(silence, "SILENCE_S_MAX", 0)
+    monkeypatch.setattr(poll_health, "SILENCE_S_MAX", 0)
     deciding(requests, [0, 1], 10)
     group.flowing = {ZERO, ONE}
 
     async def reasons() -> list[str]:
         await asyncio.sleep(0.002)
-        requests._listen()
-        return requests.silence.reasons()
+        requests._note_poll()
+        return requests.poll_health.reasons()
 
     assert await reasons() == []
     group.answered_ms = {ZERO: 1, ONE: 1}

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from consumers.settings import load_settings
 from scripts.topic_reading import TopicReading
 
 CONTROLS = TopicPartition("ads.controls", 0)
@@ -37,7 +38,7 @@ class SlowBroker:
 
 async def test_a_poll_that_no_broker_has_answered_is_not_the_end_of_a_topic() -> None:
     """``adjudge why`` had passed over the only policy, and ``adjudge audit`` over the last record of a partition."""
-    reading = TopicReading({}, "ads.", ["controls"])
+    reading = TopicReading(load_settings({}), ["controls"])
     broker: Any = SlowBroker()
     reading._client, reading.ends = broker, {CONTROLS: 1}
     assert [batch async for batch in reading.batches()] == [("controls", 0, [RECORD]), ("controls", 0, ())]

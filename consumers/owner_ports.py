@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from consumers.buffers import Buffer
-from consumers.journal_reader import JournalReader
 from consumers.metrics import Metrics
 from consumers.settings import Settings
-from consumers.transactions import TransactionalProducer
-from engine.effects import Input, Reply
+from engine.effects import Input, Record, Reply
+from engine.journal import Fold
 from engine.world import World
+from schemas.journal import Fence
 
 
 class Requests(Protocol):
@@ -60,18 +60,50 @@ class ReplyQueue(Protocol):
         """Never waits."""
 
 
+class Journal(Protocol):
+    """A shard's journal as whoever takes it over reads it: consumers/journal_reader.py."""
+
+    async def bounds(self) -> tuple[int, int]:
+        """First offset that is kept, and the end."""
+
+    async def is_unborn(self) -> bool:
+        """Whether no record was ever committed."""
+
+    async def feed(self, fold: Fold, *, fence_offset: int, checkpoint_of: Callable[[int, bytes], int | None]) -> None:
+        """Give the fold every record from the last checkpoint to the own fence."""
+
+    async def fence(self, number: int) -> Fence | None:
+        """The fence of that number; None where it is not kept."""
+
+
+class Producer(Protocol):
+    """Transactions of one shard: consumers/transactions.py. After an error only ``discard``."""
+
+    async def start(self) -> None:
+        """Initialise the id, which fences its former producer."""
+
+    async def send(self, records: Sequence[Record]) -> int:
+        """Begin a transaction with all of it; the last record's offset."""
+
+    async def commit(self) -> None:
+        """End the transaction."""
+
+    async def discard(self) -> None:
+        """Abort what is open, and close."""
+
+
 class Journals(Protocol):
     """Opens a shard's journal partition and makes producers: consumers/shards.py."""
 
-    def reader(self, partition: int) -> contextlib.AbstractAsyncContextManager[JournalReader]:
+    def reader(self, partition: int) -> contextlib.AbstractAsyncContextManager[Journal]:
         """A reader, closed at the end."""
 
-    def producer(self, partition: int) -> TransactionalProducer:
+    def producer(self, partition: int) -> Producer:
         """A producer with the shard's id, not started."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
+class OwnerPorts:
     """All that an owner works with. ``partitions``: shards of the system. ``turn``: to decide, one shard at a time."""
 
     settings: Settings

@@ -9,10 +9,10 @@ import pytest
 from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers import feed_client, reaching
+from consumers import client_start, feed_client
+from consumers.client_start import UnreachableError, start
 from consumers.feed_client import FeedClient
 from consumers.feed_errors import FeedUnavailable
-from consumers.reaching import UnreachableError, start
 from consumers.settings import load_settings
 
 PLAINTEXT = {"security_protocol": "PLAINTEXT"}
@@ -33,7 +33,7 @@ async def frozen_broker() -> AsyncIterator[str]:
 
 
 async def test_a_broker_that_is_frozen_is_said_not_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaching, "PROBE_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr(client_start, "PROBE_TIMEOUT_MS", 1_000)
     async with frozen_broker() as server:
         arguments: dict[str, Any] = {"bootstrap_servers": [server], **PLAINTEXT}
         client = AIOKafkaAdminClient(**arguments, request_timeout_ms=50)
@@ -61,12 +61,12 @@ def test_every_error_of_the_client_gives_a_reason() -> None:
     known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.KafkaError)]
     told: dict[str, Any] = {"sasl_plain_username": "u", "sasl_mechanism": "PLAIN", **PLAINTEXT}
     for kind in (*known, TimeoutError, OSError, EOFError):
-        reason, _ = reaching._in_words(kind(), told)
+        reason, _ = client_start._in_words(kind(), told)
         assert reason.strip(), kind
 
 
 async def test_a_feed_client_says_why_kafka_cannot_be_worked_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaching, "PROBE_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr(client_start, "PROBE_TIMEOUT_MS", 1_000)
     monkeypatch.setattr(feed_client, "ADMIN_TIMEOUT_MS", 50)
     async with frozen_broker() as frozen:
         for server, reason in {frozen: "no answer within 1 s", "127.0.0.1:1": "nothing listens there"}.items():

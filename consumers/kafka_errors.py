@@ -1,4 +1,4 @@
-"""What a user of Kafka's is not allowed to do, and which right (ACL) would allow it."""
+"""Kafka's errors in words: what a user is not allowed to do, and which right (ACL) would allow it."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.rivals import HELD_S, PAUSE_S_MAX, Rivals
+from consumers.fencing_rivals import HELD_S, PAUSE_S_MAX, Rivals
 from schemas.journal import Fence
 
 

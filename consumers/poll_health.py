@@ -11,7 +11,7 @@ SILENCE_S_MAX: Final = 5.0  # then it is a reason to be unready: an emergency st
 log = structlog.get_logger(__name__)
 
 
-class Silence:
+class PollHealth:
     """Of each topic, since when nothing was heard: neither records nor that there are none."""
 
     def __init__(self, topics: Iterable[str]) -> None:
@@ -19,24 +19,24 @@ class Silence:
         self._polled: dict[str, int | None] = dict.fromkeys(self._since)  # when the broker was last heard
         self._problems: dict[str, str] = {}
 
-    def listen(self, topic: str, *, records: bool, polled: int | None) -> None:
+    def observe(self, topic: str, *, records: bool, polled: int | None) -> None:
         """After a poll: whether a broker answered for the topic, as one that gives nothing looks the same when none does.
 
         ``polled``: when the client was last answered.
         """
         if records or polled != self._polled[topic]:
-            self.broken(topic)
+            self.succeeded(topic)
         else:
-            self.goes_on(topic, "no broker answers for it")
+            self.failed(topic, "no broker answers for it")
         self._polled[topic] = polled
 
-    def broken(self, topic: str) -> None:
+    def succeeded(self, topic: str) -> None:
         """The topic was read."""
         if self._since[topic] is not None and self._problems.pop(topic, ""):
             log.info("a topic is read again", topic=topic)
         self._since[topic] = None
 
-    def goes_on(self, topic: str, problem: str) -> None:
+    def failed(self, topic: str, problem: str) -> None:
         """It could not be read; each problem is logged once, unless it is over at once."""
         if self._since[topic] is None:
             self._since[topic] = time.monotonic()

@@ -1,4 +1,4 @@
-"""Repeatable chance for the sample catalog and the feed simulation: one seed, the same draws on every machine.
+"""Random draws from a seed, for the sample catalog and the feed simulation: the same on every machine.
 
 The bit stream of NumPy's PCG64 is frozen by its compatibility policy (NEP 19), and only its uniform doubles are
 used; everything else is derived from them here. Draws are fetched in blocks, since one costs little then.
@@ -22,8 +22,8 @@ def _uniform(seed: Sequence[int]) -> Iterator[float]:
         yield from generator.random(BLOCK_DRAWS).tolist()
 
 
-class Chance:
-    """A stream of draws named by its seed numbers: ``Chance(7, 2)`` is independent of ``Chance(7, 3)``."""
+class SeededRandom:
+    """A stream of draws named by its seed numbers: ``SeededRandom(7, 2)`` is independent of ``SeededRandom(7, 3)``."""
 
     def __init__(self, *seed: int) -> None:
         self._draws = _uniform(seed)
@@ -71,7 +71,7 @@ class Weighted(Generic[T]):
         self._items = [item for item, _ in weights]
         self._sums = list(itertools.accumulate(weight for _, weight in weights))
 
-    def draw(self, chance: Chance) -> T:
+    def draw(self, chance: SeededRandom) -> T:
         """One item, as likely as its weight says."""
         return self._items[bisect.bisect_right(self._sums, chance.fraction() * self._sums[-1])]
 

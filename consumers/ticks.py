@@ -1,0 +1,28 @@
+"""The time for a shard that no request tells it: a tick, unless this machine's clock may be wrong."""
+
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from engine.effects import TICK, Input
+
+TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clock says beyond it is doubted
+
+
+class TickClock:
+    """Of one shard, whose time never goes back: a clock far ahead of it must not tell it. ``log``: for when it is."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._doubted = False
+
+    def tick(self, clock_ms: int, now_ms: int) -> Input | None:
+        """A tick at ``now_ms`` for a shard at ``clock_ms``; None when the clock is doubted, which is logged once.
+
+        After a longer pause the next request tells the time: brokers write it.
+        """
+        doubted = 0 < clock_ms < now_ms - TICK_AHEAD_MS_MAX
+        if doubted and not self._doubted:
+            self._log.warning("no ticks until a request tells the time", ahead_s=(now_ms - clock_ms) // 1_000)
+        self._doubted = doubted
+        return None if doubted else Input(topic=TICK, offset=-1, timestamp_ms=now_ms)

@@ -1,0 +1,47 @@
+"""A cluster that nobody answers for is one sentence, whichever client finds it out."""
+
+from collections.abc import Awaitable, Callable
+
+import click
+import pytest
+
+from consumers.settings import Settings, load_settings
+from scripts.demo_setup import make_topics
+from scripts.kafka_access import partition_count, producer
+from scripts.topic_ends import open_topic_ends
+from scripts.topic_reading import TopicReading
+
+DEAD = "127.0.0.1:1"
+
+
+async def _create(settings: Settings) -> None:
+    await make_topics(settings, None)
+
+
+async def _count(settings: Settings) -> None:
+    await partition_count(settings, "ads.requests")
+
+
+async def _write(settings: Settings) -> None:
+    async with producer(settings):
+        pass
+
+
+async def _look_at_ends(settings: Settings) -> None:
+    async with open_topic_ends(settings):
+        pass
+
+
+async def _read(settings: Settings) -> None:
+    async with TopicReading(settings, ("requests",)):
+        pass
+
+
+@pytest.mark.parametrize("attempt", [_create, _count, _write, _look_at_ends, _read], ids=lambda one: one.__name__)
+async def test_every_client_of_a_command_says_where_nobody_answers(
+    attempt: Callable[[Settings], Awaitable[None]],
+) -> None:
+    with pytest.raises(
+        click.ClickException, match=rf"^cannot reach Kafka at {DEAD} \(from .+\): nothing listens there"
+    ):
+        await attempt(load_settings({"ADJUDGE_KAFKA": DEAD}))
