@@ -152,6 +152,7 @@ async def test_foreign_replies_are_ignored(cluster: Cluster) -> None:
         (b"r1", b'{"id":"r1","bidid":"e-0-17"}'),  # whose ids are ours
         (b"r1", b'{"id":"r1","bidid":"e-3-0"}'),
         (b"r1", b"no json"),
+        (b"r1", b'{"x":' + b"[" * 10_000),
         (b"r1", b""),
         (b"", b"{}"),
         (None, None),
