@@ -276,7 +276,7 @@ class FeedClient:
 
     def _match(self, asked: _Asked, value: bytes) -> None:
         """Hand the result to who waits for this very decision."""
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeError):
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
             if not asked.answer.done() and _DECIDED.decode(value).bidid.endswith(asked.ending or ""):
                 asked.answer.set_result(value)
                 return

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRangeError
 
 from consumers.connection import close_in_time
 from consumers.kafka_errors import in_words
@@ -62,12 +62,13 @@ class ReplyReader:
             raise
 
     async def run(self) -> None:
-        """Hand over until cancelled; brokers that go away are waited for."""
+        """Hand over until cancelled; brokers that go away are waited for, and what cannot be read is passed over."""
         while True:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
-            except OffsetOutOfRangeError:
-                log.warning("replies were removed before they were read", topic=self._where.topic)
+            except (OffsetOutOfRangeError, CorruptRecordException, UnicodeDecodeError) as error:
+                self._silence.goes_on(self._where.topic, str(error))
+                log.warning("replies were removed or cannot be read", topic=self._where.topic, problem=str(error))
                 await self._again_from_the_end()
                 continue
             except KafkaError as error:
@@ -90,6 +91,7 @@ class ReplyReader:
         self._consumer.seek(self._where, ends[self._where])
 
     async def _again_from_the_end(self) -> None:
+        """Go on with what comes from now on: before a record that it cannot read, the client would stay for good."""
         try:
             await self._seek_end()
         except KafkaError as error:

@@ -1,7 +1,6 @@
 """The body of a call: JSON, plain or packed by gzip, and never more of it than a request may have."""
 
 import asyncio
-import contextlib
 import zlib
 from typing import Final
 
@@ -97,9 +96,12 @@ async def _next_chunk(request: web.Request) -> bytes:
     keep that elsewhere; then the body is one that does not come.
     """
     while True:
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(LOOK_S):
                 return await request.content.readany()
+        except OSError as error:  # a time-out is one, too: that of LOOK_S, or of a connection
+            if request.content.exception() is not None:
+                raise RefusedError(499, "gone", "the caller has hung up") from error
         if getattr(request.protocol, "_messages", ()):
             raise RefusedError(400, "chunk", "the body is not in chunks, as its head says")
 

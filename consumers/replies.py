@@ -17,11 +17,13 @@ from aiokafka.errors import KafkaError
 from consumers.connection import begun, close_in_time
 from consumers.metrics import Metrics
 from engine.effects import Reply
+from schemas.topics import BY_NAME
 
 QUEUE_MAX: Final = 20_000
 IN_FLIGHT_MAX: Final = 2_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 DRAIN_S_MAX: Final = 1.0
+BATCH_BYTES: Final = BY_NAME["replies"].bytes_max // 2  # a partition gets one batch each round trip (trap 7)
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +65,14 @@ class Replies:
             await close_in_time(producer)
 
     def _make(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(**self._arguments, acks=1, request_timeout_ms=REQUEST_TIMEOUT_MS, linger_ms=2)
+        return AIOKafkaProducer(
+            **self._arguments,
+            acks=1,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            linger_ms=2,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=BY_NAME["replies"].bytes_max,
+        )
 
 
 def _cannot_begin(problem: str) -> None:

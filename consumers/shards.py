@@ -49,6 +49,7 @@ class OwnedShards:
         self._ports = ports
         self._tasks = tasks
         self._owners: dict[int, tuple[Owner, asyncio.Task[None]]] = {}
+        self._releasing = asyncio.Lock()
         self._closed = False
         self.refusal = ""  # why no shard may decide, whatever the group says
 
@@ -77,19 +78,20 @@ class OwnedShards:
             owner.halt(refusal)
 
     async def release_all(self) -> None:
-        """Let each owner finish its batches, within bounds, and forget it."""
-        released, self._owners = self._owners, {}
-        waiting = set()
-        for owner, task in released.values():
-            owner.stop()
-            if not owner.deciding:
-                task.cancel()
-            waiting.add(task)
-        for seconds in (RELEASE_S_MAX, CANCEL_S_MAX):
-            if waiting:
-                _, waiting = await asyncio.wait(waiting, timeout=seconds)
-            for task in waiting:
-                task.cancel()
+        """Let each owner finish its batches, within bounds, and forget it; those too that are being released already."""
+        async with self._releasing:
+            released, self._owners = self._owners, {}
+            waiting = set()
+            for owner, task in released.values():
+                owner.stop()
+                if not owner.deciding:
+                    task.cancel()
+                waiting.add(task)
+            for seconds in (RELEASE_S_MAX, CANCEL_S_MAX):
+                if waiting:
+                    _, waiting = await asyncio.wait(waiting, timeout=seconds)
+                for task in waiting:
+                    task.cancel()
 
     async def close(self) -> None:
         """Release all and take no more."""

@@ -198,11 +198,13 @@ class TransactionalProducer:
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        if producer.in_transaction():
-            with contextlib.suppress(TimeoutError, KafkaError, AssertionError):
-                async with loop_timeout(ABORT_S_MAX):
-                    await producer.abort()
-        await producer.kill()
+        try:
+            if producer.in_transaction():
+                with contextlib.suppress(TimeoutError, KafkaError, AssertionError):
+                    async with loop_timeout(ABORT_S_MAX):
+                        await producer.abort()
+        finally:  # also when whoever discards it is cancelled: nobody else could close it
+            await producer.kill()
 
     @contextlib.asynccontextmanager
     async def _guarded(self, seconds: float) -> Any:

@@ -133,6 +133,22 @@ async def test_a_send_that_nobody_answers_is_a_doubt_in_time_and_leaves_no_error
     assert reported == []
 
 
+async def test_who_is_cancelled_while_aborting_leaves_no_connection_and_no_task_behind(
+    far: Cluster, proxy: FrameProxy
+) -> None:
+    before = asyncio.all_tasks()
+    owner = far.owner()
+    await owner.start()
+    await owner.send(batch("a"))
+    proxy.hold_requests(END_TXN, count=10)
+    discarding = asyncio.create_task(owner.discard())
+    await until(lambda: proxy.held(END_TXN) == 1)
+    discarding.cancel()
+    await asyncio.gather(discarding, return_exceptions=True)
+    assert discarding.cancelled()
+    await until(lambda: asyncio.all_tasks() <= before)
+
+
 @pytest.mark.parametrize("held", ["requests", "answers"])
 async def test_the_engine_answers_each_request_once_whatever_becomes_of_end_txn(
     far: Cluster, proxy: FrameProxy, held: str

@@ -18,7 +18,7 @@ from consumers.feed_errors import (
 from engine.partitioning import partition_of
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.feeding import ad_request, engine_settings, feed_settings
-from tests.kafka.running import results_reach, running, write_campaign
+from tests.kafka.running import ENTITIES, entity_record, results_reach, running, write_campaign
 
 
 def sample(feed: FeedClient, name: str, **labels: str) -> float:
@@ -38,6 +38,19 @@ async def test_a_request_gets_its_committed_result(cluster: Cluster) -> None:
     assert (refused.filled, refused.response.nbr) == (False, 501)
     assert sample(feed, "requests_total", outcome="answered") == sample(feed, "latency_ms_count") == 2
     assert (feed.in_flight, sample(feed, "in_flight"), sample(feed, "unmatched_replies_total")) == (0, 0, 0)
+
+
+async def test_a_result_that_is_larger_than_the_clients_own_limit_comes_back(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    markup = "\N{GRINNING FACE}" * 230_000 + "${AUCTION_ID}" * 1_000
+    formats = [{"type": "banner", "w": 300, "h": 250, "markup": markup}]
+    [large] = [entity | {"version": 2, "formats": formats} for entity in ENTITIES if entity["kind"] == "creative"]
+    await cluster.write("campaign-updates", [entity_record(large)])
+    async with running(engine_settings(cluster)), FeedClient(feed_settings(cluster)) as feed:
+        result = await feed.decide(ad_request("r" * 200), timeout=10)
+    assert result.filled
+    assert len(result.value) > 1_048_576
 
 
 async def test_it_reads_nothing_that_was_there_before_it(cluster: Cluster) -> None:
@@ -139,6 +152,7 @@ async def test_foreign_replies_are_ignored(cluster: Cluster) -> None:
         (b"r1", b'{"id":"r1","bidid":"e-0-17"}'),  # whose ids are ours
         (b"r1", b'{"id":"r1","bidid":"e-3-0"}'),
         (b"r1", b"no json"),
+        (b"r1", b'{"x":' + b"[" * 10_000),
         (b"r1", b""),
         (b"", b"{}"),
         (None, None),

@@ -6,7 +6,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
+from consumers.feed_client import FeedClient
 from tests.kafka.cluster import Cluster, until
+from tests.kafka.feeding import ad_request, engine_settings, feed_settings
 from tests.kafka.running import request_record, results_reach, running, write_campaign
 
 LARGE_BYTES = 5_000_000  # more than any topic takes as it is
@@ -71,3 +73,19 @@ async def test_an_engine_that_cannot_read_on_in_what_is_in_force_says_so_and_goe
         await until(lambda: any(f"{topic}: not read for" in reason for reason in service.unready()))
         await cluster.write("requests", [request_record(0)])
         assert await results_reach(cluster, 1) == ["r0"]
+
+
+async def test_a_feed_client_passes_over_a_reply_that_it_cannot_read(cluster: Cluster) -> None:
+    await cluster.create()
+    await write_campaign(cluster)
+    async with running(engine_settings(cluster)), FeedClient(feed_settings(cluster)) as feed:
+        reader = feed._replies
+        assert reader is not None
+
+        async def passed_over() -> bool:
+            return bool(feed.problem) or await reader._consumer.position(reader._where) == 1
+
+        await write_nameless(cluster, "replies", b"r0", b"{}")
+        await until(passed_over)
+        assert (await feed.decide(ad_request("r1"), timeout=10)).filled
+        assert not feed.problem

@@ -211,3 +211,16 @@ async def test_a_broken_chunk_is_told_from_one_that_does_not_come(
         assert (status, headers["x-openrtb-version"]) == (400, "2.6")
         assert b"chunks" in text
         assert gateway.sample("responses_total", status="400", reason="chunk") == 1
+
+
+async def test_a_caller_that_hangs_up_within_a_body_is_counted_and_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{JSON}\r\nContent-Length: 100\r\n\r\n"
+    async with called() as gateway:
+        connection = gateway.send(head.encode() + b"{")
+        await until(lambda: gateway.gateway._calls)
+        connection.close()
+        await until(lambda: gateway.sample("responses_total", status="499", reason="gone") == 1)
+        assert gateway.sample("duration_ms_count") == 1
+    assert caplog.text == ""

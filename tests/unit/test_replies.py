@@ -10,6 +10,7 @@ from consumers import replies
 from consumers.metrics import Metrics
 from consumers.replies import Replies
 from engine.effects import Record, Reply
+from engine.limits import OUTPUT_BYTES_MAX
 
 
 class PlayedProducer:
@@ -82,3 +83,15 @@ async def test_every_reply_that_was_offered_is_counted_once_when_the_process_end
     assert sorted(producer.sent) == ["here", "here", "slow", "slow"]
     counts = {what: metrics.replies.labels(what)._value.get() for what in ("sent", "failed")}
     assert counts == {"sent": 2, "failed": 4}
+
+
+async def test_the_largest_result_can_be_repeated_and_hundreds_of_usual_ones_share_a_batch() -> None:
+    """A partition gets one batch at a time: small ones would make its replies wait for round trips."""
+    producer = Replies(("here",), {}, Metrics())._make()
+    try:
+        producer._serialize(b"r" * 256, b"x" * OUTPUT_BYTES_MAX, [])  # raises where it is too large
+        batch = producer.create_batch()
+        taken = [batch.append(timestamp=None, key=b"r1", value=b"x" * 2_000) for _ in range(500)]
+    finally:
+        await producer.stop()
+    assert None not in taken

@@ -1,0 +1,51 @@
+"""What a feed client does where the reply topic cannot be read; the client of Kafka is played."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CorruptRecordException
+
+from consumers.feed_replies import ReplyReader
+from tests.kafka.cluster import until
+
+END = 5
+
+
+class Stuck:
+    """Reads nothing before the end, and stays where it is, as aiokafka does."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self._position = 0
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[Any]]:
+        await asyncio.sleep(0)
+        if self._position < END:
+            raise self._error
+        return {TopicPartition("replies", 0): [SimpleNamespace(key=b"r1", value=b"{}")]}
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, END)
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self._position = offset
+
+    def last_poll_timestamp(self, _: TopicPartition) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    "error", [CorruptRecordException("Invalid CRC"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")]
+)
+async def test_replies_behind_what_cannot_be_read_are_taken(error: Exception) -> None:
+    taken: list[bytes] = []
+    reader = ReplyReader("replies", 0, {}, lambda key, _: taken.append(key))
+    reader._consumer = Stuck(error)
+    running = asyncio.create_task(reader.run())
+    await until(lambda: taken or running.done())
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (taken[:1], reader.problem) == ([b"r1"], "")
