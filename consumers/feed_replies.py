@@ -67,7 +67,7 @@ class ReplyReader:
             try:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
             except (OffsetOutOfRangeError, CorruptRecordException, UnicodeDecodeError) as error:
-                self._silence.goes_on(self._where.topic, str(error))
+                self._poll_health.failed(self._where.topic, str(error))
                 log.warning("replies were removed or cannot be read", topic=self._where.topic, problem=str(error))
                 await self._again_from_the_end()
                 continue
