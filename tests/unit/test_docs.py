@@ -267,6 +267,13 @@ def test_the_limits_are_all_there_with_their_values_and_meanings() -> None:
     assert [row[0] for row in told if not row[2]] == [], "write its meaning beside it, in limits.py"
 
 
+@pytest.mark.parametrize("package", ["engine", "consumers"])
+def test_every_module_stands_in_one_group_of_the_architecture(package: str) -> None:
+    told = rows(section(page("ARCHITECTURE.md"), f"### Modules of {package}"))
+    modules = [path.stem for path in (ROOT / package).glob("*.py") if path.stem != "__init__"]
+    assert sorted(name for row in told for name in row[1].split(", ")) == sorted(modules)
+
+
 def test_every_decision_and_every_trap_stands_in_the_architecture() -> None:
     text = page("ARCHITECTURE.md")
     assert re.findall(r"^\*\*(D\d+)\b", section(text, "## Decisions"), re.MULTILINE) == [f"D{n}" for n in range(1, 16)]
