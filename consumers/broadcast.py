@@ -161,10 +161,8 @@ class Broadcast:
             self.silence.listen(name, records=bool(batches), polled=consumer.last_poll_timestamp(place))
             self._highwater[name] = consumer.highwater(place)
             await self._apply(name, batches.get(place, ()))
-            # A trailing marker may not be reported as passed (trap 8): an empty poll one before the end is the end.
-            position = await consumer.position(place)
-            marker = not batches and position == self._ends[name] - 1
-            self._positions[name] = max(self._positions[name], position + marker)
+            # Only a broker's answer moves it, behind the marker of a transaction as well: an empty poll tells nothing.
+            self._positions[name] = await consumer.position(place)
             if (
                 name == CAMPAIGN_UPDATES
                 and self._positions[name] >= self._ends[name]

@@ -7,6 +7,7 @@ offsets, which are committed for lag tools and to have the group confirm its gen
 
 import asyncio
 import operator
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -34,6 +35,7 @@ FETCH_WAIT_MS: Final = 100  # a resumed partition waits so long for the fetch th
 FETCH_BYTES_MAX: Final = 4_194_304
 PARTITION_FETCH_BYTES_MAX: Final = 1_048_576
 BACKOFF_S: Final = 0.2
+ANSWER_S_MAX: Final = 1.0  # an answer takes FETCH_WAIT_MS where there is nothing to fetch
 LAG_S: Final = 5.0  # between two reports of where shards are, and two looks at what nobody fetches
 METADATA_AGE_MS: Final = 30_000  # after so long a widened topic is noticed, here and by the group
 HEARTBEATS_A_SESSION: Final = 20  # a member learns by its next heartbeat only that another one came or went
@@ -84,11 +86,12 @@ class RequestsConsumer:
         self._settings = settings
         self._buffers: dict[int, Buffer] = {}
         self._fetched: dict[int, int] = {}  # offset behind what was put into a shard's buffer
+        self._answered: dict[int, tuple[int | None, float]] = {}  # of the last answer for a shard: its time, ours
         self._positions: dict[int, int] = {}
         self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
         self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
         self.joined = False
-        self.silence = Silence((REQUESTS,))  # here: for how long the client says that it cannot fetch
+        self.silence = Silence((REQUESTS,))
         self._arguments = arguments
         self._consumer: AIOKafkaConsumer = None  # while ``run`` runs; owners exist only meanwhile
 
@@ -136,8 +139,26 @@ class RequestsConsumer:
                 self.silence.goes_on(REQUESTS, in_words(error))
                 await self._fetch_apart()
             else:
-                self.silence.broken(REQUESTS)
+                self._listen()
             await asyncio.sleep(0)
+
+    def _listen(self) -> None:
+        """After a poll: whether brokers answer for every shard that is fetched, as polls are as empty when they do not."""
+        now, paused, deaf = time.monotonic(), self._consumer.paused(), []
+        for partition in self._buffers:
+            where = TopicPartition(self._topic, partition)
+            answer = self._consumer.last_poll_timestamp(where) if where in self._consumer.assignment() else None
+            last = self._answered.get(partition)
+            if last is None or last[0] != answer or where in paused:
+                self._answered[partition] = answer, now
+            elif now - last[1] > ANSWER_S_MAX:
+                deaf.append(partition)
+        if not self._consumer.partitions_for_topic(self._topic):
+            self.silence.goes_on(REQUESTS, "the topic is not there")
+        elif deaf:
+            self.silence.goes_on(REQUESTS, f"no broker answers for partition {', '.join(map(str, sorted(deaf)))}")
+        else:
+            self.silence.broken(REQUESTS)
 
     def _put(self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
         for where, records in batches.items():
@@ -223,6 +244,7 @@ class RequestsConsumer:
         self._buffers[partition] = buffer
         self._fetched[partition] = offset
         self._positions[partition] = offset
+        self._answered.pop(partition, None)
         buffer.open()
         return buffer
 

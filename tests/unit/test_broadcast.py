@@ -3,10 +3,12 @@
 import asyncio
 import dataclasses
 import gc
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 
 from consumers import garbage
 from consumers.broadcast import READ_AT_ONCE_BYTES, Broadcast
@@ -80,6 +82,39 @@ async def test_there_is_no_world_before_both_topics_were_read_to_their_ends() ->
     await fed.read(CAMPAIGN_UPDATES, Written(offset=0, key=b"ad/none", value=None), position=1)
     assert fed.world is not None
     assert (fed.world.catalog.offset, fed.world.controls.offset) == (1, 1)
+
+
+class SlowBroker:
+    """Holds one control, which the second poll gives, as the first is not answered in time."""
+
+    def __init__(self, value: bytes) -> None:
+        self._polls: Iterator[list[Written]] = iter([[], [Written(offset=0, key=b"policy/default", value=value)]])
+        self._position = 0
+
+    async def getmany(self, place: TopicPartition, **_: int) -> dict[TopicPartition, list[Written]]:
+        await asyncio.sleep(0)
+        records = next(self._polls, [])
+        self._position += len(records)
+        return {place: records} if records else {}
+
+    async def position(self, _: TopicPartition) -> int:
+        return self._position
+
+    def highwater(self, _: TopicPartition) -> int | None:
+        return self._position or None
+
+    last_poll_timestamp = highwater
+
+
+async def test_a_poll_that_no_broker_has_answered_is_not_the_end_of_a_topic() -> None:
+    """The only control had been taken for a marker: ads were sold against an emergency stop."""
+    fed = Fed(campaign_updates=0, controls=1)
+    await fed.read(CAMPAIGN_UPDATES, position=0)
+    stop = orjson.dumps({"kind": "policy", "name": "default", "version": 1, "blocked": {"everything": True}})
+    following = asyncio.create_task(fed._follow(SlowBroker(stop), CONTROLS))
+    world = await fed.reached(catalog_offset=0, controls_offset=0)
+    assert world.controls.policies[0].policy.blocked.everything
+    following.cancel()
 
 
 async def test_what_compaction_took_from_the_end_counts_as_read() -> None:

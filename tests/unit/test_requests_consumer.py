@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers import requests_consumer
+from consumers import requests_consumer, silence
 from consumers.requests_consumer import RequestsConsumer, _Listener
 from consumers.settings import load_settings
 
@@ -24,6 +24,8 @@ class Group:
         self.told: dict[TopicPartition, int] = {}
         self.commits: list[dict[int, int]] = []
         self.held = {ZERO, ONE}
+        self.flowing: set[TopicPartition] = set()  # the others are paused
+        self.answered_ms: dict[TopicPartition, int] = {}
         self.unreadable: dict[TopicPartition, Exception] = {}
         self.answers = asyncio.Event()
         self.answers.set()
@@ -42,8 +44,14 @@ class Group:
     def seek(self, _: TopicPartition, offset: int) -> None:
         """Nothing comes anyway."""
 
+    def partitions_for_topic(self, _: str) -> set[int]:
+        return {0, 1}
+
     def paused(self) -> set[TopicPartition]:
-        return self.held
+        return self.held - self.flowing
+
+    def last_poll_timestamp(self, where: TopicPartition) -> int | None:
+        return self.answered_ms.get(where)
 
     async def getmany(self, where: TopicPartition, **_: int) -> dict[TopicPartition, list[Any]]:
         if where in self.unreadable:
@@ -195,3 +203,29 @@ async def test_what_stays_unreadable_stops_its_shard_and_holds_up_no_other(
     assert [len(buffer) for buffer in buffers] == [0, 1]
     assert str(buffers[0].error) == str(stops)
     assert buffers[1].error is None
+
+
+async def test_a_shard_for_which_no_broker_answers_is_told_of_as_polls_are_as_empty_as_ever(
+    group: Group, requests: RequestsConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_consumer, "ANSWER_S_MAX", 0)
+    monkeypatch.setattr(silence, "SILENCE_S_MAX", 0)
+    deciding(requests, [0, 1], 10)
+    group.flowing = {ZERO, ONE}
+
+    async def reasons() -> list[str]:
+        await asyncio.sleep(0.002)
+        requests._listen()
+        return requests.silence.reasons()
+
+    assert await reasons() == []
+    group.answered_ms = {ZERO: 1, ONE: 1}
+    assert await reasons() == []
+    group.answered_ms[ZERO] = 2
+    await reasons()
+    group.answered_ms[ZERO] = 3
+    (said,) = await reasons()
+    assert said.endswith("no broker answers for partition 1")
+    group.flowing = {ZERO}  # the buffer of the other is full
+    group.answered_ms[ZERO] = 4
+    assert await reasons() == []
