@@ -39,9 +39,9 @@ Examples:
 def schemas(*, out: pathlib.Path, check: bool, as_json: bool) -> None:
     """Write a JSON Schema (2020-12) of every message, the AsyncAPI 3.0 document of all topics, and pages for people.
 
-    schemas/NAME.json, asyncapi.json, and a page in reference/ for entities, controls, topics, reasons, settings and
-    metrics. Examples are the golden records of the source tree, and reasons mean what docs/events.md says; without
-    that tree there are neither.
+    schemas/NAME.json, asyncapi.json, and a page in reference/ for entities, controls, topics, reasons, settings,
+    metrics and limits. Examples are the golden records of the source tree, and reasons mean what docs/events.md says;
+    without that tree there are neither.
     """
     texts = files(examples(GOLDEN))
     differing = [name for name, text in texts.items() if _held(out / name) != text]

@@ -16,7 +16,7 @@ What campaign management writes to `ads.campaign-updates`, under the key `kind/i
 programs. The last record of a key counts, in whatever order parents and children come.
 
 A field without a default is required. What is valid, kept, and not decided yet stands in
-[the README](../../README.md#what-is-not-decided-yet); [limits](../operations.md#messages) have their names there.
+[the README](../../README.md#what-is-not-decided-yet); [limits](limits.md#messages) have their names there.
 """
 CONTROLS_HEAD: Final = """\
 # Policies and other controls
@@ -25,7 +25,7 @@ What operators write to `ads.controls`, under the key `kind/name`; a record with
 writes this page from `schemas/controls.py`; [control.json](../schemas/control.json) is the same for programs. A control
 with a field that is not known is refused as a whole, and leaves the former one in force.
 
-A field without a default is required. [Limits](../operations.md#messages) have their names there; how to
+A field without a default is required. [Limits](limits.md#messages) have their names there; how to
 [price](../how-to/price.md) and how to [stop](../how-to/stop.md) use what stands here.
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.json_schema import json_schemas
+from scripts.reference_limits import limits_page
 from scripts.reference_messages import CONTROLS_HEAD, ENTITIES_HEAD, messages_page
 from scripts.reference_process import metrics_page, settings_page
 from scripts.reference_reasons import reasons_page
@@ -18,6 +19,7 @@ def reference_pages(
     return {
         "reference/controls.md": messages_page(CONTROLS_HEAD, known["control"], golden.get("control", {})),
         "reference/entities.md": messages_page(ENTITIES_HEAD, known["entity"], golden.get("entity", {})),
+        "reference/limits.md": limits_page(),
         "reference/metrics.md": metrics_page(),
         "reference/reasons.md": reasons_page(events),
         "reference/settings.md": settings_page(),

@@ -28,7 +28,8 @@ _METRICS_HEAD: Final = """\
 
 What `/metrics` of a process serves, in Prometheus' format. `adjudge schemas` writes this page from the metrics
 themselves. A counter's sample ends in `_total`; a histogram has `_bucket`, `_sum` and `_count`. What to watch, and when to
-be woken: [operations](../operations.md#probes-metrics-logs).
+be woken: [deployment](../deployment.md#metrics); what labels and some values say:
+[operations](../operations.md#probes-metrics-logs).
 """
 
 

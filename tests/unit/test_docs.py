@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 import pytest
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry
 
 from consumers import gateway, gateway_body, probes
 from consumers.feed_client import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, OUTCOMES
@@ -45,7 +45,8 @@ from tests.walkthrough import HOW_TO, STARTED, File, Run, steps, to_follow
 
 PAGES = [page for page in pages() if page.parent.name != "schemas"]
 GENERATED = tuple(  # their records are golden ones: test_golden_records.py
-    f"docs/reference/{name}.md" for name in ("controls", "entities", "metrics", "reasons", "settings", "topics")
+    f"docs/reference/{name}.md"
+    for name in ("controls", "entities", "limits", "metrics", "reasons", "settings", "topics")
 )
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
@@ -190,7 +191,7 @@ def test_every_field_of_an_event_is_told(heading: str, fields: set[str]) -> None
 
 
 def test_the_settings_are_all_there_with_their_defaults() -> None:
-    told = rows(section(page("docs/operations.md"), "## Settings"))
+    told = rows(page("docs/reference/settings.md"))
     shown = load_settings({}).shown()
     of_the_machine = {"instance", "state"}
     assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown]
@@ -206,25 +207,31 @@ def test_the_settings_of_the_readme_are_some_of_them() -> None:
 
 
 def test_the_topics_are_all_there() -> None:
-    told = rows(section(page("docs/operations.md"), "## Topics"))
-    assert [tuple(row[:5]) for row in told] == [
-        (TOPIC_PREFIX_DEFAULT + topic.name, topic.key, topic.message, topic.writer, ", ".join(topic.readers))
-        for topic in TOPICS
+    told = rows(page("docs/reference/topics.md"))
+    names = [TOPIC_PREFIX_DEFAULT + topic.name for topic in TOPICS]
+    assert [(row[0], row[1], *row[3:]) for row in told] == [
+        (f"[{name}](#{name.replace('.', '')})", topic.key, topic.writer, ", ".join(topic.readers))
+        for name, topic in zip(names, TOPICS, strict=True)
     ]
 
 
-def test_the_metrics_are_all_there() -> None:
+@pytest.mark.parametrize(
+    ("heading", "registry"),
+    [
+        ("## An engine", Metrics().registry),
+        ("## The gateway", GatewayMetrics().registry),
+        ("## The feed client", FeedMetrics(CollectorRegistry()).registry),
+    ],
+)
+def test_the_metrics_are_all_there(heading: str, registry: CollectorRegistry) -> None:
+    told = rows(section(page("docs/reference/metrics.md"), heading))
+    assert sorted(row[0] for row in told) == sorted(family.name for family in registry.collect())
+
+
+def test_metrics_whose_values_operations_explains_are_metrics() -> None:
     told = rows(section(page("docs/operations.md"), "## Probes, metrics, logs"))
-    families: list[Metric] = list(Metrics().registry.collect())
-    assert sorted(name for row in told for name in row[0].split(", ")) == sorted(family.name for family in families)
-
-
-def test_the_metrics_of_the_gateway_and_of_the_feed_client_are_all_there() -> None:
-    told = rows(section(page("docs/operations.md"), "### Metrics of the gateway and of the feed client"))
-    metrics = GatewayMetrics()
-    FeedMetrics(metrics.registry)
-    families: list[Metric] = list(metrics.registry.collect())
-    assert sorted(row[0] for row in told) == sorted(family.name for family in families)
+    known = {name for name in inline_codes(page("docs/reference/metrics.md")) if name.startswith("adjudge_")}
+    assert {name for row in told for name in row[0].split(", ")} <= known
 
 
 def test_what_the_feed_client_raises_is_all_there_and_its_limits_are_as_told() -> None:
@@ -250,11 +257,19 @@ def test_the_gateway_s_statuses_are_all_there_and_its_limits_are_as_told() -> No
         assert f"`{header}`" in text
 
 
-@pytest.mark.parametrize(("heading", "module"), [("### Decisions", limits), ("### Messages", message_limits)])
-def test_the_limits_are_all_there_with_their_values(heading: str, module: object) -> None:
-    told = rows(section(page("docs/operations.md"), heading))
-    known = {name: value for name, value in vars(module).items() if name.isupper()}
+def test_the_limits_are_all_there_with_their_values() -> None:
+    told = [row for text in page("docs/reference/limits.md").split("\n### ")[1:] for row in rows(text)]
+    known = {
+        name: value for module in (limits, message_limits) for name, value in vars(module).items() if name.isupper()
+    }
     assert {row[0]: int(row[1].replace(",", "")) for row in told} == known
+
+
+@pytest.mark.parametrize("package", ["engine", "consumers"])
+def test_every_module_stands_in_one_group_of_the_architecture(package: str) -> None:
+    told = rows(section(page("ARCHITECTURE.md"), f"### Modules of {package}"))
+    modules = [path.stem for path in (ROOT / package).glob("*.py") if path.stem != "__init__"]
+    assert sorted(name for row in told for name in row[1].split(", ")) == sorted(modules)
 
 
 def test_every_decision_and_every_trap_stands_in_the_architecture() -> None:

@@ -1,12 +1,15 @@
 """The generated pages of docs/reference/ are current, leave nothing out, and say something of each thing."""
 
 import re
+from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from consumers.settings import load_settings
+from engine import limits as decisions
 from engine.reasons import Reason
+from schemas import limits as messages
 from schemas.codes import Nbr
 from schemas.controls import Policy
 from schemas.events import Cost
@@ -14,6 +17,7 @@ from schemas.json_schema import json_schemas
 from schemas.topics import TOPICS
 from scripts.command_schemas import GOLDEN, examples, files
 from scripts.field_meanings import MEANINGS, meaning
+from scripts.reference_limits import groups
 from scripts.reference_messages import shape
 from scripts.reference_reasons import reasons_page
 from tests.documents import ROOT, blocks, rows, section
@@ -102,6 +106,14 @@ def test_settings_and_topics_are_all_there() -> None:
     assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in load_settings({}).shown()]
     assert all(all(row) for row in told)
     assert all(f"\n## ads.{topic.name}\n" in MADE["reference/topics.md"] for topic in TOPICS)
+
+
+@pytest.mark.parametrize("module", [decisions, messages])
+def test_every_limit_has_a_heading_and_a_meaning(module: ModuleType) -> None:
+    assert all(groups(module))
+    assert [row[0] for limits in groups(module).values() for row in limits if not row[2]] == [], (
+        "write it beside the limit"
+    )
 
 
 def test_metrics_tell_their_labels() -> None:
