@@ -2,7 +2,8 @@
 
 Compiled code is integer code, so that it gives the same bits on every machine (D6). What was compiled is kept beside
 its module from run to run. The compiler sees there that the module itself has changed, and nothing of what the module
-takes from others; so the text of all of them is part of the key.
+takes from others; so the name of what is kept holds a digest of the text of all of them. What another version kept is
+never opened: it may name types that are gone.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple, cast
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.event import Listener, install_listener
 
 # Modules of compiled functions, and those they take numbers from; this one says how they are compiled.
@@ -65,8 +66,11 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
         kept = cast("Any", FunctionCache)(function)
     except RuntimeError:  # no folder can be written to: it is compiled at each start
         return cast("Callable[P, R]", dispatcher)
-    key_of = kept._index_key
-    kept._index_key = lambda signature, target: (*key_of(signature, target), _FINGERPRINT)
+    kept._cache_file = cast("Any", IndexDataCacheFile)(
+        cache_path=kept.cache_path,
+        filename_base=f"{kept._impl.filename_base}.{_FINGERPRINT}",
+        source_stamp=kept._impl.locator.get_source_stamp(),
+    )
     dispatcher._cache = kept
     return cast("Callable[P, R]", dispatcher)
 

@@ -1,6 +1,7 @@
 """The compiler's door: what was compiled is used again only while all that it was made of is the same."""
 
 import importlib
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,19 @@ def test_the_key_changes_with_any_module_that_numbers_are_taken_from(module: Pat
     assert compiled.fingerprint(("some_numbers",)) == before
     module.write_text("ONE = 2\n")
     assert compiled.fingerprint(("some_numbers",)) != before
+
+
+def test_what_another_version_kept_is_never_opened(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may name types that are gone: after an update in place no engine had started."""
+    module.write_text(
+        "from engine.compiled import compiled\n\n\n@compiled\ndef plus_one(number):\n    return number + 1\n"
+    )
+    assert importlib.import_module("some_numbers").plus_one(1) == 2
+    (index,) = module.parent.rglob("*.nbi")
+    index.write_bytes(pickle.dumps(numba.__version__) + b"of types that are gone")
+    del sys.modules["some_numbers"]
+    monkeypatch.setattr(compiled, "_FINGERPRINT", "of another version")
+    assert importlib.import_module("some_numbers").plus_one(1) == 2
 
 
 def test_every_module_with_compiled_functions_is_part_of_the_key() -> None:
