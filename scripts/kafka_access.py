@@ -1,7 +1,8 @@
 """Clients of the cluster that the settings name; one that cannot be reached, or refuses us, is one clear sentence."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import operator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.connection import client_arguments
+from consumers.feed_writer import give_up
 from consumers.reaching import UnreachableError, start
 from consumers.settings import Settings
 from consumers.topic_check import unusable
@@ -22,7 +24,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
     """An admin client, closed at the end."""
     arguments = client_arguments(settings)
     made = AIOKafkaAdminClient(**arguments, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    async with _started(made, arguments, settings, "close") as client:
+    async with _started(made, arguments, settings, operator.methodcaller("close")) as client:
         yield client
 
 
@@ -37,15 +39,17 @@ async def partition_count(settings: Settings, name: str) -> int:
 
 @contextlib.asynccontextmanager
 async def producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
-    """An idempotent producer, stopped at the end; its partitioner is Kafka's murmur2."""
+    """An idempotent producer; at the end, what is not acknowledged is given up. Its partitioner is Kafka's murmur2."""
     arguments = client_arguments(settings)
     made = AIOKafkaProducer(**arguments, enable_idempotence=True, acks="all", **options)
-    async with _started(made, arguments, settings, "stop") as client:
+    async with _started(made, arguments, settings, give_up) as client:
         yield client
 
 
 @contextlib.asynccontextmanager
-async def _started(client: Any, arguments: Mapping[str, Any], settings: Settings, end: str) -> AsyncIterator[Any]:
+async def _started(
+    client: Any, arguments: Mapping[str, Any], settings: Settings, close: Callable[[Any], Awaitable[None]]
+) -> AsyncIterator[Any]:
     try:
         try:
             await start(client, arguments)
@@ -53,7 +57,7 @@ async def _started(client: Any, arguments: Mapping[str, Any], settings: Settings
             raise unreachable(settings, error) from error
         yield client
     finally:
-        await getattr(client, end)()
+        await close(client)
 
 
 def unreachable(settings: Settings, error: UnreachableError) -> click.ClickException:
