@@ -39,7 +39,7 @@ class GivenUpError(Exception):
     """The producer was given up before Kafka answered: the request may be written, or not."""
 
 
-async def _give_up(producer: Any) -> None:
+async def give_up(producer: Any) -> None:
     """Fail everything that is not acknowledged, and close without sending it."""
     producer._closed = True
     accumulator = producer._message_accumulator
@@ -102,7 +102,7 @@ class RequestWriter:
                 await producer.start()
                 await producer.partitions_for(self._topic)
         except BaseException:
-            await _give_up(producer)
+            await give_up(producer)
             raise
         self._failed.clear()
         self._producer = producer
@@ -161,7 +161,7 @@ class RequestWriter:
         """Give up what Kafka has not acknowledged."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _give_up(producer)
+            await give_up(producer)
 
     async def _restart(self) -> None:
         while self._producer is None:

@@ -28,6 +28,7 @@ TOPICS = {"campaign-updates": "entity", "controls": "control", "requests": "bid_
 CHUNK_RECORDS = 500
 CHUNK_S = 0.05
 LINGER_MS = 5
+ANSWER_S_MAX = 30.0  # without an acknowledgement; brokers elect a new leader in less
 Check = Callable[[Item], Checked]
 RATE_MAX = 1_000_000
 
@@ -156,10 +157,30 @@ def _chunks(file: pathlib.Path, check: Check, records: int) -> Iterator[list[Che
 
 async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[Checked]) -> None:
     headers = [schema_header(message)]
+    sends = []
     try:
-        sends = [await client.send(name, one.value, key=one.key, headers=headers) for one in chunk]
-        await asyncio.gather(*sends)
-    except KafkaError as error:
-        raise click.ClickException(
-            f"publishing to {name} failed: {plain(error)}; some records may be written"
-        ) from error
+        for one in chunk:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                sends.append(await client.send(name, one.value, key=one.key, headers=headers))
+            sends[-1].add_done_callback(_look)
+        await _acknowledged(sends)
+    except (KafkaError, TimeoutError) as error:
+        why = plain(error) if isinstance(error, KafkaError) else f"Kafka did not answer for {ANSWER_S_MAX:g} s"
+        raise click.ClickException(f"publishing to {name} failed: {why}; some records may be written") from error
+
+
+async def _acknowledged(sends: list[asyncio.Future[Any]]) -> None:
+    """Wait for all. Raises KafkaError, or TimeoutError when no answer comes: such a producer never gives up itself (trap 4)."""
+    left = set(sends)
+    while left:
+        done, left = await asyncio.wait(left, timeout=ANSWER_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise TimeoutError
+        for written in done:
+            written.result()
+
+
+def _look(written: asyncio.Future[Any]) -> None:
+    """At its error, so that asyncio does not report one of a record that nobody waits for any more."""
+    if not written.cancelled():
+        written.exception()

@@ -1,7 +1,8 @@
 """Clients of the cluster that the settings name; one that cannot be reached, or refuses us, is one clear sentence."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import operator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments
+from consumers.feed_writer import give_up
 from consumers.settings import Settings
 from consumers.topic_check import unusable
 from scripts.error_texts import KAFKA_HINT
@@ -24,7 +26,7 @@ async def admin_client(
     """An admin client, closed at the end."""
     arguments = client_arguments(settings)
     made = AIOKafkaAdminClient(**arguments, request_timeout_ms=request_timeout_ms)
-    async with _started(made, arguments, settings, "close") as client:
+    async with _started(made, arguments, settings, operator.methodcaller("close")) as client:
         yield client
 
 
@@ -48,21 +50,23 @@ async def consumer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafka
     """A consumer without a group, which goes where it is told, stopped at the end."""
     arguments = client_arguments(settings)
     made = AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
-    async with _started(made, arguments, settings, "stop") as client:
+    async with _started(made, arguments, settings, operator.methodcaller("stop")) as client:
         yield client
 
 
 @contextlib.asynccontextmanager
 async def producer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
-    """An idempotent producer, stopped at the end; its partitioner is Kafka's murmur2."""
+    """An idempotent producer; at the end, what is not acknowledged is given up. Its partitioner is Kafka's murmur2."""
     arguments = client_arguments(settings)
     made = AIOKafkaProducer(**arguments, enable_idempotence=True, acks="all", **options)
-    async with _started(made, arguments, settings, "stop") as client:
+    async with _started(made, arguments, settings, give_up) as client:
         yield client
 
 
 @contextlib.asynccontextmanager
-async def _started(client: Any, arguments: Mapping[str, Any], settings: Settings, end: str) -> AsyncIterator[Any]:
+async def _started(
+    client: Any, arguments: Mapping[str, Any], settings: Settings, close: Callable[[Any], Awaitable[None]]
+) -> AsyncIterator[Any]:
     try:
         try:
             await start(client, arguments)
@@ -70,7 +74,7 @@ async def _started(client: Any, arguments: Mapping[str, Any], settings: Settings
             raise unreachable(settings, error) from error
         yield client
     finally:
-        await getattr(client, end)()
+        await close(client)
 
 
 def unreachable(settings: Settings, error: UnreachableError) -> click.ClickException:
