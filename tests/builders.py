@@ -1,5 +1,6 @@
-"""Entities, controls and requests with sensible defaults, so that a test names only what it is about."""
+"""Entities, controls, requests and records with sensible defaults, so that a test names only what it is about."""
 
+import dataclasses
 from typing import Any
 
 import orjson
@@ -13,6 +14,16 @@ from schemas.openrtb import AdRequest, read_request
 
 NOW_MS = 1_790_000_000_000  # 2026-09-21T14:13:20Z, a Monday
 Json = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Written:
+    """A record as the client gives it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 1_000
 
 
 def advertiser(identity: str = "a1", **fields: Any) -> Json:

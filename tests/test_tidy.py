@@ -54,6 +54,10 @@ def test_imports_point_one_way() -> None:
     assert over_all(lambda name: tidiness.relative_imports(name, tree(name))) == []
 
 
+def test_no_test_imports_from_another() -> None:
+    assert over_all(lambda name: tidiness.imported_tests(name, tree(name))) == []
+
+
 def test_the_core_does_no_input_or_output_and_reads_no_clock() -> None:
     assert over_all(lambda name: tidiness.impurities(name, tree(name))) == []
 
@@ -237,6 +241,11 @@ def test_a_limit_beside_its_place_and_a_second_value_of_one_are_found(*, name: s
 )
 def test_names_that_say_nothing_or_hide_a_module_are_found(name: str) -> None:
     assert list(tidiness.file_name(name))
+
+
+def test_an_import_from_another_test_is_found() -> None:
+    assert list(tidiness.imported_tests("tests/x.py", ast.parse("from tests.unit.test_shard import new_shard")))
+    assert not list(tidiness.imported_tests("tests/x.py", ast.parse("from tests.builders import Stage")))
 
 
 def test_a_package_file_with_code_and_a_relative_import_are_found() -> None:

@@ -74,6 +74,13 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield "." * node.level + (node.module or ""), node.lineno
 
 
+def imported_tests(name: str, tree: ast.AST) -> Iterator[str]:
+    """What several tests need stands in a module that holds no test, so that each file of tests can go or be split."""
+    for module, line in imported(tree):
+        if module.startswith("tests.") and module.rpartition(".")[2].startswith("test_"):
+            yield f"{name}:{line}: imports from the tests in {module}"
+
+
 def relative_imports(name: str, tree: ast.AST) -> Iterator[str]:
     """Imports are absolute."""
     for module, line in imported(tree):

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import pathlib
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from aiokafka.protocol.types import CompactArray, CompactString, Int8, Int16, In
 from consumers.addresses import parse_address
 from scripts.doctor_protocol import Answer, Call
 from scripts.local_kafka import HOST, LocalKafka
+from tests.kafka.ports import free_ports
 
 STORE_KEY = "secret-of-the-keystore"
 # The second may log in, and nothing else; the others what a test allows them.
@@ -39,7 +39,7 @@ class Secured:
 def secured_kafka(folder: pathlib.Path) -> Iterator[Secured]:
     """Started with a certificate of its own; a user without a name is the operator who made it."""
     store, certificate = _make_certificate(folder)
-    port, controller, *others = _free_ports(5)
+    port, controller, *others = free_ports(5)
     listeners = dict(zip(("SP", "TLS", "MUTUAL"), others, strict=True))
     urls = ",".join(f"{name}://{HOST}:{at}" for name, at in {"PLAINTEXT": port, **listeners}.items())
     logins = " ".join(f'user_{name}="{password}"' for name, password in USERS.items())
@@ -121,11 +121,3 @@ async def _run(command: Sequence[str]) -> None:
     child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = await child.communicate()
     assert child.returncode == 0, said
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -1,23 +1,15 @@
 """A broker that goes away and comes back: the engine waits, takes its shard again, and misses nothing."""
 
 import asyncio
-import contextlib
 import pathlib
-import socket
 
 import pytest
 
 from consumers import service
 from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster, until
+from tests.kafka.ports import free_port
 from tests.kafka.running import request_record, results_reach, running, write_campaign
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def test_an_engine_that_loses_its_broker_while_it_starts_waits_for_it_and_says_so(

@@ -15,8 +15,8 @@ from scripts.local_kafka import LocalKafka
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.feeding import ad_request, engine_settings, feed_settings
 from tests.kafka.gateways import gateway
+from tests.kafka.ports import free_port
 from tests.kafka.running import running, write_campaign
-from tests.kafka.test_broker_restart import free_port
 
 
 async def test_a_feed_and_a_gateway_outlive_a_restart_of_the_broker(tmp_path: pathlib.Path) -> None:

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.alert_rules import SCRAPES, asked, rules
 from tests.dockerfile import Image
 from tests.kafka.cluster import Cluster, until
-from tests.kafka.test_broker_restart import free_port
+from tests.kafka.ports import free_port
 
 ROOT = pathlib.Path(__file__).parents[2]
 REQUESTS = 60

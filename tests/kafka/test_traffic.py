@@ -14,12 +14,13 @@ from consumers.gateway import PATH
 from consumers.probes import serve_http
 from scripts import cli, command_traffic
 from scripts.feed_simulation import traffic as sample_traffic
+from tests.documents import ROOT
 from tests.kafka.cluster import Cluster, until
+from tests.kafka.commands import adjudge
 from tests.kafka.feeding import engine_settings
 from tests.kafka.gateways import gateway
+from tests.kafka.ports import free_port
 from tests.kafka.running import running, write_campaign
-from tests.kafka.test_broker_restart import free_port
-from tests.kafka.test_gateway_commands import ROOT, adjudge
 
 
 async def test_traffic_goes_on_until_told_to_stop(cluster: Cluster) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.topics import TOPICS
 from tests.kafka.cluster import until
-from tests.kafka.test_broker_restart import free_port
-from tests.kafka.test_gateway_commands import adjudge, call, ready
+from tests.kafka.commands import adjudge, call, ready
+from tests.kafka.ports import free_port
 
 
 async def test_up_has_a_gateway_and_a_page(tmp_path: pathlib.Path) -> None:

@@ -34,7 +34,7 @@ def test_the_page_of_metrics_has_every_family() -> None:
     assert sorted(named) == sorted(families)
 
 
-def test_each_rule_is_whole() -> None:
+def test_each_rule_has_a_name_of_its_own_a_severity_and_a_summary() -> None:
     assert len(set(NAMES)) == len(NAMES) >= 9
     for rule in RULES:
         assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}

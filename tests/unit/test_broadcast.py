@@ -1,7 +1,6 @@
 """The catalog and controls of a process, fed by hand: what is held, published, and waited for."""
 
 import asyncio
-import dataclasses
 import gc
 from collections.abc import Iterator
 from typing import Any
@@ -17,17 +16,7 @@ from consumers.rejections import REJECTIONS_BYTES_MAX
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS
 from engine.pricing import unprepared
 from engine.snapshot import Snapshot
-from tests.builders import ad, advertiser, campaign, creative, line_item
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Written:
-    """As the client gives a record."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int = 1_000
+from tests.builders import Written, ad, advertiser, campaign, creative, line_item
 
 
 def nonsense(offset: int, value: bytes = b"{}") -> Written:

@@ -2,8 +2,8 @@
 
 from engine.limits import CHECKPOINT_AGE_MS_MAX
 from schemas.journal import CheckpointPlace
+from tests.simulation.small_shard import entry_of, new_shard
 from tests.simulation.small_world import tick, world
-from tests.unit.test_shard import entry_of, new_shard
 
 
 def test_a_checkpoint_that_is_told_of_late_is_not_gone_back_to() -> None:

@@ -78,24 +78,26 @@ def test_each_service_runs_a_pinned_image_or_the_one_that_is_built_here(services
             assert PINNED.fullmatch(defined["image"]), name
 
 
-def test_each_step_waits_for_what_it_needs(services: dict[str, Any]) -> None:
-    waits = {
-        name: {needed: how["condition"].removeprefix("service_") for needed, how in defined["depends_on"].items()}
-        for name, defined in services.items()
-        if "depends_on" in defined
+def test_what_is_waited_for_says_when_it_is_healthy_or_ends(services: dict[str, Any]) -> None:
+    waited = {
+        (needed, how["condition"])
+        for defined in services.values()
+        for needed, how in defined.get("depends_on", {}).items()
     }
-    decide = {"engine-1": "healthy", "engine-2": "healthy"}
-    assert waits == {
-        "topics": {"kafka": "healthy"},
-        "engine-1": {"topics": "completed_successfully"},
-        "engine-2": {"topics": "completed_successfully"},
-        "gateway": {"topics": "completed_successfully"},
-        "traffic": decide,
-        "calls": {**decide, "gateway": "healthy"},
-    }
-    waited_for = {needed for needs in waits.values() for needed, how in needs.items() if how == "healthy"}
-    assert {name for name in services if "healthcheck" in services[name]} == {*LASTING} >= waited_for
+    assert {condition for _, condition in waited} == {"service_healthy", "service_completed_successfully"}
+    for needed, condition in waited:
+        assert (needed in LASTING) == (condition == "service_healthy"), needed
+    assert {name for name in services if "healthcheck" in services[name]} == {*LASTING}
     assert {name for name in services if services[name]["restart"] == "no"} == set(services) - set(LASTING)
+
+
+def test_whatever_reads_or_writes_topics_starts_when_they_are_there(services: dict[str, Any]) -> None:
+    def waits_for(name: str) -> set[str]:
+        needed = services[name].get("depends_on", {})
+        return set(needed).union(*(waits_for(each) for each in needed))
+
+    for name in OURS:
+        assert {"kafka", "topics"} <= {name} | waits_for(name), name
 
 
 def test_sample_traffic_runs_when_its_profile_is_asked_for(services: dict[str, Any]) -> None:

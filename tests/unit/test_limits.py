@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine import layout
 from engine.decide import decide
 from engine.limits import (
     BID_NANOS_MAX,
@@ -12,7 +13,8 @@ from engine.limits import (
     SLOTS_MAX,
     USER_VALUE_PPM_MIN,
 )
-from engine.money import bid_per_event_nanos
+from engine.money import bid_per_event_nanos, cdiv
+from engine.pricing import priced
 from engine.rows import EVENTS
 from schemas import limits
 from schemas.limits import PPB, PPM
@@ -54,22 +56,50 @@ def test_int64_holds(product: str) -> None:
     assert PRODUCTS[product] <= INT64_MAX
 
 
-@pytest.mark.parametrize("bid", [1, 2, 10**9, 9_000_000_001, 10**15, BID - 1, BID])
-def test_the_cap_keeps_a_bid_times_its_probability_within_the_value_of_an_impression(bid: int) -> None:
-    cap = min(PPB, IMPRESSION_VALUE_NANOS_MAX * PPB // bid)
-    assert bid * cap <= IMPRESSION_VALUE_NANOS_MAX * PPB <= INT64_MAX
-    assert -(-bid * cap // PPB) <= IMPRESSION_VALUE_NANOS_MAX
+def priced_row(event: str, amount_micros: int, rate_ppb: int) -> tuple[int, int, int]:
+    """Bid, cap and bound of the one ad of an advertiser in another currency, whose event is certain."""
+    stage = Stage(*one_ad(), advertiser(currency="EUR"), line_item(event=event, amount_micros=amount_micros))
+    certain = {"kind": "model", "name": "m", "version": 1, "predicts": event, "algorithm": "constant", "value": PPB}
+    policy = {"kind": "policy", "name": "default", "version": 1, "rate_ppb": {"EUR": rate_ppb}}
+    stage.control(policy, *([] if event == "impression" else [certain]))
+    world = stage.world()
+    (part,) = world.catalog.parts
+    (policy_in_force,) = world.controls.policies
+    table = priced(part.segment, policy_in_force, world.controls).tables[0]
+    return table.numbers.item(0, layout.BID), table.codes.item(0, layout.CAP), table.numbers.item(0, layout.BOUND)
+
+
+@pytest.mark.parametrize(
+    ("amount_micros", "rate_ppb", "bid"),
+    [
+        (1, PPM, 1),
+        (1, 2 * PPM, 2),
+        (PPM, PPB, 10**9),
+        (10**3, 9_000_000_001_000, 9_000_000_001),
+        (10**12, PPB, 10**15),
+        (10**12 - 1, 9 * (10**12 + 1), BID - 1),
+        (10**12, 9 * 10**12, BID),
+    ],
+)
+def test_the_cap_keeps_a_bid_times_its_probability_within_the_value_of_an_impression(
+    amount_micros: int, rate_ppb: int, bid: int
+) -> None:
+    converted, cap, bound = priced_row("click", amount_micros, rate_ppb)
+    assert converted == bid
+    assert bid * cap <= IMPRESSION_VALUE_NANOS_MAX * PPB
+    assert cap == PPB or bid * (cap + 1) > IMPRESSION_VALUE_NANOS_MAX * PPB, "and no lower than that"
+    assert bound == cdiv(bid * cap, PPB) <= IMPRESSION_VALUE_NANOS_MAX
 
 
 @pytest.mark.parametrize("rate", [1, PPB - 1, PPB, 3 * 10**12 + 1, limits.RATE_PPB_MAX])
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_conversion_of_the_highest_bid_that_is_converted_passes_the_limit_by_less_than_the_rate(
-    event: str, rate: int
-) -> None:
-    whole_max = min(BID // rate, bid_per_event_nanos(event, limits.AMOUNT_MICROS_MAX) // PPB)
-    whole_part, rest = whole_max * rate, PPB - 1
-    converted = whole_part + rest * (rate // PPB) + rest * (rate % PPB) // PPB
-    assert max(whole_part, rest * (rate // PPB), rest * (rate % PPB), converted) < BID + rate <= INT64_MAX
+def test_the_highest_bid_that_is_converted_passes_the_limit_by_less_than_the_rate(event: str, rate: int) -> None:
+    unit = bid_per_event_nanos(event, 1)
+    highest = min(((BID // rate + 1) * PPB - 1) // unit, limits.AMOUNT_MICROS_MAX)
+    bid, _, _ = priced_row(event, highest, rate)
+    assert bid == highest * unit * rate // PPB < BID + rate <= INT64_MAX
+    if highest < limits.AMOUNT_MICROS_MAX:
+        assert priced_row(event, highest + 1, rate) == (INT64_MAX, 0, 0)
 
 
 @pytest.mark.parametrize(

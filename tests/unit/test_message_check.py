@@ -17,16 +17,8 @@ from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item
 from scripts.sample_catalog import entities
 from scripts.sample_controls import controls
+from tests.checked_messages import CAMPAIGN, LINE_ITEM, POLICY, PRICING, item, report_on
 
-LINE_ITEM = {
-    "kind": "line_item",
-    "id": "l1",
-    "version": 1,
-    "campaign_id": "c1",
-    "status": "active",
-    "pricing": {"event": "impression", "strategy": "manual", "amount_micros": 1},
-}
-CAMPAIGN = {"kind": "campaign", "id": "c1", "version": 1, "advertiser_id": "a1", "status": "active"}
 ADVERTISER = {
     "kind": "advertiser", "id": "a1", "version": 1, "name": "Acme", "status": "active", "currency": "USD",
     "timezone": "UTC", "adomain": ["acme.example"],
@@ -39,25 +31,12 @@ CREATIVE = {
     ],
 }  # fmt: skip
 FILE = {"url": "https://a.example/v", "mime": "video/mp4", "w": 640, "h": 360}
-POLICY = {"kind": "policy", "name": "feed", "version": 1, "rank": 1}
-
-
-def item(fields: Any, line: int = 1) -> Item:
-    return Item(line=line, raw=orjson.dumps(fields), fields=fields)
 
 
 def error_of(fields: Any) -> SchemaError:
     with pytest.raises(SchemaError) as raised:
         check_item(item(fields))
     return raised.value
-
-
-def report_on(*messages: Any) -> Report:
-    report = Report()
-    for line, fields in enumerate(messages, start=1):
-        report.add(item(fields, line))
-    report.finish()
-    return report
 
 
 @pytest.mark.parametrize(
@@ -177,7 +156,6 @@ def test_in_a_line_item_imp_is_an_array() -> None:
 
 
 AD = {"kind": "ad", "id": "ad1", "version": 1, "line_item_id": "l1", "creative_id": "cr1", "status": "active"}
-PRICING: Any = LINE_ITEM["pricing"]
 
 
 @pytest.mark.parametrize(

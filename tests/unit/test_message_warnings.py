@@ -10,7 +10,7 @@ from engine.models.base import RowFacts
 from engine.models.registry import build
 from schemas.controls import ModelControl, decode_control
 from scripts.message_warnings import READ
-from tests.unit.test_message_check import CAMPAIGN, LINE_ITEM, POLICY, PRICING, report_on
+from tests.checked_messages import CAMPAIGN, LINE_ITEM, POLICY, PRICING, report_on
 
 MODEL = {"kind": "model", "name": "m", "version": 1, "predicts": "user_value", "algorithm": "constant", "value": 0}
 GIVEN: dict[str, Any] = {

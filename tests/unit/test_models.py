@@ -78,7 +78,7 @@ def test_cap_limits_what_counts_of_probabilities_alone() -> None:
         assert one.prepare([ROW, OTHER]).caps().tolist() == [counted, counted]
 
 
-def test_defaults() -> None:
+def test_until_models_are_written_each_prediction_has_a_neutral_one() -> None:
     neutral = {predicts: score(one)[0] for predicts, one in default_models().items()}
     assert neutral == {
         "viewable": 500_000_000,

@@ -5,10 +5,10 @@ import copy
 import pytest
 
 from engine.privacy import REMOVED, Basis, Privacy, basis, known_adult, reads_personal, strip
-from tests.unit.test_consent import encode
+from tests.oracle.privacy_signals import write_tc
 
-CONSENT = encode(purposes=(1, 2, 3, 4))
-PART = encode(purposes=(1, 2, 3))
+CONSENT = write_tc((1, 2, 3, 4))
+PART = write_tc((1, 2, 3))
 OK = Privacy(personalised=True, basis="ok")
 JUNE_2026 = 1_780_300_800_000
 
@@ -165,7 +165,7 @@ def test_paths_that_read_personal_data(path: str) -> None:
         "site.keywords", "adjudge.community", "ext.adjudge.session_id", "ext.other", "app.ext", "useragent",
     ],
 )  # fmt: skip
-def test_paths_that_do_not(path: str) -> None:
+def test_paths_that_read_nothing_personal(path: str) -> None:
     assert not reads_personal([path])
     assert not reads_personal([])
 

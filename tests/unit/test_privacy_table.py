@@ -38,7 +38,7 @@ def with_value(place_: str, text: str) -> Json:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=" ".join)
-def test_every_row_is_so(row: list[str]) -> None:
+def test_a_request_as_in_the_row_is_personalised_as_the_row_says(row: list[str]) -> None:
     signal, where, value, vendor, told, meaning = row
     assert signal
     assert meaning

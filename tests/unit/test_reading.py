@@ -14,7 +14,7 @@ from engine.reading import at, integer, integers, items, mapping, text, texts
         (float("nan"), None),
     ],
 )  # fmt: skip
-def test_integer(value: object, number: int | None) -> None:
+def test_a_whole_number_is_read_from_number_or_text_and_nothing_else(value: object, number: int | None) -> None:
     assert integer(value) == number
 
 

@@ -10,8 +10,8 @@ from schemas.events import Problem
 from schemas.limits import JSON_DEPTH_MAX, REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
+from tests.simulation.small_shard import new_shard, results_of
 from tests.simulation.small_world import asks, request, world
-from tests.unit.test_shard import new_shard, results_of
 
 
 def nested(levels: int) -> object:

@@ -62,7 +62,7 @@ def test_flight_that_ends_before_it_starts_never_serves() -> None:
     assert state(schedule, "2026-06-01T12:00:00Z") == OUT_OF_FLIGHT
 
 
-def test_several_flights() -> None:
+def test_any_of_several_flights_serves() -> None:
     schedule = compile_schedule([Flight("2026-06-05", None), Flight(None, "2026-06-01")], [], None)
     assert [state(schedule, f"2026-0{day}T00:00:00Z") for day in ("5-31", "6-03", "6-05")] == [0, 1, 0]
 
@@ -116,7 +116,7 @@ def test_out_of_flight_comes_before_daypart() -> None:
     assert state(schedule, "2026-06-01T12:00:00Z") == OUT_OF_FLIGHT
 
 
-def test_no_rows() -> None:
+def test_the_schedules_of_no_rows_have_no_states() -> None:
     assert Schedules([]).state(0).values.tolist() == []
 
 

@@ -9,20 +9,16 @@ import pytest
 import engine.answering
 import engine.shard
 from engine.audit_facts import request_fact
-from engine.digest import first_digest
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, DEAD_LETTERS, RESULTS, Effects, Input, Record
 from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, DEAD_LETTER_BYTES_MAX, KEYWORDS_MAX
 from engine.partitioning import partition_of
 from engine.shard import Shard
-from engine.state import State
 from schemas.codes import Nbr
 from schemas.events import Problem
-from schemas.journal import CheckpointPlace, Entry, Log, Tick, decode_journal
+from schemas.journal import CheckpointPlace, Entry, Tick
 from schemas.limits import REQUEST_BYTES_MAX
-from schemas.openrtb_response import BidResponse
-from schemas.wire import decode_message
+from tests.simulation.small_shard import entry_of, new_shard, results_of, written
 from tests.simulation.small_world import (
-    DECIDER,
     DEFECT,
     DUMB,
     ELSEWHERE,
@@ -37,29 +33,9 @@ from tests.simulation.small_world import (
 )
 
 
-def new_shard(number: int = 0, *, position: int = 0) -> Shard:
-    digest = first_digest("e1", number, PARTITIONS)
-    return Shard(
-        log=Log(epoch="e1", shard=number, partitions=PARTITIONS),
-        state=State(position=position, digest=digest),
-        sequence=0,
-        fence=5,
-        last_checkpoint=CheckpointPlace(sequence=0, offset=0),
-        checkpoint_ms=0,
-        decider=DECIDER,
-    )
-
-
 @pytest.fixture
 def shard() -> Shard:
     return new_shard()
-
-
-def entry_of(effects: Effects) -> Entry:
-    assert effects.entry is not None
-    record = decode_journal(effects.entry.value or b"")
-    assert isinstance(record, Entry)
-    return record
 
 
 def remembered_in(effects: Effects) -> str:
@@ -71,14 +47,6 @@ def remembered_in(effects: Effects) -> str:
 
 def runs_of(effects: Effects) -> list[tuple[str, int, int]]:
     return [(run.topic, run.from_, run.to) for run in entry_of(effects).runs]
-
-
-def results_of(effects: Effects) -> list[BidResponse]:
-    return [decode_message("result", record.value or b"") for record in written(effects, RESULTS)]
-
-
-def written(effects: Effects, topic: str) -> list[Record]:
-    return [record for record in effects.records if record.topic == topic]
 
 
 def headers_of(record: Record) -> dict[str, str]:
