@@ -26,6 +26,7 @@ class Cluster:
         self.prefix = prefix
         self.folder = folder
         self._open = contextlib.AsyncExitStack()
+        self._lookouts: dict[str, AIOKafkaConsumer] = {}
 
     async def __aenter__(self) -> Self:
         self.admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -135,14 +136,14 @@ class Cluster:
         return await self._end(logical, partition, "read_committed")
 
     async def _end(self, logical: str, partition: int, isolation: str) -> int:
+        """Asked of one client of each kind that is kept: most of a test's waiting is for the end of a log."""
+        if isolation not in self._lookouts:
+            lookout = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level=isolation)
+            await lookout.start()
+            self._open.push_async_callback(lookout.stop)
+            self._lookouts[isolation] = lookout
         where = TopicPartition(self.name(logical), partition)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level=isolation)
-        await consumer.start()
-        try:
-            ends = await consumer.end_offsets([where])
-            return int(ends[where])
-        finally:
-            await consumer.stop()
+        return int((await self._lookouts[isolation].end_offsets([where]))[where])
 
     async def values(self, logical: str, partition: int = 0) -> list[bytes]:
         return [record.value for record in await self.read(logical, partition)]

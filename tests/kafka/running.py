@@ -76,11 +76,16 @@ async def result_ids(cluster: Cluster, partition: int = 0) -> list[str]:
 
 
 async def results_reach(cluster: Cluster, count: int, partition: int = 0) -> list[str]:
-    """Wait until there are so many results."""
+    """Wait until there are so many results, which are read again only when the log has grown."""
     found: list[str] = []
+    read_to = -1
 
     async def enough() -> bool:
-        found[:] = await result_ids(cluster, partition)
+        nonlocal read_to
+        end = await cluster.stable_end("results", partition)
+        if end >= count and end != read_to:
+            read_to = end
+            found[:] = await result_ids(cluster, partition)
         return len(found) >= count
 
     await until(enough)

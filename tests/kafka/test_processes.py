@@ -13,7 +13,7 @@ import pytest
 
 from scripts.engine_process import EngineProcess
 from tests.kafka.cluster import Cluster, until
-from tests.kafka.running import request_record, result_ids, write_campaign
+from tests.kafka.running import request_record, result_ids, results_reach, write_campaign
 
 KILLS = 100 if os.environ.get("ADJUDGE_TEST_PROFILE") == "chaos" else 10
 ROUND = 300
@@ -30,13 +30,6 @@ def process(cluster: Cluster, name: str, **more: str) -> EngineProcess:
 
 async def write_requests(cluster: Cluster, first: int, end: int, partition: int = 0) -> None:
     await cluster.write("requests", [request_record(number) for number in range(first, end)], partition)
-
-
-async def count_reaches(cluster: Cluster, count: int, partition: int = 0) -> None:
-    async def enough() -> bool:
-        return len(await result_ids(cluster, partition)) >= count
-
-    await until(enough)
 
 
 async def has_ended(engine: EngineProcess) -> None:
@@ -90,7 +83,7 @@ async def test_killed_ten_times_in_the_middle_of_a_batch(cluster: Cluster) -> No
             os.kill(engine.pid, signal.SIGKILL)
             await has_ended(engine)
     async with process(cluster, "last"):
-        await count_reaches(cluster, KILLS * ROUND)
+        await results_reach(cluster, KILLS * ROUND)
     await assert_exactly_once(cluster, KILLS * ROUND)
     await audit(cluster)
 
@@ -100,23 +93,23 @@ async def test_a_frozen_process_that_wakes_is_fenced_and_does_not_take_the_shard
     await write_campaign(cluster)
     async with process(cluster, "frozen", ADJUDGE_BATCH_RECORDS="5") as frozen:
         await write_requests(cluster, 0, 20)
-        await count_reaches(cluster, 20)
+        await results_reach(cluster, 20)
         await write_requests(cluster, 20, 200)
-        await count_reaches(cluster, 25)
+        await results_reach(cluster, 25)
         os.kill(frozen.pid, signal.SIGSTOP)
         try:
             async with process(cluster, "heir"):
                 await write_requests(cluster, 200, 300)
-                await count_reaches(cluster, 300)
+                await results_reach(cluster, 300)
                 os.kill(frozen.pid, signal.SIGCONT)
                 await write_requests(cluster, 300, 400)
-                await count_reaches(cluster, 400)
+                await results_reach(cluster, 400)
                 log = cluster.folder / "frozen.log"
                 await until(lambda: log.read_text().count("the group assigned shards") >= 2)
         finally:
             os.kill(frozen.pid, signal.SIGCONT)
         await write_requests(cluster, 400, 420)
-        await count_reaches(cluster, 420)
+        await results_reach(cluster, 420)
     await assert_exactly_once(cluster, 420)
     fences = [
         record["owner"] for record in map(orjson.loads, await cluster.values("journal")) if record["kind"] == "fence"
@@ -132,7 +125,7 @@ async def test_sigterm_under_load_ends_in_time_with_no_open_transaction(cluster:
     for shard in range(2):
         await write_requests(cluster, 0, 1_000, shard)
     async with process(cluster, "ending", ADJUDGE_BATCH_RECORDS="5") as engine:
-        await count_reaches(cluster, 20)
+        await results_reach(cluster, 20)
         started = asyncio.get_running_loop().time()
         os.kill(engine.pid, signal.SIGTERM)
         await has_ended(engine)
@@ -143,6 +136,6 @@ async def test_sigterm_under_load_ends_in_time_with_no_open_transaction(cluster:
         assert 0 < len(await result_ids(cluster, shard)) < 1_000
     async with process(cluster, "next"):
         for shard in range(2):
-            await count_reaches(cluster, 1_000, shard)
+            await results_reach(cluster, 1_000, shard)
     for shard in range(2):
         await assert_exactly_once(cluster, 1_000, shard)

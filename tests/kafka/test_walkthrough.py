@@ -13,9 +13,9 @@ import pytest
 from consumers.service import Service
 from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS
 from tests.documents import ROOT
-from tests.kafka.cluster import DEADLINE_S, Cluster, until
+from tests.kafka.cluster import DEADLINE_S, Cluster
 from tests.kafka.feeding import engine_settings
-from tests.kafka.running import running
+from tests.kafka.running import results_reach, running
 from tests.walkthrough import STARTED, File, Run, prints, steps, to_follow
 
 _TOPIC = re.compile(rf"\b{re.escape(TOPIC_PREFIX_DEFAULT)}({'|'.join(topic.name for topic in TOPICS)})\b")
@@ -104,10 +104,7 @@ class Reader:
                 )
             return
 
-        async def answered() -> bool:
-            return len(await self.cluster.read("results")) == written
-
-        await until(answered)
+        assert len(await results_reach(self.cluster, written)) == written
 
 
 @pytest.mark.parametrize("names", [(STARTED,), ("how-to/read-topics.md",), IN_TURN], ids=["start", "read", "change"])

@@ -95,11 +95,13 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contest:
-    """What an auction is about: the offers, and all that is known of their ads."""
+    """What an auction is about: the offers, and all that is known of the request and the ads."""
 
+    asked: Asked
     auction: oracle.Auction
     joined: Mapping[str, Joined]
     worth: Mapping[str, Worth]
+    refusals: Mapping[str, Reason | None]
 
     @property
     def assignments(self) -> int:
@@ -193,11 +195,8 @@ def contest_of(held: Held, asked: Asked) -> Contest:
     models = Models(held)
     joined = join_all(held)
     values = {ad: worth(one, asked, models, rate_of) for ad, one in joined.items()}
-    offers = tuple(
-        offer(one, values[ad], asked, held)
-        for ad, one in joined.items()
-        if find_refusal(one, values[ad], asked, rate_of) is None
-    )
+    refusals = {ad: find_refusal(one, values[ad], asked, rate_of) for ad, one in joined.items()}
+    offers = tuple(offer(one, values[ad], asked, held) for ad, one in joined.items() if refusals[ad] is None)
     policy = asked.policy
     slots = tuple(oracle.Slot(reserve_nanos=slot.reserve_nanos, position=slot.position) for slot in asked.slots)
     ads_max = policy.get("ads_max")
@@ -211,7 +210,7 @@ def contest_of(held: Held, asked: Asked) -> Contest:
         last_ad_position=asked.session.get("last_ad_position"),
         advertiser_once=policy.get("advertiser_once", True),
     )
-    return Contest(auction=auction, joined=joined, worth=values)
+    return Contest(asked=asked, auction=auction, joined=joined, worth=values, refusals=refusals)
 
 
 def offer(one: Joined, value: Worth, asked: Asked, held: Held) -> oracle.Ad:
@@ -246,20 +245,19 @@ def tie(seed: bytes, request_id: str, ad: str) -> int:
     return mixed ^ mixed >> 31
 
 
-def decide(held: Held, request: Json, now_ms: int) -> Verdict:
+def decide(held: Held, contest: Contest) -> Verdict:
     """Decide one request."""
-    asked = asked_of(held, request, now_ms)
-    early = refused_whole(asked)
+    asked = contest.asked
+    request, early = asked.request, refused_whole(asked)
     if early is not None:
         imps = tuple(asked.refused.get(index, "request_not_decided") for index in range(len(request["imp"])))
         reserves = reserves_of(asked)
         return Verdict(policy=asked.policy["name"], nbr=early, imps=imps, reserves=reserves)
-    contest = contest_of(held, asked)
     given_up = contest.auction.kind == "vcg" and held.limits.get("vcg_nodes_max") == 0
     tiers = oracle.decide(contest.auction, given_up=given_up)
-    fills = sorted((fill(win, contest, asked) for tier in tiers for win in tier.wins), key=lambda one: one.imp)
+    fills = sorted((fill(win, contest) for tier in tiers for win in tier.wins), key=lambda one: one.imp)
     full = len(tiers[0].wins) == len(asked.slots)
-    reasons = reasons_of(contest, tiers, asked)
+    reasons = reasons_of(contest, tiers)
     u_max = user_value_bound(asked.policy, Models(held))
     filled = {one.imp for one in fills}
     return Verdict(
@@ -310,19 +308,19 @@ def reserves_of(asked: Asked) -> tuple[int | None, ...]:
     return tuple(held.get(index) for index in range(len(asked.request["imp"])))
 
 
-def reasons_of(contest: Contest, tiers: Sequence[oracle.Tier], asked: Asked) -> dict[str, Reason | None]:
+def reasons_of(contest: Contest, tiers: Sequence[oracle.Tier]) -> dict[str, Reason | None]:
     """Of every ad: the first reason in the fixed order, None for a winner."""
     won = {win.ad for tier in tiers for win in tier.wins}
     lost = {ad: name for tier in tiers for ad, name in tier.losers.items()}
-    found: dict[str, Reason | None] = {}
-    for ad, one in contest.joined.items():
-        refusal = find_refusal(one, contest.worth[ad], asked, rate_of)
-        found[ad] = None if ad in won else refusal if refusal is not None else Reason[lost[ad].upper()]
-    return found
+    return {
+        ad: None if ad in won else refusal if refusal is not None else Reason[lost[ad].upper()]
+        for ad, refusal in contest.refusals.items()
+    }
 
 
-def fill(win: oracle.Win, contest: Contest, asked: Asked) -> Fill:
+def fill(win: oracle.Win, contest: Contest) -> Fill:
     """All that is said of an ad that won a slot."""
+    asked = contest.asked
     one, value, slot = contest.joined[win.ad], contest.worth[win.ad], asked.slots[win.slot]
     way = way_in(one, slot)
     assert one.line_item is not None

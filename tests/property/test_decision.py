@@ -86,14 +86,13 @@ def chunks_of(rows: int) -> Iterator[None]:
         yield
 
 
-def affordable(held: Held, request: Json, now_ms: int) -> Json:
-    """The request, of so few imps that the oracle can try every assignment."""
-    while len(request["imp"]) > 1:
+def judged(held: Held, request: Json, now_ms: int) -> tuple[Json, Verdict]:
+    """The request, of so few imps that the oracle can try every assignment, and what it decides."""
+    while True:
         contest = oracle.contest_of(held, oracle.asked_of(held, request, now_ms))
-        if contest.auction.kind != "vcg" or contest.assignments <= ASSIGNMENTS_MAX:
-            break
+        if len(request["imp"]) == 1 or contest.auction.kind != "vcg" or contest.assignments <= ASSIGNMENTS_MAX:
+            return request, oracle.decide(held, contest)
         request = {**request, "imp": request["imp"][:-1]}
-    return request
 
 
 def read(request: Json) -> AdRequest:
@@ -174,8 +173,8 @@ def test_a_decision_is_the_oracle_s_to_the_last_nano(chance: Random, ads: int) -
     stuff = some_world(chance, ads=ads, requests=REQUESTS)
     held, world = stuff.held, stage_of(stuff, stuff.records).world()
     for drawn, now_ms in stuff.requests:
-        asked_for = affordable(held, drawn, now_ms)
-        request, verdict = read(asked_for), oracle.decide(held, asked_for, now_ms)
+        asked_for, verdict = judged(held, drawn, now_ms)
+        request = read(asked_for)
         with chunks_of(chance.choice((1, 3, 64))):
             decision = decide(request, world, place(event_time_ms=now_ms), duplicate=False)
             lines = lines_of(tiers_of(request, world, now_ms))
@@ -262,8 +261,8 @@ def test_looking_at_all_rows_finds_the_same_outcome_and_each_ad_s_reason(chance:
     held, world = stuff.held, stage_of(stuff, stuff.records, merges=[len(stuff.records) // 2]).world()
     line_items = sorted({str(ad["line_item_id"]) for ad in held.entities_of("ad")})
     for drawn, now_ms in stuff.requests:
-        asked_for = affordable(held, drawn, now_ms)
-        request, verdict = read(asked_for), oracle.decide(held, asked_for, now_ms)
+        asked_for, verdict = judged(held, drawn, now_ms)
+        request = read(asked_for)
         every = tiers_of(request, world, now_ms, exhaustive=True)
         with chunks_of(1):
             few = tiers_of(request, world, now_ms)
@@ -292,8 +291,7 @@ def test_an_explanation_names_every_ad_of_its_line_item(chance: Random, ads: int
     stuff = some_world(chance, ads=ads, requests=2)
     held, world = stuff.held, stage_of(stuff, stuff.records).world()
     for drawn, now_ms in stuff.requests:
-        asked_for = affordable(held, drawn, now_ms)
-        verdict = oracle.decide(held, asked_for, now_ms)
+        asked_for, verdict = judged(held, drawn, now_ms)
         for line_item in ("l0", "l1", "l_absent"):
             explained = explain_line_item(read(asked_for), world, place(event_time_ms=now_ms), line_item)
             own = [ad["id"] for ad in held.entities_of("ad") if ad["line_item_id"] == line_item]
@@ -362,8 +360,7 @@ def test_the_worlds_hold_all_that_these_tests_are_about() -> None:
         stuff = some_world(chance, ads=chance.randint(0, 40), requests=4)
         held, world = stuff.held, stage_of(stuff, stuff.records).world()
         for drawn, now_ms in stuff.requests:
-            asked_for = affordable(held, drawn, now_ms)
-            verdict = oracle.decide(held, asked_for, now_ms)
+            asked_for, verdict = judged(held, drawn, now_ms)
             with chunks_of(1):
                 tiers = tiers_of(read(asked_for), world, now_ms)
             every = tiers_of(read(asked_for), world, now_ms, exhaustive=True)
