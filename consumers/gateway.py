@@ -132,7 +132,7 @@ class Gateway:
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
-        tmax = integer(take_request(body).typed.tmax)
+        tmax = integer(take_request(body).fields.get("tmax"))
     except UnsupportedError:
         tmax = None  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:

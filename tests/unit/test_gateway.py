@@ -100,6 +100,10 @@ def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -
     assert _tmax_ms(body(tmax=tmax)) == waits_ms
 
 
+def test_a_tmax_is_read_of_a_request_that_had_to_be_repaired_as_of_any() -> None:
+    assert _tmax_ms(body(tmax=120.0, device={"ifa": 7})) == 120
+
+
 async def test_tmax_counts_from_when_the_call_came_and_not_from_when_the_loop_had_time_for_it() -> None:
     async with called() as gateway:
         first, second = gateway.send(call(body(tmax=100))), gateway.send(call(body(tmax=3_000)))
