@@ -1,7 +1,8 @@
 """A Dockerfile as a list of steps, and those steps carried out in a folder: a build without an engine.
 
 Each stage gets a folder that stands for its root. Absolute paths of the image are written into that folder; what needs
-rights (making the user, giving folders to it) is left out, and nothing else.
+rights (making the user, giving folders to it) is left out, and nothing else. What is compiled is taken from here where
+it is the same.
 """
 
 import asyncio
@@ -13,11 +14,15 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from typing import Any, cast
+
+from numba.core.caching import UserProvidedCacheLocator
 
 OF_THE_IMAGE = re.compile(r"(?:(?<=file://)|(?<![\w.}/-]))/(environment|app|var|requirements\.lock)\b")
 NEEDS_RIGHTS = ((r"^useradd [^&]*&& ", ""), (r" -o adjudge\b", ""))
 INHERITED = re.compile(r"(PYTHON|ADJUDGE_|NUMBA_|VIRTUAL_ENV$)")
 STEP_S_MAX = 200
+WARMING = "python -m engine.warming"
 
 
 def steps(text: str) -> list[str]:
@@ -54,6 +59,8 @@ class Image:
         for step in steps((self._context / "Dockerfile").read_text("utf-8")):
             kind, _, rest = step.partition(" ")
             if kind == "RUN":
+                if rest.strip() == WARMING:
+                    self._take_what_is_compiled()
                 await self._run(rest.strip())
             else:
                 carry_out[kind](rest.strip())
@@ -98,6 +105,18 @@ class Image:
             place.symlink_to(found, target_is_directory=True)
         else:
             shutil.copytree(found, place, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def _take_what_is_compiled(self) -> None:
+        """Compiled code as it lies beside the modules here, for the image's modules are the same: the step that compiles takes
+        some forty seconds, and has been carried out before any test is run. What is not the same it compiles again.
+        """
+        cache = pathlib.Path(self.settings["NUMBA_CACHE_DIR"])
+        for folder in (self._context / "engine").rglob("__pycache__"):
+            module = self.workdir / folder.parent.relative_to(self._context) / "module.py"
+            place = cache / cast("Any", UserProvidedCacheLocator).get_suitable_cache_subpath(str(module))
+            place.mkdir()
+            for kept in folder.glob("*.nb?"):
+                shutil.copy2(kept, place)
 
     async def _run(self, rest: str) -> None:
         for pattern, replacement in NEEDS_RIGHTS:

@@ -1,6 +1,7 @@
 """What ``tests/test_tidy.py`` holds the code to: each check takes a file's text and says what is wrong with it."""
 
 import ast
+import functools
 import re
 import sys
 import tokenize
@@ -65,13 +66,16 @@ def import_direction(name: str, tree: ast.AST) -> Iterator[str]:
             yield f"{name}:{line}: {layer} imports {module}; imports point one way: {' <- '.join(LAYERS)}"
 
 
-def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+@functools.cache
+def imported(tree: ast.AST) -> tuple[tuple[str, int], ...]:
     """Each imported module with its line; a relative import is named by its dots."""
+    found: list[tuple[str, int]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
+            found += ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or ""), node.lineno
+            found.append(("." * node.level + (node.module or ""), node.lineno))
+    return tuple(found)
 
 
 def imported_tests(name: str, tree: ast.AST) -> Iterator[str]:
@@ -240,11 +244,11 @@ def suppressions(name: str, text: str) -> Iterator[tuple[str, str]]:
                 yield place, ""
 
 
-def comments(text: str) -> Iterator[tuple[int, str]]:
+@functools.cache
+def comments(text: str) -> tuple[tuple[int, str], ...]:
     """Each comment with its line; marks inside texts do not count."""
-    for token in tokenize.generate_tokens(StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+    tokens = tokenize.generate_tokens(StringIO(text).readline)
+    return tuple((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT)
 
 
 def missing_documents(name: str, text: str, tree: ast.AST, documents: Collection[str]) -> Iterator[str]:

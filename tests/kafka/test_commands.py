@@ -15,6 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from consumers.topic_check import check_topics
 from engine.partitioning import partition_of
+from schemas.topics import BY_NAME, expected_configs
 from scripts.demo_setup import make_topics
 from scripts.local_kafka import LocalKafka
 from scripts.shard_count import ShardCountError
@@ -23,6 +24,13 @@ from tests.kafka.cluster import Cluster, until
 ROOT = pathlib.Path(__file__).parents[2]
 SHARDS = 3
 REQUEST = {"imp": [{"id": "1", "banner": {"w": 300, "h": 250}, "bidfloor": 0.10}]}
+
+WRONG = {
+    "requests": {"message.timestamp.type": "CreateTime", "retention.ms": "3600000", "retention.bytes": "1000000"},
+    "journal": {"cleanup.policy": "compact", "max.message.bytes": "1000012"},
+    "campaign-updates": {"min.compaction.lag.ms": "0", "cleanup.policy": "compact,delete"},
+    "controls": {"retention.ms": "604800000"},
+}
 
 
 class Ran:
@@ -87,34 +95,29 @@ async def test_topics_that_are_missing_get_as_many_partitions_as_the_others(clus
     assert (created.status, created.json["created"], created.json["findings"]) == (0, [cluster.name("costs")], [])
 
 
-@pytest.mark.parametrize(
-    ("topic", "setting", "value"),
-    [
-        ("requests", "message.timestamp.type", "CreateTime"),
-        ("requests", "retention.ms", "3600000"),
-        ("requests", "retention.bytes", "1000000"),
-        ("journal", "cleanup.policy", "compact"),
-        ("journal", "max.message.bytes", "1000012"),
-        ("campaign-updates", "min.compaction.lag.ms", "0"),
-        ("campaign-updates", "cleanup.policy", "compact,delete"),
-        ("controls", "retention.ms", "604800000"),
-    ],
-)
-async def test_each_wrong_setting_is_named(cluster: Cluster, topic: str, setting: str, value: str) -> None:
+async def test_each_wrong_setting_is_named(cluster: Cluster) -> None:
+    """All at once: that each is found alone, test_topic_check.py proves."""
     await cluster.create()
-    name = cluster.name(topic)
-    await cluster.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs={setting: value})])
+    resources = []
+    for topic, wrong in WRONG.items():
+        right = {setting: rule.created for setting, rule in expected_configs(BY_NAME[topic]).items()}
+        resources.append(ConfigResource(ConfigResourceType.TOPIC, cluster.name(topic), configs=right | wrong))
+    await cluster.admin.alter_configs(resources)
+    wanted = sorted(
+        (cluster.name(topic), setting, value) for topic, wrong in WRONG.items() for setting, value in wrong.items()
+    )
 
     async def altered() -> bool:
-        return bool(await check_topics(cluster.admin, cluster.prefix))
+        return len(await check_topics(cluster.admin, cluster.prefix)) == len(wanted)
 
     await until(altered)
     checked = await adjudge(cluster, "topics", "check")
     assert checked.status == 1
-    assert (name, setting, value) in [(one["topic"], one["setting"], one["actual"]) for one in checked.json["findings"]]
+    assert sorted((one["topic"], one["setting"], one["actual"]) for one in checked.json["findings"]) == wanted
     served = await adjudge(cluster, "serve")
     assert served.status == 1
-    assert f"topic {name}: " in served.json["error"]
+    assert served.json["error"].startswith(f"topic {cluster.name('requests')}: ")
+    assert f"; and {len(wanted) - 3} more" in served.json["error"]
 
 
 async def test_a_count_of_partitions_that_differs_is_named(cluster: Cluster) -> None:

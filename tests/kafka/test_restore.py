@@ -1,6 +1,7 @@
 """Taking over a long journal on real Kafka: from its last checkpoint on, also when what lies before it is deleted."""
 
 import dataclasses
+import functools
 
 import orjson
 import pytest
@@ -37,8 +38,9 @@ async def write_requests(cluster: Cluster, first: int, end: int) -> None:
     await cluster.write("requests", [request_record(number) for number in range(first, end)])
 
 
-async def long_journal(cluster: Cluster) -> Written:
-    """A request an entry, decided by a shard in memory; its journal and the requests are written to the topics."""
+@functools.cache
+def long_history() -> tuple[Shard, tuple[Record, ...]]:
+    """A request an entry, decided by a shard in memory; the shard, and its journal."""
     fold = Fold(0, partitions=1)
     records = [
         new_genesis(epoch="e1", shard=0, partitions=1, position=0, engine_version="1"),
@@ -52,6 +54,12 @@ async def long_journal(cluster: Cluster) -> Written:
         assert effects.entry is not None
         shard.committed(sequence=effects.sequence, journal_offset=len(records))
         records.append(effects.entry)
+    return shard, tuple(records)
+
+
+async def long_journal(cluster: Cluster) -> Written:
+    """The long history, its journal and the requests written to the topics."""
+    shard, records = long_history()
     await cluster.write("journal", [(None, record.value) for record in records], headers=records[0].headers)
     await write_requests(cluster, 0, ENTRIES)
     at = ENTRIES // CHECKPOINT_ENTRIES * CHECKPOINT_ENTRIES - 1 + GENESIS_AND_FENCE

@@ -160,6 +160,7 @@ def join(held: Held, ad: Json) -> Joined:
     )
 
 
+@functools.lru_cache(maxsize=1)  # the same for all requests to one world
 def join_all(held: Held) -> dict[str, Joined]:
     """Every ad by its id; one whose last update was not valid names no parents."""
     joined = {ad["id"]: join(held, ad) for ad in held.entities_of("ad")}

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.documents import ROOT, pages
+from tests import documents
+from tests.documents import ROOT
 
 BUILDERS = {
     "html": (),
@@ -41,7 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def test_every_page_of_ours_is_on_the_site(built: pathlib.Path) -> None:
-    for page in pages():
+    for page in documents.pages():
         assert (built / "html" / page.relative_to(ROOT)).with_suffix(".html").is_file(), page
 
 
@@ -53,22 +54,40 @@ def test_examples_were_run(built: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("builder", "text", "problem"),
+    ("builder", "mistakes"),
     [
-        ("html", "[x](none.md)", "'none.md'"),
-        ("html", "[x](#none)", "'none'"),
-        ("html", "[x](other.md#none)", "'none'"),
-        ("html", "[x](none.json)", "'none.json'"),
-        ("html", "", "other.md: WARNING: document isn't included in any toctree"),
-        ("doctest", "```pycon\n>>> 1 + 1\n3\n```\n", "Expected:\n    3\nGot:\n    2"),
-        ("doctest", "```pycon\n>>> a = 1\n```\n\n```pycon\n>>> a\n1\n>>> b\n```\n", "NameError: name 'b'"),
+        (
+            "html",
+            {
+                "[x](none.md)": "wrong-0.md:3: WARNING: 'myst' cross-reference target not found: 'none.md'",
+                "[x](#none)": "wrong-1.md:3: WARNING: 'myst' cross-reference target not found: 'none'",
+                "[x](right.md#none)": "wrong-2.md:3: WARNING: local id not found in doc 'docs/right': 'none'",
+                "[x](none.json)": "wrong-3.md:3: WARNING: 'myst' cross-reference target not found: 'none.json'",
+            },
+        ),
+        (
+            "doctest",
+            {
+                "```pycon\n>>> 1 + 1\n3\n```\n": "Expected:\n    3\nGot:\n    2",
+                "```pycon\n>>> a = 1\n```\n\n```pycon\n>>> a\n1\n>>> b\n```\n": "NameError: name 'b'",
+            },
+        ),
     ],
+    ids=["html", "doctest"],
 )
-def test_a_mistake_fails_the_build(builder: str, text: str, problem: str, tmp_path: pathlib.Path) -> None:
+def test_every_mistake_is_told_and_fails_the_build(
+    builder: str, mistakes: dict[str, str], tmp_path: pathlib.Path
+) -> None:
     docs = tmp_path / "source" / "docs"
     docs.mkdir(parents=True)
-    (docs / "README.md").write_text(f"# A\n\n## B\n\n{'[o](other.md)' if text else ''}\n\n{text}\n", "utf-8")
-    (docs / "other.md").write_text("# Other\n", "utf-8")
+    wrong = [f"wrong-{number}" for number in range(len(mistakes))]
+    contents = "\n".join(f"[x]({page}.md)" for page in (*wrong, "right"))
+    pages = {"README": f"# A\n\n## B\n\n{contents}\n", "right": "# Right\n", "alone": "# Alone\n"}
+    pages |= {page: f"# Wrong\n\n{text}\n" for page, text in zip(wrong, mistakes, strict=True)}
+    for page, text in pages.items():
+        (docs / f"{page}.md").write_text(text, "utf-8")
     status, problems = build(builder, tmp_path / "source", tmp_path)
     assert status == 1
-    assert problem in problems
+    for problem in (*mistakes.values(), "alone.md: WARNING: document isn't included in any toctree"):
+        assert problem in problems
+    assert "right.md:" not in problems
