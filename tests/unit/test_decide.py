@@ -343,7 +343,8 @@ def test_an_event_gets_rarer_by_the_place_of_the_imp_in_the_request_as_the_polic
     event: str, effects: list[int]
 ) -> None:
     stage = Stage(*one_ad(), line_item(event=event))
-    stage.control({**POLICY, "position_effects_ppm": dict.fromkeys(("impression", "click"), [1_000_000, 250_000])})
+    ladder = [1_000_000, 250_000]
+    stage.control({**POLICY, "position_effects_ppm": {"impression": ladder, "click": ladder}})
     elsewhere = [{"id": str(index), "banner": {"w": 1, "h": 1}} for index in range(2)]
     served = [decided(stage, *elsewhere[:index], banner_imp("9")).impressions[0] for index in range(3)]
     assert [one.effect_ppm for one in served] == effects
