@@ -110,7 +110,7 @@ def _set(holder: object, name: str) -> bool:
 
 
 def _raised(flag: object) -> bool:
-    return flag is not None and (not isinstance(flag, str | int | float) or flag not in _OFF)
+    return flag is not None and flag not in _OFF
 
 
 def _given(holder: object, name: str) -> list[object]:
@@ -155,8 +155,8 @@ def _applying(listed: tuple[int, ...]) -> tuple[int, ...]:
 def _sections_listed(regs: object) -> tuple[int, ...] | None:
     """The section ids of ``gpp_sid``, ascending; None when one cannot be read."""
     ids = [integer(one) for listed in _both(regs, "gpp_sid") for one in items(listed)]
-    known = sorted({one for one in ids if one is not None})
-    return tuple(known) if len([one for one in ids if one is not None]) == len(ids) else None
+    known = [one for one in ids if one is not None]
+    return tuple(sorted({*known})) if len(known) == len(ids) else None
 
 
 def strip(fields: Mapping[str, object]) -> dict[str, object]:

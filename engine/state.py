@@ -57,8 +57,8 @@ class State:
             position=self.position,
             clock_ms=self.clock_ms,
             remembered=self.window.whole(),
-            counts=dict(sorted(self.counts.items())),
-            rejections_below=dict(sorted(self.rejections_below.items())),
+            counts=dict(self.counts),
+            rejections_below=dict(self.rejections_below),
         )
 
     @classmethod

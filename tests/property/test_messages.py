@@ -131,9 +131,8 @@ def test_a_request_that_was_cut_off_is_refused_and_its_id_is_never_another(messa
 def test_repairing_what_is_whole_changes_nothing(message: Any) -> None:
     for imp in message["imp"]:
         imp.pop("native", None)  # its request is read later, with floats as good as decimals
-    for signal in ("lmt", "dnt"):
-        (message.get("device") or {}).pop(signal, None)  # of any shape, and read elsewhere
-    message.pop("tmax", None)  # likewise
+    for holder, name in ((message.get("device"), "lmt"), (message.get("device"), "dnt"), (message, "tmax")):
+        (holder or {}).pop(name, None)  # of any shape, and read elsewhere
     value = msgspec.json.encode(message)
     assert repaired(value, BidRequest) == msgspec.json.decode(value, type=BidRequest, strict=False)
 

@@ -6,7 +6,20 @@ import pytest
 
 from engine.audit import TOPICS
 from schemas.journal import Run
-from tests.audited_log import SHARD, Log, Written, audited, changed, cost, entry, folded, letter, result, sound_log
+from tests.audited_log import (
+    EPOCH,
+    SHARD,
+    Log,
+    Written,
+    audited,
+    changed,
+    cost,
+    entry,
+    folded,
+    letter,
+    result,
+    sound_log,
+)
 
 
 @pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
@@ -78,6 +91,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
     "an unreadable record is answered": (lambda log: _result_of(log, 11), "result", "results", 1),
     "a result is of another log": (
         lambda log: changed(log["results"][2], bidid=f"e-2-{SHARD}-13"),
+        "result",
+        "results",
+        4,
+    ),
+    "a result is of another shard": (
+        lambda log: changed(log["results"][2], bidid=f"{EPOCH}-{SHARD + 1}-13"),
         "result",
         "results",
         4,

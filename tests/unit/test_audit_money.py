@@ -5,7 +5,7 @@ import collections
 import pytest
 
 from engine.audit import Totals
-from tests.audited_log import audited, changed, sound_log
+from tests.audited_log import Written, audited, changed, cost, sound_log
 
 CHARGED: dict[str, tuple[dict[str, object], str]] = {
     "more than its price": (
@@ -102,6 +102,30 @@ def test_a_currency_in_which_nothing_was_charged_is_told() -> None:
     for charged in (0, 7, 0):
         totals.add(Totals(costs=1, revenue_nanos=collections.Counter({"USD": 0, "EUR": charged})))
     assert (totals.costs, dict(totals.revenue_nanos)) == (3, {"USD": 0, "EUR": 7})
+
+
+def test_a_test_is_sound_where_it_is_not_charged_and_told_where_it_is() -> None:
+    log = sound_log()
+    changed(log["impressions"][2], test=True)
+    assert [each.problem for each in audited(log).violations] == ["charges a test at the decision"]
+    log["costs"].pop(1)
+    changed(log["journal"][2], counts={"results": 2, "impressions": 3, "costs": 1, "dead_letters": 1})
+    assert audited(log).violations == []
+
+
+def test_a_click_that_is_charged_as_served_is_told_as_such() -> None:
+    log = sound_log()
+    log["costs"].insert(1, Written(9, cost(10, 1)))
+    problems = [each.problem for each in audited(log).violations if each.topic == "costs"]
+    assert problems[0] == "charges what is paid for each click at the decision"
+
+
+def test_a_charge_follows_from_price_quantity_and_rate_however_low() -> None:
+    log = sound_log()
+    changed(log["costs"][1], quantity=2, charged_nanos=4_000_000, advertiser_charged_nanos=3_636_363)
+    changed(log["impressions"][0], rate_ppb=1)
+    changed(log["costs"][0], rate_ppb=1, advertiser_charged_nanos=2_000_000 * 10**9)
+    assert audited(log).violations == []
 
 
 @pytest.mark.parametrize("rate_ppb", [0, -1])

@@ -116,6 +116,14 @@ def test_an_ad_worth_less_than_the_open_slot_asks_for_is_found_through_its_deal(
     assert sale(decision) == ("d1", 1_000_000, 1_000_000, "reserve")
 
 
+@pytest.mark.parametrize("private", [0, 1])
+def test_a_dear_deal_of_others_keeps_nobody_out(private: int) -> None:
+    imp = offering({"id": "dear", "bidfloor": 9}, {"id": "d1", "bidfloor": 1}, private=private, bidfloor=9)
+    assert sale(decided(for_deals(deal()), imp)) == ("d1", 1_000_000, 1_000_000, "reserve")
+    imp = offering({"id": "dear", "bidfloor": 9}, bidfloor=1)
+    assert sale(decided(Stage(*one_ad()), imp)) == (None, 1_000_000, 1_000_000, "reserve")
+
+
 def test_of_several_deals_the_cheapest_counts_and_of_equals_the_line_item_s_first() -> None:
     stage = for_deals(deal("d1"), deal("d2"), deal("d3"))
     offers = [{"id": "d3", "bidfloor": 1}, {"id": "d2", "bidfloor": 1}, {"id": "d1", "bidfloor": 2}]
@@ -165,6 +173,13 @@ def test_every_domain_of_the_ad_has_to_be_allowed() -> None:
     assert why(decided(stage, offering({"id": "d1"}))) == {"deal_refused": 1}
     stage.put(deal(wadomain=["a1.example", "partner.example"], version=2))
     assert sale(decided(stage, offering({"id": "d1"})))[0] == "d1"
+
+
+def test_a_deal_for_some_domains_takes_no_ad_without_one() -> None:
+    stage = for_deals(deal())
+    stage.put(advertiser(adomain=[]))
+    assert sale(decided(stage, offering({"id": "d1"})))[0] == "d1"
+    assert why(decided(stage, offering({"id": "d1", "wadomain": ["a1.example"]}))) == {"deal_refused": 1}
 
 
 def test_a_private_auction_takes_ads_with_a_deal_alone() -> None:

@@ -336,6 +336,27 @@ def test_what_pays_for_completed_videos_is_auctioned_by_their_probability_and_sh
     assert why(decided(stage)) == {"format_mismatch": 1}
 
 
+@pytest.mark.parametrize(
+    ("event", "effects"), [("click", [1_000_000, 250_000, 250_000]), ("impression", [1_000_000] * 3)]
+)
+def test_an_event_gets_rarer_by_the_place_of_the_imp_in_the_request_as_the_policy_says(
+    event: str, effects: list[int]
+) -> None:
+    stage = Stage(*one_ad(), line_item(event=event))
+    ladder = [1_000_000, 250_000]
+    stage.control({**POLICY, "position_effects_ppm": {"impression": ladder, "click": ladder}})
+    elsewhere = [{"id": str(index), "banner": {"w": 1, "h": 1}} for index in range(2)]
+    served = [decided(stage, *elsewhere[:index], banner_imp("9")).impressions[0] for index in range(3)]
+    assert [one.effect_ppm for one in served] == effects
+
+
+@pytest.mark.parametrize(("event", "effect_ppm"), [("click", 500_000), ("impression", 1_000_000)])
+def test_an_imp_s_own_effect_goes_for_all_events_but_the_impression(event: str, effect_ppm: int) -> None:
+    stage = Stage(*one_ad(), line_item(event=event))
+    decision = decided(stage, banner_imp(ext={"adjudge": {"effect_ppm": 500_000}}))
+    assert decision.impressions[0].effect_ppm == effect_ppm
+
+
 @pytest.mark.parametrize("auction", ["first_price", "gsp", "vcg"])
 def test_the_policy_s_auction_is_named_where_there_is_no_ad_at_all(auction: str) -> None:
     stage = Stage()

@@ -30,6 +30,10 @@ JUNE_2026 = 1_780_300_800_000
         {"regs": {"gpp": "", "gpp_sid": [], "ext": {"gpp": None, "gpp_sid": None}}},
         {"regs": {"gpp": "DBABTA~1YYN", "gpp_sid": [-1]}},
         {"regs": {"gpp": "unreadable", "gpp_sid": 0}},
+        {"regs": {"gpp": "DBABTA~1YYN", "gpp_sid": [-1, 0]}},
+        {"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [6], "gdpr": 1}, "user": {"consent": CONSENT}},
+        {"regs": {"gpp": f"DBABM~{PART}", "gpp_sid": [-1], "gdpr": 1}, "user": {"consent": CONSENT}},
+        {"regs": {"gpp": f"DBABM~{PART}", "gpp_sid": [-1, 0], "gdpr": 1}, "user": {"consent": CONSENT}},
         {"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [-1, 6]}},
         {"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [0, 6]}},
         {"regs": {"gpp": "DBABTA~1YNN"}},
@@ -80,6 +84,10 @@ def test_personalised(fields: dict[str, object]) -> None:
         ({"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [6], "ext": {"gpp": "DBABTA~1YYN"}}}, "gpp"),
         ({"regs": {"gpp": "DBABTA~1YNN", "ext": {"gpp_sid": [7]}}}, "gpp"),
         ({"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": ["usp"]}}, "gpp"),
+        ({"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [6, "usp"]}}, "gpp"),
+        ({"regs": {"gpp": "DBABTA~1YNN", "gpp_sid": [1]}}, "gpp"),
+        ({"regs": {"gpp_sid": ["usp"], "gdpr": 1}, "user": {"consent": CONSENT}}, "gpp"),
+        ({"regs": {"gpp": 7, "gdpr": 1}, "user": {"consent": CONSENT}}, "gpp"),
         ({"regs": {"gpp": "unreadable"}}, "gpp"),
         ({"regs": {"gpp": ["DBABTA~1YNN"]}}, "gpp"),
         ({"regs": {"gpp_sid": [7]}}, "gpp"),
@@ -179,6 +187,12 @@ def test_paths_that_read_nothing_personal(path: str) -> None:
 )  # fmt: skip
 def test_known_adult_is_certain_whatever_the_birthday(born: object, *, adult: bool) -> None:
     assert known_adult({"user": {"yob": born}}, event_time_ms=JUNE_2026) is adult
+
+
+def test_the_year_of_an_event_begins_in_utc() -> None:
+    new_year_2027 = 1_798_761_600_000
+    ages = [known_adult({"user": {"yob": 2008}}, event_time_ms=new_year_2027 + passed) for passed in (-1, 0)]
+    assert ages == [False, True]
 
 
 def test_nobody_unknown_is_an_adult() -> None:

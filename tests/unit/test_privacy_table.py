@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from engine.decide import decide
-from engine.dsa import parameters
+from engine.dsa import dsa_asked, parameters
 from engine.gpp import permits
 from engine.privacy import basis
 from tests.builders import Stage, advertiser, banner_imp, one_ad, place, request
@@ -98,6 +98,17 @@ def test_a_bid_says_who_paid_on_whose_behalf_and_why() -> None:
         "behalf": "Acme", "paid": "Acme", "adrender": 0, "transparency": [{"domain": "acme.example", "dsaparams": [2, 3]}],
     }  # fmt: skip
     assert dsa_of({}, name="Acme") is None
+
+
+def test_what_is_asked_outside_of_an_extension_is_asked_all_the_same() -> None:
+    within = dsa_asked({"regs": {"ext": {"dsa": REQUIRED}}})
+    assert within is not None
+    assert dsa_asked({"regs": {"dsa": REQUIRED}}) == within
+
+
+def test_an_ad_without_a_domain_names_no_parameters() -> None:
+    said = dsa_of(REQUIRED, dsa=PAID, adomain=[])
+    assert said == {**PAID, "adrender": 0, "transparency": []}
 
 
 def test_a_name_that_is_no_name_or_too_long_is_not_said() -> None:

@@ -282,9 +282,9 @@ class TestMisplaced:
 
 class TestReplies:
     def test_a_request_that_asks_gets_its_result_once_more(self, shard: Shard) -> None:
-        effects = shard.handle([asks(0, "a", headers=(("x", b"1"), ("adjudge-reply", b"feed.7:12")))], world())
+        effects = shard.handle([asks(0, "a", headers=(("adjudge-reply", b"feed.7:99999"), ("x", b"t:1")))], world())
         [reply] = effects.replies
-        assert (reply.topic, reply.partition) == ("feed.7", 12)
+        assert (reply.topic, reply.partition) == ("feed.7", 99_999)
         assert (reply.record.key, reply.record.value) == (b"a", effects.records[0].value)
         assert reply.record not in effects.records
 

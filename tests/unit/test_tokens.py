@@ -49,9 +49,15 @@ def test_another_key_is_noticed() -> None:
     assert verify(b"other", sign(KEY, CLAIM)) is None
 
 
-@pytest.mark.parametrize("token", ["", ".", "a", "a.b", "..", "é.é", "x" * (TOKEN_CHARS_MAX + 1)])
+@pytest.mark.parametrize("token", ["", ".", "a", "a.b", "..", "é.é", "\ud800.a", "x" * (TOKEN_CHARS_MAX + 1)])
 def test_what_is_no_token_is_refused(token: str) -> None:
     assert verify(KEY, token) is None
+
+
+def test_what_is_longer_than_any_token_is_refused_even_signed() -> None:
+    longest = msgspec.structs.replace(CLAIM, ad_id="a" * TOKEN_CHARS_MAX)
+    assert verify(KEY, sign(KEY, longest)) is None
+    assert verify(KEY, sign(KEY, msgspec.structs.replace(CLAIM, ad_id="a" * 2_000))) is not None
 
 
 def test_signed_claim_of_another_format_is_refused() -> None:
