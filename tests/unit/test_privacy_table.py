@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from engine.decide import decide
-from engine.dsa import dsa_asked, parameters
+from engine.dsa import read_dsa, parameters
 from engine.gpp import permits
 from engine.privacy import basis
 from tests.builders import Stage, advertiser, banner_imp, one_ad, place, request
@@ -101,9 +101,9 @@ def test_a_bid_says_who_paid_on_whose_behalf_and_why() -> None:
 
 
 def test_what_is_asked_outside_of_an_extension_is_asked_all_the_same() -> None:
-    within = dsa_asked({"regs": {"ext": {"dsa": REQUIRED}}})
+    within = read_dsa({"regs": {"ext": {"dsa": REQUIRED}}})
     assert within is not None
-    assert dsa_asked({"regs": {"dsa": REQUIRED}}) == within
+    assert read_dsa({"regs": {"dsa": REQUIRED}}) == within
 
 
 def test_an_ad_without_a_domain_names_no_parameters() -> None:
