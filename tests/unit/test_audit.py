@@ -101,6 +101,19 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         "results",
         4,
     ),
+    "a decision id names no shard": (
+        lambda log: changed(log["results"][2], bidid="e-1-x-13"),
+        "unreadable",
+        "results",
+        4,
+    ),
+    "a decision id names no request": (
+        lambda log: changed(log["results"][2], bidid="e-1-2-x"),
+        "unreadable",
+        "results",
+        4,
+    ),
+    "a decision id names no epoch": (lambda log: changed(log["results"][2], bidid="-2-13"), "unreadable", "results", 4),
     "a result has neither bids nor nbr": (lambda log: changed(log["results"][2], nbr=None), "result", "results", 4),
     "a result cannot be read": (lambda log: _spoil(log["results"][2]), "unreadable", "results", 4),
     "an impression is lost": (lambda log: log["impressions"].pop(3), "impression", "results", 8),
@@ -302,3 +315,10 @@ def test_a_lost_record_is_one_finding_and_not_a_cascade() -> None:
     log["results"].pop(1)
     later = [each for each in audited(log).violations if each.offset > 12 and each.topic != "journal"]
     assert later == []
+
+
+def test_an_owner_that_takes_over_under_a_higher_fence_is_sound() -> None:
+    log = sound_log()
+    log["journal"].append(Written(5, log["journal"][1].value))
+    changed(log["journal"][-1], number=8)
+    assert audited(log).violations == []

@@ -43,7 +43,7 @@ def test_each_control_is_in_force_from_its_record_on() -> None:
     view = stage.controls.view()
     assert [(held.policy.name, held.offset) for held in view.policies] == [("feed", 0), ("default", -1)]
     assert (view.model_offsets["click"], view.model_versions["m"]) == (1, 1)
-    assert (view.seed, view.limits.misplaced, set(view.groups["g"])) == (b"a seed", "refuse", {"USA"})
+    assert (view.seed, view.limits.misplaced, view.groups["g"]) == (b"a seed", "refuse", frozenset({"USA"}))
     assert view.offset == len(CONTROLS)
 
 

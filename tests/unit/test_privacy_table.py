@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from engine.decide import decide
-from engine.dsa import read_dsa, parameters
+from engine.dsa import parameters, read_dsa
 from engine.gpp import permits
 from engine.privacy import basis
 from tests.builders import Stage, advertiser, banner_imp, one_ad, place, request
