@@ -90,6 +90,6 @@ GROUPS_VALUES_MAX = 1_000_000  # values of all saved groups together: about 130 
 POSITION_GAP_MAX = 1_000  # `position_gap_min` of a policy
 MODEL_VALUES_MAX = 100_000  # values, and weights, of a model
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits of a weight or bias of a model: 1,000 logits decide everything
-VCG_NODES_SETTING_MAX = 100_000  # `vcg_nodes_max` of the control `limits`: about 1.2 s of a request that needs them all
+VCG_NODES_SETTING_MAX = 100_000  # `vcg_nodes_max` of the control `limits`: about 1 s of a request that needs them all
 TCF_VENDOR_ID_MAX = 65_535  # `tcf_vendor_id` of the control `limits`: sixteen bits in a TCF string
 DEAD_LETTER_TEXT_BYTES_MAX = 1_000  # bytes of a text in a dead letter's headers; the rest is cut away

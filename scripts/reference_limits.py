@@ -31,7 +31,8 @@ kept is worked out again.
 _MESSAGES: Final = """\
 ## Messages
 
-What is beyond is refused, with the field and the limit.
+What is beyond is refused, with the field and the limit, unless the meaning says otherwise. `PPB`, `PPM` and `DAY_MS` are
+scales.
 """
 
 
