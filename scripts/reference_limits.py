@@ -56,7 +56,7 @@ def groups(module: ModuleType) -> Mapping[str, list[tuple[str, str, str]]]:
 
 def _limits(source: str) -> Iterator[tuple[str, str, str]]:
     """Heading, name and meaning of each limit; the meaning is empty where nothing stands beside it."""
-    heading, before = "", ""
+    heading, before = "", ""  # ``before``: the line above
     for line in source.splitlines():
         if (head := _HEADING.fullmatch(line)) and not before:
             heading = head[1]
