@@ -28,22 +28,22 @@ class Turns:
 
     async def come(self, broker: int | None) -> None:
         """Wait for an answer of the broker, if it is silent."""
-        asked = self._brokers.setdefault(broker, _Broker())
-        if asked.unanswered and time.monotonic() - asked.since > SILENT_S:
-            asked.held = asked.held or asyncio.Event()
-            await asked.held.wait()
+        known = self._brokers.setdefault(broker, _Broker())
+        if known.unanswered and time.monotonic() - known.since > SILENT_S:
+            known.held = known.held or asyncio.Event()
+            await known.held.wait()
 
     def take(self, broker: int | None, written: asyncio.Future[Any]) -> None:
         """A request was given to the client; ``written`` gets the broker's answer."""
-        asked = self._brokers.setdefault(broker, _Broker())
-        if not asked.unanswered:
-            asked.since = time.monotonic()
-        asked.unanswered += 1
-        written.add_done_callback(functools.partial(self._answered, asked))
+        known = self._brokers.setdefault(broker, _Broker())
+        if not known.unanswered:
+            known.since = time.monotonic()
+        known.unanswered += 1
+        written.add_done_callback(functools.partial(self._answered, known))
 
-    def _answered(self, asked: _Broker, _: asyncio.Future[Any]) -> None:
-        asked.unanswered -= 1
-        asked.since = time.monotonic()
-        if asked.held is not None:
-            asked.held.set()
-            asked.held = None
+    def _answered(self, known: _Broker, _: asyncio.Future[Any]) -> None:
+        known.unanswered -= 1
+        known.since = time.monotonic()
+        if known.held is not None:
+            known.held.set()
+            known.held = None

@@ -25,10 +25,10 @@ class Requests(Protocol):
         """No more input."""
 
     def decided(self, partition: int, offset: int) -> None:
-        """For lag tools."""
+        """Requests below the offset are decided and committed: told to the group, for lag tools."""
 
     async def first_offset(self, partition: int) -> int:
-        """First request that is kept."""
+        """The offset of the first request that the topic still has."""
 
     async def confirmed(self, partition: int) -> bool:
         """Whether the group holds this process to be the owner."""
@@ -54,7 +54,7 @@ class Worlds(Protocol):
 
 
 class ReplyQueue(Protocol):
-    """consumers/replies.py."""
+    """Where replies go after their batch's commit: consumers/replies.py."""
 
     def offer(self, replies: Sequence[Reply]) -> None:
         """Never waits."""

@@ -146,7 +146,7 @@ async def _serve(
             if not await _warmed_up(stop):
                 return
             service.compiling = False
-            edges = [
+            background = [
                 tasks.create_task(service.metrics.watch_stalls(), name="stalls"),
                 tasks.create_task(service.broadcast.run(), name="broadcast"),
                 tasks.create_task(spare_catalog(service.broadcast), name="spare the catalog"),
@@ -157,7 +157,7 @@ async def _serve(
             log.info("draining")
             service.draining = True
             await service.shards.close()
-            for task in edges:
+            for task in background:
                 task.cancel()
 
 

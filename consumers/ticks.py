@@ -1,4 +1,4 @@
-"""The time for a shard that no request tells it: a tick, unless this machine's clock may be wrong."""
+"""How an idle shard learns the time: by ticks of this machine's clock, unless that may be wrong."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ TICK_AHEAD_MS_MAX: Final = 600_000  # of a shard's time: what this machine's clo
 
 
 class TickClock:
-    """Of one shard, whose time never goes back: a clock far ahead of it must not tell it. ``log``: for when it is."""
+    """The ticks of one shard. Its time never goes back, so a clock far ahead of it is not believed; ``log`` is told once."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
@@ -19,7 +19,7 @@ class TickClock:
     def tick(self, clock_ms: int, now_ms: int) -> Input | None:
         """A tick at ``now_ms`` for a shard at ``clock_ms``; None when the clock is doubted, which is logged once.
 
-        After a longer pause the next request tells the time: brokers write it.
+        After a pause of more than TICK_AHEAD_MS_MAX the next request tells the time: brokers stamp it.
         """
         doubted = 0 < clock_ms < now_ms - TICK_AHEAD_MS_MAX
         if doubted and not self._doubted:

@@ -59,7 +59,7 @@ class DoubtfulError(TransactionError):
     """Whether the transaction was committed is known only after the id has been initialised again."""
 
 
-class TooLargeError(TransactionError):
+class TooLargeError(TransactionError):  # its name is a label: metrics.py, RESTORE_CAUSES
     """A record that the topic does not take; nothing was committed."""
 
 

@@ -31,7 +31,7 @@ class PolicyInForce:
     when: Condition | None
     least_floor_nanos: int  # of an impression in every slot, in the policy's currency
     floors: tuple[tuple[Condition | None, int], ...]  # further ones: condition, nanos of an impression
-    user_value_nanos: int  # what a user value of 1 is worth: the lambda of auctions.md
+    user_value_nanos: int  # what a user value of 1 is worth (auctions.md, U)
     effects_ppm: tuple[tuple[int, ...], ...]  # f_k of each of rows.EVENTS, by the imp's index; the last repeats
 
     def applies(self, attributes: Mapping[str, object], groups: Groups) -> bool:

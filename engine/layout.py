@@ -64,8 +64,8 @@ REQUEST: Final = 17
 
 # scan state, [SCAN]: the next place of the order, the first not to be looked at, candidates so far, needs found, whether one of
 # the candidates reaches the line, how many are listed, and the slots that the row at hand fits, a bit each; whether some row
-# passed lacks nothing but money; of a contest as well the line, as the last ranking left it, and how many rows to pass before
-# the next.
+# passed lacks nothing but money; for ``scan_and_rank`` also the line, as the last ranking left it, and how many rows to pass
+# before the next.
 NEXT, UNTIL, POOLED, NEEDED, REACHED, LISTED, FITS, LACKS_MONEY, LINE, CHUNK = range(10)
 SCAN: Final = 10
 

@@ -27,6 +27,8 @@ FIBONACCI_BITS_MAX = 24  # bits of a number in a GPP header: far above every sec
 NATIVE_REQUESTS_KEPT = 1_024  # native requests of which it is kept what each needs: a feed asks in few different ways
 FITS_KEPT = 4_096  # formats, for each kind of imp that is kept, of which it is kept whether they fit
 IMP_KINDS_KEPT = 256  # different imps of which it is kept what ads see of them; each takes up to 100 KB
+
+# What is written.
 OUTPUT_BYTES_MAX = 4_000_000  # bytes of a record with its key (topics take 4 MiB, headers and all); more is `too_large`
 MACROS_CHARS_MAX = 262_144  # characters of what macros are replaced by in one text of an ad; more is `too_large`
 TEMPLATES_KEPT = 4_096  # texts of ads that are kept taken apart at their macros
@@ -35,10 +37,11 @@ SHOWN_ADS_KEPT = 2_048  # pairs of an ad and a kind of imp, up to 100 KB each: w
 DOCUMENT_KEPT_CHARS_MAX = 8_192  # characters of the markup kept with it; a longer one is written anew each time
 TOKEN_CHARS_MAX = 4_096  # characters of an impression token that an engagement brings back
 TOKEN_KEYS_KEPT = 4  # keys of tokens that are kept ready to sign: a process has one
-DRAW_KEYS_KEPT = 16  # keys of draws that are kept ready: a seed holds for long, and purposes are few
 
 # Entities.
 EXCLUSION_LABELS_PER_AD_MAX = 3  # exclusion labels of an ad that count: the first in the policy's order
+NAMES_KEPT = 16_384  # sets of categories, domains or labels of ads, shared by the ads that have the same
+PARTS_KEPT = 16_384  # kinds of assets of creatives (role, length, size, type), likewise
 
 # Targeting conditions.
 CONDITION_DEPTH_MAX = 10  # levels of a condition
@@ -53,8 +56,6 @@ INDEX_DIGITS_MAX = 10  # digits of a part of a path that names an element of an 
 PATTERN_CHARS_MAX = 500  # characters of a pattern
 PATTERN_MEMORY_BYTES_MAX = 65_536  # bytes of a compiled pattern and its automaton
 PATTERN_TEXT_CHARS_MAX = 4_096  # characters of a text that a pattern looks at: the worst pattern found then takes 16 ms
-NAMES_KEPT = 16_384  # sets of categories, domains or labels of ads, shared by the ads that have the same
-PARTS_KEPT = 16_384  # kinds of assets of creatives (role, length, size, type), likewise
 PATHS_KEPT = 4_096  # sets of paths that conditions read, of which it is remembered whether one is personal
 CONDITION_PARTS_KEPT = 16_384  # tests of one path that conditions have in common, read once
 CONDITION_PART_KEPT_BYTES_MAX = 128  # bytes of JSON of such a test; longer ones are seldom the same in two conditions
@@ -69,13 +70,6 @@ PATTERN_SET_TEXT_CHARS_MAX = 512  # characters of a text that sets search, up to
 VALUE_KEPT_CHARS_MAX = 256  # characters of a text of which an index keeps anything: addresses of pages come once
 LOCATED_KEPT = 8_192  # values of requests of which an index keeps where they stand among those that conditions name
 TEST_ANSWERS_KEPT_BYTES = 4_000_000  # bytes of answers to tests that an index keeps, one byte each
-SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is held against in one stretch, 1 us each
-FORMATS_AT_ONCE_MAX = 16_384  # combinations of formats that are judged in one stretch, 1 us each
-VERDICT_ROWS_MAX = 256  # latest things asked of a facet (sizes, blocked lists) whose answers are kept
-POOL_ROWS_MIN = 1_024  # candidates that there is room for at first; more room costs as much as finding them
-POOL_ROWS_KEPT_MAX = 4_096  # candidates of a request whose room is kept for the next
-POOLS_KEPT = 40  # such rooms of a process, more than twice STEP_REQUESTS: 90 MB at most
-NEEDS_MAX = 256  # missing verdicts that a scan names at a time
 INDEX_LANES_MAX = 128  # columns of a targeting index; what further ones would hold, the evaluator tests
 NAMINGS_MIN = 8  # alternatives of conditions that name a value, beyond which the index keeps a finished row for it
 CLAUSES_PER_NAMING = 256  # NAMINGS_MIN as a share, one in so many: the row takes less than four times what it replaces
@@ -83,12 +77,22 @@ SLICE_NAMINGS = 20_000  # values of conditions that are indexed in one stretch
 SLICE_ROW_BYTES = 4_000_000  # bytes of finished rows that are made in one stretch
 SLICE_RANGES = 2_000  # ranges of conditions that are indexed in one stretch
 
+# Scans.
+SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is held against in one stretch, 1 us each
+FORMATS_AT_ONCE_MAX = 16_384  # combinations of formats that are judged in one stretch, 1 us each
+VERDICT_ROWS_MAX = 256  # latest things asked of a facet (sizes, blocked lists) whose answers are kept
+POOL_ROWS_MIN = 1_024  # candidates that there is room for at first; more room costs as much as finding them
+POOL_ROWS_KEPT_MAX = 4_096  # candidates of a request whose room is kept for the next
+POOLS_KEPT = 40  # such rooms of a process, more than twice STEP_REQUESTS: 90 MB at most
+NEEDS_MAX = 256  # missing verdicts that a scan names at a time
+BLOCK_ROWS = 64  # rows that pass the gate of a scan before the first of them goes on
+
 # Auctions.
 VCG_NODES_MAX = 3_000  # nodes of VCG's search, about 10 us each; then GSP runs. Control `limits`: `vcg_nodes_max`
 RUNNERS_UP = 3  # runners-up of a slot that are told
 CHUNK_ROWS = 128  # rows scanned before an auction is run over the candidates, if one may change it
-BLOCK_ROWS = 64  # rows that pass the gate of a scan before the first of them goes on
 CHUNK_ROWS_SEARCHED = 1_024  # CHUNK_ROWS of VCG, which costs more than passing rows: a quarter less than with 256
+DRAW_KEYS_KEPT = 16  # keys of draws that are kept ready: a seed holds for long, and purposes are few
 
 # The catalog.
 CATALOG_DELTA_ROWS_MAX = 256  # changed ads that every snapshot builds anew, before they are folded together

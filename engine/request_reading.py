@@ -1,4 +1,4 @@
-"""Where a request is refused before it is decided: without a value, too large, not valid, or with lists that are too long."""
+"""Reading a request, or refusing it: no value, too large, not valid, or with lists that are too long."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -89,7 +89,7 @@ class Policy(ControlBase, frozen=True, kw_only=True, tag="policy"):
     Amounts in micros of ``currency``; ``rate_ppb``: how much of ``currency`` one unit of another is worth.
     ``position_effects_ppm``: for each pricing event the effect of each imp by its index in the request, wherever its
     position in the feed; the last repeats.
-    ``user_value_cpm_micros`` is the lambda of auctions.md; ``ads_max`` null is no limit.
+    ``user_value_cpm_micros``: what a user value of 1 is worth (it makes U of auctions.md); ``ads_max`` null is no limit.
     """
 
     kind: ClassVar[str] = "policy"

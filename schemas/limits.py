@@ -27,7 +27,7 @@ TOPIC_BROADCAST_BYTES_MAX = 2_097_152  # bytes of a batch of updates or controls
 TOPIC_OUTPUT_BYTES_MAX = 4_194_304  # bytes of a batch of results, impressions, costs, dead letters or replies
 TOPIC_JOURNAL_BYTES_MAX = 16_777_216  # bytes of a batch of the journal: an entry may carry a whole state
 
-# Messages.
+# Sizes of messages.
 REQUEST_BYTES_MAX = 262_144  # bytes of a request and its key
 REQUEST_LIST_MAX = 5_000  # values of any one list of a request: conditions may look at each
 ENTITY_BYTES_MAX = 1_048_576  # bytes of an entity
@@ -36,8 +36,9 @@ JSON_DEPTH_MAX = 128  # levels of objects and lists in a request, an entity or a
 PLAIN_DEPTH_MAX = 32  # levels of objects and lists in a condition before it is read as one; the engine reads fewer
 FIELD_SHOWN_CHARS_MAX = 80  # characters of the name of an unknown field, in its error; no field of ours has so many
 DECIMAL_SHOWN_CHARS_MAX = 40  # characters of a text that is no decimal number, in its error
+DEAD_LETTER_TEXT_BYTES_MAX = 1_000  # bytes of a text in a dead letter's headers; the rest is cut away
 
-# Requests.
+# Fields of requests.
 IMPS_MAX = 100  # imps of a request; how many of them take part is SLOTS_MAX
 NATIVE_TEXTS_KEPT = 1_024  # native requests as text that are kept once read: a feed asks in few different words
 IMP_SIZES_MAX = 100  # sizes (`format`) of a banner; each is compared with every creative
@@ -49,7 +50,7 @@ REQUEST_ID_CHARS_MAX = 256  # characters of a request id
 ID_TOKENS_MAX = 10_000  # tokens of a request that cannot be read, among which its id is looked for
 POSITION_MAX = 1_000_000  # highest feed position; they count from 0
 
-# Entities.
+# Fields of entities.
 DSA_NAME_CHARS_MAX = 100  # characters of `behalf` and `paid` of an advertiser's `dsa`; a longer name is not said
 NAME_CHARS_MAX = 256  # characters of a name
 TEXT_CHARS_MAX = 4_096  # characters of a text
@@ -90,6 +91,5 @@ GROUPS_VALUES_MAX = 1_000_000  # values of all saved groups together: about 130 
 POSITION_GAP_MAX = 1_000  # `position_gap_min` of a policy
 MODEL_VALUES_MAX = 100_000  # values, and weights, of a model
 MODEL_WEIGHT_MAX = 1_000_000_000  # micro-logits of a weight or bias of a model: 1,000 logits decide everything
-VCG_NODES_SETTING_MAX = 100_000  # `vcg_nodes_max` of the control `limits`: about 1.2 s of a request that needs them all
+VCG_NODES_SETTING_MAX = 100_000  # `vcg_nodes_max` of the control `limits`: about 1 s of a request that needs them all
 TCF_VENDOR_ID_MAX = 65_535  # `tcf_vendor_id` of the control `limits`: sixteen bits in a TCF string
-DEAD_LETTER_TEXT_BYTES_MAX = 1_000  # bytes of a text in a dead letter's headers; the rest is cut away

@@ -66,9 +66,9 @@ def run(requests: int, line_items: int) -> tuple[list[Stage], Mapping[str, Any]]
     bytes_in = everything[WARM:]
     reading, requests_read = timed("read request", read_request, bytes_in)
     numbered = list(enumerate(requests_read))
-    enriching, contexts = timed("ask: privacy, policy, slots", functools.partial(_enrich, world), numbered)
+    enriching, contexts = timed("enrich: privacy, policy, slots", functools.partial(_enrich, world), numbered)
     open_ = [one for one in contexts if one.imps.slots]
-    auctions, results = timed("retrieve, score, settle", journey.run_auctions, open_)
+    auctions, results = timed("run auctions: retrieve, score, rank, price", journey.run_auctions, open_)
     together = list(zip(open_, results, strict=True))
     why, reasons = timed("reasons", functools.partial(_why, world), together)
     won = [

@@ -127,7 +127,7 @@ _CONTROLS: Final = {
     "1,000,000, none is above the one before, the last repeats",
     "Policy.advertiser_once": "at most one ad of an advertiser in a request; VCG needs it",
     "Policy.exclusion_labels": "two ads that share one of these labels never stand in one request",
-    "Policy.user_value_cpm_micros": "what a user value of 1 is worth, as a CPM in micros: `lambda` of the auctions",
+    "Policy.user_value_cpm_micros": "what a user value of 1 is worth, as a CPM in micros: it makes `U` of the auctions",
     "Policy.user_value_max_ppm": "greatest user value that counts, in parts per 10^6",
     "Policy.exploration_ppm": "share of requests for exploring; changes no decision yet",
     "Policy.blocked": "[what must not serve](../how-to/stop.md), now",

@@ -31,7 +31,8 @@ kept is worked out again.
 _MESSAGES: Final = """\
 ## Messages
 
-What is beyond is refused, with the field and the limit.
+What is beyond is refused, with the field and the limit, unless the meaning says otherwise. `PPB`, `PPM` and `DAY_MS` are
+scales.
 """
 
 
@@ -55,7 +56,7 @@ def groups(module: ModuleType) -> Mapping[str, list[tuple[str, str, str]]]:
 
 def _limits(source: str) -> Iterator[tuple[str, str, str]]:
     """Heading, name and meaning of each limit; the meaning is empty where nothing stands beside it."""
-    heading, before = "", ""
+    heading, before = "", ""  # ``before``: the line above
     for line in source.splitlines():
         if (head := _HEADING.fullmatch(line)) and not before:
             heading = head[1]

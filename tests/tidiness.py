@@ -196,7 +196,7 @@ def misplaced_limits(name: str, tree: ast.Module, limits: Collection[str]) -> It
         if constant in limits:
             yield f"{name}:{line}: {constant} has its value in limits.py"
         elif layer in PURE and LIMIT.search(constant) and made_of.isdisjoint(limits):
-            yield f"{name}:{line}: {constant} belongs into engine/limits.py or schemas/limits.py"
+            yield f"{name}:{line}: {constant} belongs in engine/limits.py or schemas/limits.py"
 
 
 def constants(tree: ast.Module) -> Iterator[tuple[int, str, ast.expr]]:

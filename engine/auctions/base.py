@@ -105,4 +105,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     line: int
 
 
-Auction = Callable[[Candidates, Slots, Rules, tuple[Placed, ...]], Outcome]
+RunAuction = Callable[[Candidates, Slots, Rules, tuple[Placed, ...]], Outcome]

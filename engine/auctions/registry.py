@@ -1,6 +1,6 @@
 """The auctions by name (docs/auctions.md).
 
-An auction is one file with one function of the type ``Auction``; to add one, add its file and its line below.
+An auction is one file with one function of the type ``RunAuction``; to add one, add its file and its line below.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.auctions import first_price, gsp, vcg
-from engine.auctions.base import Auction, Candidates, Outcome, Placed, Rules, Slots
+from engine.auctions.base import Candidates, Outcome, Placed, Rules, RunAuction, Slots
 from engine.auctions.losers import FROM_ABOVE, FROM_ALL_SIDES
 
 
@@ -19,7 +19,7 @@ class AuctionKind:
     FROM_ABOVE where slots are filled one after the other, FROM_ALL_SIDES where they are filled together.
     """
 
-    run: Auction
+    run: RunAuction
     sides: int
 
 

@@ -77,7 +77,8 @@ class Prepared(Protocol):
     def caps(self) -> NDArray[np.int64]:
         """Per row the most of any score that counts: ``cap_ppb``, or less where no request scores as much.
 
-        The tighter, the earlier retrieval may stop. A probability above it is cut down to it, and told as the raw one.
+        The tighter, the earlier retrieval may stop. A probability above it is cut down to it; what the model said
+        is told as the raw one.
         """
 
 

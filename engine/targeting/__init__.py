@@ -1,1 +1,1 @@
-"""Plug-in family: who an ad may be shown to."""
+"""Targeting: who an ad may be shown to. Conditions, their parser and evaluator, and the index over them."""

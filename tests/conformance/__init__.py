@@ -1,1 +1,1 @@
-"""What every plug-in of a family must hold to."""
+"""What every model must hold to."""

@@ -51,7 +51,7 @@ class Auction:
     kind: str
     ads: tuple[Ad, ...]
     slots: tuple[Slot, ...]
-    lambda_nanos: int = 0
+    value_of_one_nanos: int = 0
     ads_max: int = 99
     position_gap_min: int = 0
     last_ad_position: int | None = None
@@ -99,7 +99,7 @@ def money(ad: Ad, k: int) -> int:
 
 def user_value(ad: Ad, auction: Auction) -> int:
     """U_i, nanos."""
-    return auction.lambda_nanos * ad.user_value_ppm // PPM
+    return auction.value_of_one_nanos * ad.user_value_ppm // PPM
 
 
 def value(ad: Ad, k: int, auction: Auction) -> int:

@@ -204,7 +204,7 @@ def contest_of(held: Held, asked: Asked) -> Contest:
         kind=policy.get("auction", "gsp"),
         ads=offers,
         slots=slots,
-        lambda_nanos=policy.get("user_value_cpm_micros", 0),
+        value_of_one_nanos=policy.get("user_value_cpm_micros", 0),
         ads_max=len(slots) if ads_max is None else ads_max,
         position_gap_min=policy.get("position_gap_min", 1),
         last_ad_position=asked.session.get("last_ad_position"),

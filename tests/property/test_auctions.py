@@ -39,7 +39,7 @@ EFFECTS: Final = (
 )
 RESERVES: Final = (0, 0, 0, 1, 100_000, 1_000_000, 2_500_000)
 DEAL_FLOORS: Final = (0, 1, 500_000, 1_000_000, 2_000_000, 3_000_000)
-LAMBDAS: Final = (0, 0, 0, 1, 999_999, 2_000_000, 9_000_000_000)
+VALUES_OF_ONE: Final = (0, 0, 0, 1, 999_999, 2_000_000, 9_000_000_000)
 TIERS: Final = ("standard", "standard", "standard", "house")
 LABELS: Final = ("alcohol", "auto", "beauty", "finance", "games", "travel")
 
@@ -114,7 +114,7 @@ def some_auction(chance: Random, kind: str, *, ads_max: int | None = None) -> Au
         kind=kind,
         ads=some_ads(chance, slots=count, ads_max=ads_max or ADS_BY_SLOTS[count]),
         slots=some_slots(chance, count),
-        lambda_nanos=chance.choice(LAMBDAS),
+        value_of_one_nanos=chance.choice(VALUES_OF_ONE),
         ads_max=chance.choice((count, count, 4, 4, 4, 3, 3, 2, 2, 1, 0)),
         position_gap_min=chance.choice((0, 0, 0, 0, 0, 1, 2, 3, 5)),
         last_ad_position=chance.choice((None, None, None, chance.randint(-3, 12))),

@@ -77,7 +77,7 @@ def test_bids_are_those_of_unbounded_integers(offers: list[tuple[str, int, str]]
     p=probabilities,
     quality=near(low=100_000, high=10_000_000),
     user_value=near(0, low=-PPM, high=USER_VALUE_PPM_MAX),
-    lambda_nanos=near(low=0, high=USER_VALUE_CPM_MICROS_MAX),
+    value_of_one_nanos=near(low=0, high=USER_VALUE_CPM_MICROS_MAX),
     effect=near(1, low=0, high=PPM),
 )
 def test_values_are_those_of_unbounded_integers(
@@ -87,7 +87,7 @@ def test_values_are_those_of_unbounded_integers(
     p: int,
     quality: int,
     user_value: int,
-    lambda_nanos: int,
+    value_of_one_nanos: int,
     effect: int,
 ) -> None:
     predicted = {"viewable": p, "click": p, "conversion": p, "quality": quality, "user_value": user_value}
@@ -97,7 +97,7 @@ def test_values_are_those_of_unbounded_integers(
     ]
     policy = {
         "rate_ppb": {"EUR": eur, "JPY": RATE_PPB_MAX},
-        "user_value_cpm_micros": lambda_nanos,
+        "user_value_cpm_micros": value_of_one_nanos,
         "user_value_max_ppm": USER_VALUE_PPM_MAX,
         "position_effects_ppm": {event: [PPM, effect] for event in PRICED},
     }
@@ -121,11 +121,11 @@ def test_values_are_those_of_unbounded_integers(
         assert table.codes[row, col.CAP] == cap
         assert 0 <= money <= IMPRESSION_VALUE_NANOS_MAX
         assert table.numbers[row, col.BOUND] == -(-money * quality // PPM)
-        u = lambda_nanos * user_value // PPM
+        u = value_of_one_nanos * user_value // PPM
         by_value(row, scan.numbers, scan.walk, pool.rows, pool.values)
         for slot, f in enumerate((PPM, PPM if event == "impression" else effect)):
             n = cap * f // PPM
             m = bid * n // PPB
             assert pool.values[0, slot, : col.ADMISSIBLE].tolist() == [n, m, m * quality // PPM + u]
             assert m * quality // PPM <= table.numbers[row, col.BOUND]
-    assert columns.user_value_max_nanos == lambda_nanos * user_value // PPM
+    assert columns.user_value_max_nanos == value_of_one_nanos * user_value // PPM

@@ -88,6 +88,8 @@ class PlayedWorlds:
 
 
 class PlayedReplies:
+    """Where replies go."""
+
     def offer(self, _replies: Sequence[Reply]) -> None:
         """Nobody asked for one."""
 
@@ -114,10 +116,11 @@ class PlayedJournal:
 
 
 class Scene:
-    """``said``: what happened, in words. ``may_end``: commits wait for it.
+    """Two owners at work, and what is decided for them.
 
-    ``input_s``: of computing, for each input. ``commit_error`` and ``defect``: what the next commit, and deciding the
-    next batch, fail with. ``told``: lines of the owners' logs.
+    ``said``: what happened, in words. ``may_end``: commits wait for it. ``input_s``: of computing, for each input.
+    ``commit_error`` and ``defect``: what the next commit, and deciding the next batch, fail with. ``told``: lines of the
+    owners' logs.
     """
 
     def __init__(self, input_s: float) -> None:
@@ -182,6 +185,8 @@ class PlayedProducer:
 
 
 class PlayedJournals:
+    """The journal's partitions, and their writers."""
+
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 

@@ -21,7 +21,7 @@ def annoying_and_welcome(kind: str) -> Auction:
         kind=kind,
         ads=(ad("A", 2_500_000, user_value_ppm=-300_000), ad("B", 2_000_000, user_value_ppm=100_000)),
         slots=(Slot(reserve_nanos=100_000), Slot(reserve_nanos=100_000, position=1)),
-        lambda_nanos=2_000_000,
+        value_of_one_nanos=2_000_000,
     )
 
 

@@ -32,7 +32,7 @@ PRODUCTS = {
     "expected events, p * f": PPB * PPM,
     "money value, b * n": MONEY_VALUE * PPB,
     "quality, m * q": MONEY_VALUE * QUALITY_PPM_MAX,
-    "user value, lambda * u": limits.USER_VALUE_CPM_MICROS_MAX * limits.USER_VALUE_PPM_MAX,
+    "user value, what 1 is worth * u": limits.USER_VALUE_CPM_MICROS_MAX * limits.USER_VALUE_PPM_MAX,
     "threshold without user value, (T - U) * Q": (RANK_VALUE + USER_VALUE) * PPM,
     "price, M * P: a winner's M is at most its money value": MONEY_VALUE * PPB,
     "sum of rank values over a page": RANK_VALUE * SLOTS_MAX,

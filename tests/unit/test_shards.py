@@ -31,14 +31,14 @@ async def test_a_process_that_ends_while_the_group_takes_its_shards_waits_until_
 ) -> None:
     """Until then their replies are sent, and the group is not left."""
     monkeypatch.setattr(shards, "Owner", PlayedOwner)
-    edges: Any = asyncio.Event()  # all that these owners need
+    ports: Any = asyncio.Event()  # all that these owners need
     async with asyncio.TaskGroup() as tasks:
-        owned = OwnedShards(edges, tasks)
+        owned = OwnedShards(ports, tasks)
         owned.take(frozenset({0, 1}))
         revoking, closing = tasks.create_task(owned.release_all()), tasks.create_task(owned.close())
         for _ in range(10):
             await asyncio.sleep(0)
         assert (owned.phases(), revoking.done(), closing.done()) == ({}, False, False)
-        edges.set()
+        ports.set()
         await closing
         assert revoking.done()
