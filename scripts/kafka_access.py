@@ -13,7 +13,7 @@ from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments
 from consumers.feed_writer import give_up
 from consumers.settings import Settings
-from consumers.topic_check import unusable
+from consumers.topic_check import describe, unusable
 from scripts.error_texts import KAFKA_HINT
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -33,7 +33,7 @@ async def admin_client(
 async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
     """How many partitions each of these topics has. Raises click.ClickException where one cannot be used."""
     async with admin_client(settings) as admin:
-        described = await admin.describe_topics(list(names))
+        described = await describe(admin, names)
     for topic in described:
         if found := unusable(topic):
             raise click.ClickException(str(found))
