@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.client_start import UnreachableError, start
-from consumers.connection import client_arguments
+from consumers.connection import client_arguments, close_in_time
 from consumers.feed_writer import give_up
 from consumers.settings import Settings
 from consumers.topic_check import describe, unusable
@@ -50,7 +50,7 @@ async def consumer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafka
     """A consumer without a group, which goes where it is told, stopped at the end."""
     arguments = client_arguments(settings)
     made = AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
-    async with _started(made, arguments, settings, operator.methodcaller("stop")) as client:
+    async with _started(made, arguments, settings, close_in_time) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ the other, so that of two topics of one transaction the second may become visibl
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, Self
 
@@ -103,7 +104,16 @@ class TopicReading:
                     client.pause(where)
                     yield self._named(where, ())
             if asyncio.get_running_loop().time() - last > STALL_S_MAX and unread:
-                raise ReadingError(f"nothing came for {STALL_S_MAX:g} s of {_listed(unread)}: is a transaction open?")
+                raise ReadingError(self._stalled(unread))
+
+    def _stalled(self, unread: Iterable[TopicPartition]) -> str:
+        """Why nothing comes: brokers that hold back what is not committed yet answer, too."""
+        client, earliest_ms = self._consuming, (time.time() - STALL_S_MAX) * 1_000
+        asked = [where for where in unread if where not in client.paused()]
+        silent = [where for where in asked if (client.last_poll_timestamp(where) or 0) < earliest_ms]
+        if silent:
+            return f"no broker answered for {STALL_S_MAX:g} s for {_listed(silent)}"
+        return f"nothing came for {STALL_S_MAX:g} s of {_listed(unread)}: is a transaction open?"
 
     def _named(
         self, where: TopicPartition, records: Sequence[ConsumerRecord]
