@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndTimestamp
 
 from consumers.settings import load_settings
 from scripts import topic_reading
-from scripts.topic_reading import ReadingError, TopicReading
+from scripts.topic_reading import ReadingError, RecordsGoneError, TopicReading
 
 CONTROLS = TopicPartition("ads.controls", 0)
 RECORD: ConsumerRecord[bytes, bytes] = ConsumerRecord(
@@ -84,3 +86,23 @@ async def test_a_broker_that_is_silent_is_told_apart_from_a_transaction_that_is_
     reading._client, reading.ends = broker, {CONTROLS: 1}
     with pytest.raises(ReadingError, match=said):
         assert [batch async for batch in reading.batches()] == []
+
+
+class Removing(HeldBack):
+    """Retention has just removed what was to be read next; the first record that is left is of the time 7,000."""
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[Any]]:
+        raise OffsetOutOfRangeError({CONTROLS: 0})
+
+    async def offsets_for_times(self, asked: dict[TopicPartition, int]) -> dict[TopicPartition, OffsetAndTimestamp]:
+        assert asked == {CONTROLS: 0}
+        return {CONTROLS: OffsetAndTimestamp(offset=5, timestamp=7_000)}
+
+
+async def test_records_that_are_removed_while_they_are_read_are_told_with_the_time_of_what_is_left() -> None:
+    reading = TopicReading(load_settings({}), ["controls"])
+    broker: Any = Removing(None)
+    reading._client, reading.ends = broker, {CONTROLS: 9}
+    with pytest.raises(RecordsGoneError, match=r"^records of ads\.controls\[0\] were removed while they") as raised:
+        assert [batch async for batch in reading.batches()] == []
+    assert raised.value.kept_since_ms == 7_000
