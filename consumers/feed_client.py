@@ -38,7 +38,7 @@ from consumers.feed_replies import ReplyReader
 from consumers.feed_writer import GivenUpError, RequestWriter
 from consumers.kafka_errors import missing_right
 from consumers.settings import Settings
-from consumers.topic_check import unusable
+from consumers.topic_check import describe, unusable
 from schemas.errors import SchemaError
 from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb_response import BidResponse
@@ -330,7 +330,7 @@ class FeedClient:
         admin = AIOKafkaAdminClient(**arguments, request_timeout_ms=ADMIN_TIMEOUT_MS)
         try:
             await start(admin, arguments)
-            described = {topic["topic"]: topic for topic in await admin.describe_topics(list(self._topics.values()))}
+            described = {topic["topic"]: topic for topic in await describe(admin, list(self._topics.values()))}
         except (KafkaError, OSError) as error:
             raise self._unreachable(error) from error
         finally:

@@ -24,7 +24,7 @@ from consumers.settings import Settings
 from consumers.shards import OwnedShards, ShardJournals
 from consumers.stopping import unless_stopped
 from consumers.token_key import load_token_key
-from consumers.topic_check import TopicsError, check_topics
+from consumers.topic_check import TopicsError, check_topics, describe
 from engine.warming import warm_up
 from schemas.topics import TOPICS, topic_name
 
@@ -103,7 +103,7 @@ async def check_cluster(settings: Settings) -> int:
         findings = await check_topics(admin, settings.topic_prefix)
         if findings:
             raise TopicsError(findings)
-        (requests,) = await admin.describe_topics([topic_name(settings.topic_prefix, "requests")])
+        (requests,) = await describe(admin, [topic_name(settings.topic_prefix, "requests")])
         return len(requests["partitions"])
     finally:
         await admin.close()

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from schemas.topics import (
     REPLAY_WINDOW_MS_DEFAULT,
@@ -105,6 +106,15 @@ def refusal(topic: str, right: str = DESCRIBE) -> TopicFinding:
     return TopicFinding(topic=topic, setting="authorization", actual="refused", wanted=right)
 
 
+async def describe(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What the cluster tells of each topic. To ask makes none, as the admin client's own ``describe_topics`` does where a
+    cluster has ``auto.create.topics.enable``.
+    """
+    answer = await admin._send_request(MetadataRequest(list(names), allow_auto_topic_creation=False))
+    described: list[dict[str, Any]] = answer.to_object()["topics"]
+    return described
+
+
 def unusable(described: Mapping[str, Any]) -> TopicFinding | None:
     """Why a topic cannot be used, by what the admin client was told of it; None when it can."""
     if described["error_code"] == TopicAuthorizationFailedError.errno:
@@ -178,7 +188,7 @@ async def create_topics(
 
 async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> tuple[dict[str, int], frozenset[str]]:
     """Partition count of each of the topics that is there; and those of which this user is told nothing."""
-    described = await admin.describe_topics(names)
+    described = await describe(admin, names)
     counts = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
     refused = [topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
     return counts, frozenset(refused)

@@ -103,17 +103,26 @@ class Totals:
 class ShardAudit:
     """The fold over one shard. ``add`` every record in the order of its topic, ``close`` each topic at its end.
 
-    ``begins``: by topic, the first offset that the partition still has, asked for before the journal's end; 0 for those left
-    out. ``partitions``: of the requests topic, None when not known. ``whole_from``: sequence of the first entry from which on nothing is gone, of any topic.
+    ``begins``: by topic, the first offset that the partition still has, asked for before the journal's end, or a later one,
+    from which on it is read; 0 for those left out. ``kept_request``: the first request that is there, where reading begins
+    later. ``partitions``: of the requests topic, None when not known. ``whole_from``: sequence of the first entry from which on nothing is gone, of any topic.
     """
 
-    def __init__(self, shard: int, *, begins: Mapping[str, int] | None = None, partitions: int | None = None) -> None:
+    def __init__(
+        self,
+        shard: int,
+        *,
+        begins: Mapping[str, int] | None = None,
+        kept_request: int | None = None,
+        partitions: int | None = None,
+    ) -> None:
         self.shard: Final = shard
         self.totals: Final = Totals()
         self.violations: Final[list[Violation]] = []
         self.violations_found = 0
         self.whole_from: int | None = None
         self._kept: Final = Kept(begins or {})
+        self._kept_request: Final = self._kept.begin("requests") if kept_request is None else kept_request
         self.chain: Final = Chain(shard, partitions=partitions, cut=self._kept.cut("journal"))
         self._first_request: int | None = None  # of the entries that are there
         self._entries: Final[collections.deque[tuple[int, Entry]]] = collections.deque()
@@ -155,10 +164,10 @@ class ShardAudit:
 
     def finish(self) -> None:
         """All topics are closed: no request may be gone that was not decided, and what is left of dead letters agrees."""
-        begin = self._kept.begin("requests")
-        undecided = begin if self.chain.position is None else self.chain.position
-        if undecided < begin:
-            problem = f"requests {undecided}..{begin - 1} were lost before they were decided"
+        kept = self._kept_request
+        undecided = kept if self.chain.position is None else self.chain.position
+        if undecided < kept:
+            problem = f"requests {undecided}..{kept - 1} were lost before they were decided"
             self._found(("lost", "requests", undecided, problem))
         self._note(self._broadcast.finish(entries_gone=self.chain.cut))
         self.totals.dead_letters += self._broadcast.accounted()

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,18 +11,23 @@ import click
 import uvloop
 from aiokafka import ConsumerRecord
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from consumers.settings import Settings
 from engine.audit import TOPICS, ShardAudit, Totals, Violation
 from schemas.topics import topic_name
 from scripts.console import bar, console, json_option, print_json, settings_options
-from scripts.topic_reading import ReadingError, TopicReading
+from scripts.topic_reading import ReadingError, RecordsGoneError, TopicReading
 
 BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
 BACKLOG_LOW: Final = 5_000
 VIOLATIONS_SHOWN: Final = 20
+LEFT_OUT: Final = (
+    0.01,
+    0.05,
+    0.2,
+)  # of the age of what is kept, each time that retention takes it away while it is read
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +63,35 @@ class Audited:
 
 
 async def read_and_audit(settings: Settings, progress: Progress | None = None) -> Audited:
-    """Read all topics of every shard up to their present end. Raises click.ClickException when one cannot be read."""
-    async with TopicReading(settings, TOPICS) as reading:
+    """Read all topics of every shard up to their present end, beginning behind what retention is about to remove, once it has
+    removed records that were still to be read. Raises click.ClickException when a topic cannot be read.
+    """
+    progress = progress or Progress(disable=True)
+    task = progress.add_task("Auditing", total=None)
+    since_ms = 0
+    for share in LEFT_OUT:
+        try:
+            return await _audit_since(settings, since_ms, progress, task)
+        except RecordsGoneError as error:
+            age_ms = max(0.0, time.time() * 1_000 - error.kept_since_ms)
+            since_ms = max(since_ms, error.kept_since_ms + int(age_ms * share))
+    return await _audit_since(settings, since_ms, progress, task)
+
+
+async def _audit_since(settings: Settings, since_ms: int, progress: Progress, task: TaskID) -> Audited:
+    """Records from that time on."""
+    async with TopicReading(settings, TOPICS, since_ms=since_ms) as reading:
         check_counts(settings.topic_prefix, reading.partitions)
         shards = reading.partitions["requests"]
-        audits = {shard: ShardAudit(shard, begins=_begins(reading, shard), partitions=len(shards)) for shard in shards}
+        audits = {shard: _shard_audit(reading, shard, len(shards)) for shard in shards}
         total = sum(end - reading.begins[where] for where, end in reading.ends.items())
-        bar = progress.add_task("Auditing", total=total) if progress else None
+        progress.reset(task, total=total)
         async for topic, shard, records in reading.batches():
             _take(audits[shard], topic, records)
             _balance(reading, audits[shard])
-            if progress and bar is not None:
-                progress.update(bar, advance=len(records))
+            progress.update(task, advance=len(records))
             await asyncio.sleep(0)
-        if progress and bar is not None:
-            progress.update(bar, completed=total)
+        progress.update(task, completed=total)
         if any(audit.has_open_letters() for audit in audits.values()):
             await _read_on(settings, reading, audits)
     return _together(audits)
@@ -102,8 +122,10 @@ def check_counts(prefix: str, partitions: Mapping[str, Sequence[int]]) -> None:
             )
 
 
-def _begins(reading: TopicReading, shard: int) -> dict[str, int]:
-    return {topic: reading.begins[reading.place(topic, shard)] for topic in TOPICS}
+def _shard_audit(reading: TopicReading, shard: int, shards: int) -> ShardAudit:
+    begins = {topic: reading.begins[reading.place(topic, shard)] for topic in TOPICS}
+    kept_request = reading.kept[reading.place("requests", shard)]
+    return ShardAudit(shard, begins=begins, kept_request=kept_request, partitions=shards)
 
 
 def _take(shard_audit: ShardAudit, topic: str, records: Sequence[ConsumerRecord]) -> None:
@@ -172,7 +194,8 @@ def audit(*, settings: Settings, as_json: bool) -> None:
     """Prove from the topics alone that results, impressions, costs and the journal agree.
 
     Looks at each shard up to its last journal entry; the engine may go on meanwhile. What retention removed is not
-    missed: entries before the one from which on all is whole are held to what is left of them. Exit status 1 when any
+    missed: entries before the one from which on all is whole are held to what is left of them, and where retention goes on
+    while they are read, the oldest are left out. Exit status 1 when any
     rule is broken, each finding with topic, partition and offset.
     """
     shown = console(as_json=as_json)

@@ -58,7 +58,7 @@ async def topics(admin: AIOKafkaAdminClient, brokers: Brokers, settings: Setting
             problem("topics", f"no broker leads {_some(alone)}", "start the brokers that hold these partitions")
         )
     if not absent and not hidden:
-        wrong = await check_topics(_Asked(admin, brokers), prefix)
+        wrong = await check_topics(admin, prefix)
         found += [problem("topics", each, _GRANT) for each in refusals(wrong)]
         found += [
             problem("topics", str(each), _mending(each, settings)) for each in wrong if each.setting != "authorization"
@@ -81,21 +81,6 @@ def _mending(found: TopicFinding, settings: Settings) -> str:
         f"kafka-configs.sh --bootstrap-server {settings.kafka} --alter --entity-type topics --entity-name {found.topic}"
         f" --add-config {found.setting}={value}"
     )
-
-
-class _Asked:
-    """The admin client, but for topics that are known already: its own question makes those that are absent, where
-    a cluster has ``auto.create.topics.enable``.
-    """
-
-    def __init__(self, admin: AIOKafkaAdminClient, brokers: Brokers) -> None:
-        self.describe_configs = admin.describe_configs
-        self._partitions = brokers.partitions
-
-    async def describe_topics(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """In the shape of the admin client, without those that are absent."""
-        there = [name for name in names if name in self._partitions]
-        return [{"topic": name, "error_code": 0, "partitions": [None] * self._partitions[name]} for name in there]
 
 
 def _shards(brokers: Brokers, settings: Settings) -> int:

@@ -1,6 +1,6 @@
 """What an error means to whoever ran a command, and what to do about it; imported only when one happens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 from aiokafka.errors import (
@@ -73,4 +73,5 @@ def plain(error: KafkaError) -> str:
     if right := missing_right(error):
         return right
     known = error.description if isinstance(error, BrokerResponseError) else ""
-    return str(error.args[0]) if error.args else known or type(error).__name__
+    told = bool(error.args) and not isinstance(error.args[0], Mapping)  # of positions, which are no words
+    return str(error.args[0]) if told else known or type(error).__name__

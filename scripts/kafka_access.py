@@ -10,10 +10,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.client_start import UnreachableError, start
-from consumers.connection import client_arguments
+from consumers.connection import client_arguments, close_in_time
 from consumers.feed_writer import give_up
 from consumers.settings import Settings
-from consumers.topic_check import unusable
+from consumers.topic_check import describe, unusable
 from scripts.error_texts import KAFKA_HINT
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -33,7 +33,7 @@ async def admin_client(
 async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
     """How many partitions each of these topics has. Raises click.ClickException where one cannot be used."""
     async with admin_client(settings) as admin:
-        described = await admin.describe_topics(list(names))
+        described = await describe(admin, names)
     for topic in described:
         if found := unusable(topic):
             raise click.ClickException(str(found))
@@ -50,7 +50,7 @@ async def consumer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafka
     """A consumer without a group, which goes where it is told, stopped at the end."""
     arguments = client_arguments(settings)
     made = AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
-    async with _started(made, arguments, settings, operator.methodcaller("stop")) as client:
+    async with _started(made, arguments, settings, close_in_time) as client:
         yield client
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import click
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers.topic_check import TopicsError, create_topics, unusable
+from consumers.topic_check import TopicsError, create_topics, describe, unusable
 from schemas.topics import REPLAY_WINDOW_MS_DEFAULT, topic_name
 
 SHARDS_DEFAULT: Final = 4
@@ -46,7 +46,7 @@ async def _partitions_when_seen(admin: AIOKafkaAdminClient, name: str) -> int:
 
 async def _partitions(admin: AIOKafkaAdminClient, name: str) -> int:
     """How many a topic has; 0 when it is not there, or not known yet. Raises TopicsError when this user is not told."""
-    (described,) = await admin.describe_topics([name])
+    (described,) = await describe(admin, [name])
     found = unusable(described)
     if found is not None and found.setting == "authorization":
         raise TopicsError([found])

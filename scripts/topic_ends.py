@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumers.settings import Settings
+from consumers.topic_check import describe
 from schemas.topics import TOPICS, topic_name
 from scripts.kafka_access import admin_client, consumer
 
@@ -45,5 +46,5 @@ async def open_topic_ends(settings: Settings) -> AsyncIterator[TopicEnds]:
 async def _partitions(settings: Settings) -> dict[str, int]:
     names = {topic_name(settings.topic_prefix, topic.name): topic.name for topic in TOPICS}
     async with admin_client(settings) as admin:
-        described = await admin.describe_topics(list(names))
+        described = await describe(admin, list(names))
     return {names[each["topic"]]: len(each["partitions"]) for each in described}

@@ -6,11 +6,13 @@ the other, so that of two topics of one transaction the second may become visibl
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, Self
 
 import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from consumers.settings import Settings
 from schemas.topics import TOPICS, logical_name, topic_name
@@ -26,22 +28,33 @@ class ReadingError(click.ClickException):
     """A topic that cannot be read to its end, or not together with the others."""
 
 
+class RecordsGoneError(ReadingError):
+    """Retention went on, and took records that were still to be read. ``kept_since_ms``: time of the first one that is left."""
+
+    def __init__(self, text: str, kept_since_ms: int) -> None:
+        super().__init__(text)
+        self.kept_since_ms = kept_since_ms
+
+
 class TopicReading:
     """Records of some topics (logical names), each partition to its end; an async context manager.
 
-    ``partitions``: those of a topic by its logical name. ``begins`` and ``ends``: offsets when reading began; ends are
+    ``partitions``: those of a topic by its logical name. ``kept`` and ``ends``: offsets when reading began; ends are
     asked for in the order of ``topics``, so that what the first shows as committed is below the ends of the others.
     ``appended``: the first topic, too, is read to the end of all that is appended; its open transactions are waited for.
+    ``since_ms``: of what is kept, records from that time on are read; ``begins``: the offsets from which on.
     """
 
-    def __init__(self, settings: Settings, topics: Sequence[str], *, appended: bool = False) -> None:
+    def __init__(self, settings: Settings, topics: Sequence[str], *, appended: bool = False, since_ms: int = 0) -> None:
         self._settings = settings
         self._prefix = settings.topic_prefix
         self._topics = tuple(topics)
+        self._since_ms = since_ms
         self._committed = () if appended else self._topics[:1]
         self._closing = contextlib.AsyncExitStack()
         self._client: AIOKafkaConsumer | None = None
         self.partitions: dict[str, list[int]] = {}
+        self.kept: dict[TopicPartition, int] = {}
         self.begins: dict[TopicPartition, int] = {}
         self.ends: dict[TopicPartition, int] = {}
 
@@ -54,16 +67,24 @@ class TopicReading:
             self.partitions = {topic: list(range(counts[name])) for topic, name in names.items()}
             places = [self.place(topic, partition) for topic in self._topics for partition in self.partitions[topic]]
             self._client.assign(places)
-            self.begins = await self._client.beginning_offsets(places)
+            self.kept = await self._client.beginning_offsets(places)
             for topic in self._topics:
                 asked = self._client if topic in self._committed else probe
                 self.ends |= await asked.end_offsets([where for where in places if self._named(where, ())[0] == topic])
+            self.begins = await self._begins(self._client)
             for where in places:
                 self._client.seek(where, self.begins[where])
         except BaseException:
             await self._closing.aclose()
             raise
         return self
+
+    async def _begins(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        if not self._since_ms:
+            return self.kept
+        found = await client.offsets_for_times(dict.fromkeys(self.kept, self._since_ms))
+        ends = self.ends
+        return {where: min(at.offset, ends[where]) if at is not None else ends[where] for where, at in found.items()}
 
     async def __aexit__(self, *_: object) -> None:
         await self._closing.aclose()
@@ -90,7 +111,10 @@ class TopicReading:
         unread = set(self.ends)
         last = asyncio.get_running_loop().time()
         while unread:
-            polled = await client.getmany(timeout_ms=POLL_MS)
+            try:
+                polled = await client.getmany(timeout_ms=POLL_MS)
+            except OffsetOutOfRangeError as error:
+                raise await self._gone(error.args[0]) from error
             for where, records in polled.items():
                 last = asyncio.get_running_loop().time()
                 below = [record for record in records if record.offset < self.ends[where]]
@@ -103,7 +127,21 @@ class TopicReading:
                     client.pause(where)
                     yield self._named(where, ())
             if asyncio.get_running_loop().time() - last > STALL_S_MAX and unread:
-                raise ReadingError(f"nothing came for {STALL_S_MAX:g} s of {_listed(unread)}: is a transaction open?")
+                raise ReadingError(self._stalled(unread))
+
+    async def _gone(self, places: Iterable[TopicPartition]) -> RecordsGoneError:
+        oldest = await self._consuming.offsets_for_times(dict.fromkeys(places, 0))
+        since = [int(time.time() * 1_000) if found is None else found.timestamp for found in oldest.values()]
+        return RecordsGoneError(f"records of {_listed(oldest)} were removed while they were read", max(since))
+
+    def _stalled(self, unread: Iterable[TopicPartition]) -> str:
+        """Why nothing comes: brokers that hold back what is not committed yet answer, too."""
+        client, earliest_ms = self._consuming, (time.time() - STALL_S_MAX) * 1_000
+        asked = [where for where in unread if where not in client.paused()]
+        silent = [where for where in asked if (client.last_poll_timestamp(where) or 0) < earliest_ms]
+        if silent:
+            return f"no broker answered for {STALL_S_MAX:g} s for {_listed(silent)}"
+        return f"nothing came for {STALL_S_MAX:g} s of {_listed(unread)}: is a transaction open?"
 
     def _named(
         self, where: TopicPartition, records: Sequence[ConsumerRecord]

@@ -6,7 +6,9 @@ import pathlib
 import pytest
 
 from consumers import service
+from scripts import topic_reading
 from scripts.local_kafka import LocalKafka
+from scripts.topic_reading import ReadingError, TopicReading
 from tests.kafka.cluster import Cluster, until
 from tests.kafka.ports import free_port
 from tests.kafka.running import request_record, results_reach, running, write_campaign
@@ -70,3 +72,23 @@ async def test_the_engine_outlives_a_restart_of_the_broker(tmp_path: pathlib.Pat
                 await asyncio.to_thread(kafka.stop)  # and the engine ends in time although nobody answers it
     finally:
         await asyncio.to_thread(kafka.stop)
+
+
+async def test_topics_whose_broker_goes_away_while_they_are_read_are_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own cancellation at its end had taken the place of the error: a traceback, and nothing for programs."""
+    monkeypatch.setattr(topic_reading, "STALL_S_MAX", 1.0)
+    async with LocalKafka(jvm_options=["-XX:TieredStopAtLevel=1"]) as kafka:
+        async with Cluster(bootstrap=kafka.bootstrap, prefix="gone.", folder=tmp_path) as cluster:
+            await cluster.create()
+            await cluster.write("requests", [request_record(0)])
+        with pytest.raises(ReadingError, match=r"^no broker answered for 1 s for gone\.requests\[0\]$"):
+            await _read_while_it_goes(kafka, cluster)
+
+
+async def _read_while_it_goes(kafka: LocalKafka, cluster: Cluster) -> None:
+    async with TopicReading(cluster.settings(), ["requests"]) as reading:
+        await asyncio.to_thread(kafka.stop)
+        async for _ in reading.batches():
+            pass

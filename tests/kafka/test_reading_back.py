@@ -6,17 +6,18 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from engine.audit import TOPICS
 from engine.effects import Record
 from schemas.dead_letters import DeadLetter
 from schemas.journal import Counts, Entry, Run, decode_journal
 from schemas.wire import encode
+from scripts import command_audit
 from scripts.command_audit import read_and_audit
 from scripts.command_why import find_out
 from scripts.topic_reading import TopicReading
@@ -45,6 +46,32 @@ async def test_what_the_engine_wrote_passes_the_audit(cluster: Cluster) -> None:
     assert audited.totals.impressions == audited.totals.costs > 0
     assert audited.cuts[0] is not None
     assert audited.whole_from == {0: 1}
+
+
+async def test_an_audit_begins_again_behind_what_retention_removes_while_it_reads(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.create(shards=1)
+    await write_campaign(cluster)
+    async with running(cluster.settings()):
+        for decided in (2, 4, 6):  # those between are not read whole, as requests come before their results
+            await cluster.write("requests", [request_record(number) for number in range(decided - 2, decided)])
+            await results_reach(cluster, decided)
+    where = TopicPartition(cluster.name("results"), 0)
+    third = (await cluster.read("results"))[2].offset
+    first_kept = AIOKafkaConsumer.beginning_offsets
+
+    async def told_too_early(client: AIOKafkaConsumer, places: list[TopicPartition]) -> Any:
+        told = await first_kept(client, places)
+        await cluster.admin.delete_records({where: RecordsToDelete(before_offset=third)})
+        return told
+
+    monkeypatch.setattr(AIOKafkaConsumer, "beginning_offsets", told_too_early)
+    monkeypatch.setattr(command_audit, "LEFT_OUT", (0,))
+    audited = await read_and_audit(cluster.settings())
+    assert audited.violations == ()
+    assert (audited.totals.requests, audited.totals.results, audited.totals.costs) == (2, 2, 2)
+    assert audited.whole_from[0] == audited.cuts[0]
 
 
 async def test_a_result_written_by_somebody_else_is_found_by_its_offset(cluster: Cluster) -> None:
@@ -98,9 +125,9 @@ class Watched(Progress):
         super().__init__(disable=True)
         self.begun = asyncio.Event()
 
-    def add_task(self, *told: Any, **more: Any) -> TaskID:
+    def reset(self, *told: Any, **more: Any) -> None:
         self.begun.set()
-        return super().add_task(*told, **more)
+        super().reset(*told, **more)
 
 
 async def test_an_audit_beside_a_running_engine_finds_nothing_in_what_is_committed_meanwhile(cluster: Cluster) -> None:

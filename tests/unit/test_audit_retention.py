@@ -177,6 +177,18 @@ def test_requests_that_retention_removed_before_they_were_decided_are_told() -> 
     assert lost.problem == "requests 17..19 were lost before they were decided"
 
 
+def test_requests_that_are_there_and_not_read_are_not_lost() -> None:
+    log = sound_log()
+    log["requests"] = []
+    audit = ShardAudit(SHARD, begins={"requests": 20}, kept_request=17)
+    for topic in TOPICS:
+        for written in log[topic]:
+            audit.add(topic, written.offset, value=written.value, headers=written.headers)
+        audit.close(topic)
+    audit.finish()
+    assert audit.violations == []
+
+
 def test_nothing_of_a_log_that_has_not_begun_is_lost() -> None:
     audit = audited({topic: [] for topic in TOPICS}, requests=20)
     assert (audit.violations, audit.whole_from) == ([], None)

@@ -140,6 +140,8 @@ def test_every_error_of_the_client_has_words() -> None:
         assert explain(kind()).strip(": ")
         assert "This should not happen" not in explain(kind())
     assert "as the broker said" in explain(errors.UnknownTopicOrPartitionError("as the broker said"))
+    gone = errors.OffsetOutOfRangeError({"a partition": 3})
+    assert explain(gone) == f"Kafka refused: {gone.description}"
     assert explain(TimeoutError()) == "no answer came in time"
 
 

@@ -21,7 +21,6 @@ from aiokafka.errors import (
 )
 
 from consumers.settings import load_settings
-from schemas.topics import BY_NAME, TOPICS, expected_configs
 from scripts import (
     cli,
     command_doctor,
@@ -227,29 +226,6 @@ async def test_a_partition_that_nobody_leads_is_a_problem() -> None:
     found = await doctor_cluster.topics(asked, brokers, load_settings({}))
     is_problem(found[-1], "no broker leads ads.requests-1", "start the brokers")
     assert brokers.by_leader([("ads.requests", 0), ("ads.requests", 1)]) == {1: {"ads.requests": [0]}}
-
-
-async def test_topics_are_looked_at_without_a_question_that_could_make_them() -> None:
-    needed = [topic for topic in TOPICS if topic.partitions != "any"]
-    topics: list[Any] = [(0, f"ads.{topic.name}", False, [(0, 0, 1, [], [], [])]) for topic in needed]
-    metadata = types.SimpleNamespace(brokers=[(1, "here", 9092, None)], topics=topics)
-
-    async def describe_configs(asked: list[Any]) -> list[Any]:
-        told = [
-            (
-                0,
-                "",
-                2,
-                one.name,
-                [(name, rule.created) for name, rule in expected_configs(BY_NAME[one.name[4:]]).items()],
-            )
-            for one in asked
-        ]
-        return [types.SimpleNamespace(resources=told)]
-
-    admin: Any = types.SimpleNamespace(describe_configs=describe_configs)  # it can ask for no topic
-    (found,) = await doctor_cluster.topics(admin, doctor_kafka.Brokers({}, metadata), load_settings({}))
-    is_ok(found, "11 as the engine needs them, 1 shards")
 
 
 async def test_a_group_that_spreads_its_shards_anew_is_a_warning() -> None:

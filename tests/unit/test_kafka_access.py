@@ -1,13 +1,15 @@
 """A cluster that nobody answers for is one sentence, whichever client finds it out."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import click
 import pytest
 
 from consumers.settings import Settings, load_settings
+from scripts import kafka_access
 from scripts.demo_setup import make_topics
-from scripts.kafka_access import partition_count, producer
+from scripts.kafka_access import consumer, partition_count, producer
 from scripts.topic_ends import open_topic_ends
 from scripts.topic_reading import TopicReading
 
@@ -45,3 +47,22 @@ async def test_every_client_of_a_command_says_where_nobody_answers(
         click.ClickException, match=rf"^cannot reach Kafka at {DEAD} \(from .+\): nothing listens there"
     ):
         await attempt(load_settings({"ADJUDGE_KAFKA": DEAD}))
+
+
+async def test_an_error_is_told_though_the_client_cancels_itself_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As aiokafka's consumer does where brokers are gone."""
+
+    class Consumer:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        async def start(self) -> None:
+            pass
+
+        async def stop(self) -> None:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(kafka_access, "AIOKafkaConsumer", Consumer)
+    with pytest.raises(click.ClickException, match="nothing came"):
+        async with consumer(load_settings({})):
+            raise click.ClickException("nothing came")

@@ -17,9 +17,10 @@ class Cluster:
         self._seen = list(seen)
         self.created: list[int] = []
         monkeypatch.setattr(shard_count, "create_topics", self._create)
+        monkeypatch.setattr(shard_count, "describe", self._describe)
         monkeypatch.setattr(shard_count, "SEEN_POLL_S", 0)
 
-    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+    async def _describe(self, _admin: object, names: list[str]) -> list[dict[str, Any]]:
         count = self._seen.pop(0) if len(self._seen) > 1 else self._seen[0]
         return [{"topic": names[0], "error_code": 0 if count else UNKNOWN, "partitions": [{}] * count}]
 
