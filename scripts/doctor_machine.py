@@ -106,13 +106,15 @@ def _machine_memory(meminfo: pathlib.Path) -> Iterator[int]:
 
 
 def _container_memory(cgroup: pathlib.Path) -> Iterator[int]:
-    """Limit less use, where a limit is set."""
+    """Limit less use, where a limit is set. Cached files count as used, and give way to whoever needs room."""
     try:
         limit, used = ((cgroup / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        told = (cgroup / "memory.stat").read_text(encoding="ascii")
     except OSError:
         return
     if limit.isdecimal() and used.isdecimal():
-        yield max(0, int(limit) - int(used))
+        cached = sum(map(int, re.findall(r"^(?:active|inactive)_file (\d+)$", told, re.MULTILINE)))
+        yield max(0, int(limit) - int(used) + cached)
 
 
 def disk(state: pathlib.Path) -> Finding:

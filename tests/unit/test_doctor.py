@@ -73,9 +73,19 @@ def test_memory_counts_the_machine_and_the_container(
     (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:   {available * 1_024} kB\n")
     (tmp_path / "memory.max").write_text(f"{limit * MIB if isinstance(limit, int) else limit}\n")
     (tmp_path / "memory.current").write_text(f"{used * MIB}\n")
+    (tmp_path / "memory.stat").write_text("anon 7\n")
     found = doctor_machine.memory(tmp_path / "meminfo", tmp_path)
     assert found.state == state
     is_ok(doctor_machine.memory(tmp_path / "none", tmp_path / "none"), "does not say")
+
+
+def test_files_that_a_container_has_cached_are_memory_that_is_free(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "memory.max").write_text(f"{2_048 * MIB}\n")
+    (tmp_path / "memory.current").write_text(f"{2_047 * MIB}\n")
+    (tmp_path / "memory.stat").write_text(
+        f"anon 7\ninactive_file {1_500 * MIB}\nactive_file {100 * MIB}\nworkingset_refault_file 9\n"
+    )
+    is_ok(doctor_machine.memory(tmp_path / "none", tmp_path), "1,601 MiB free")
 
 
 @pytest.mark.parametrize(("mib", "state"), [(5_000, "ok"), (500, "warning"), (5, "problem")])
