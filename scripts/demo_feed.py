@@ -131,15 +131,18 @@ class Feed:
         if not future.cancelled() and future.exception() is None:
             written = future.result()
             self.results.appended(written.partition, written.offset, written.timestamp)
+            self._room.set()  # its result may have been read already
 
     async def _read(self, progress: Callable[[int], None]) -> None:
         results = self.results
         while True:
             polled = await self._consumer.getmany(timeout_ms=POLL_MS)
             for records in polled.values():
+                answered = results.answered
                 for record in records:
                     results.read(record.value)
-                self._room.set()
+                if results.answered > answered:
+                    self._room.set()
                 await asyncio.sleep(0)
             if polled:
                 progress(results.answered)
