@@ -220,14 +220,16 @@ class LocalKafka:
             "controller.quorum.voters": f"1@{HOST}:{controller_port}",
             "log.dirs": str(folder / "data"),
         }
-        lines = [f"{name}={value}\n" for name, value in (settings | self._properties).items()]
+        if "," in str(folder):
+            raise LocalKafkaError(f"{folder} cannot hold Kafka's data: its setting log.dirs divides folders at a comma")
+        lines = [f"{name}={_escaped(value)}\n" for name, value in (settings | self._properties).items()]
         config = folder / "server.properties"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock(folder)
             self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
             self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
-            config.write_text("".join(lines), encoding="utf-8")
+            config.write_text("".join(lines), encoding="ascii")
             if holds_data(folder):
                 return
         except OSError as error:
@@ -287,6 +289,12 @@ class LocalKafka:
         tail = "\n".join(lines[-_TAIL_LINES:])
         said = f"{what}: {reason}" if reason else what
         return LocalKafkaError(f"{said}\nLog: {self.log_path}; its end:\n{tail}")
+
+
+def _escaped(value: str) -> str:
+    """A value as Java's properties have it: read as Latin-1, with a backslash before the code of any other letter."""
+    units = [unit for (unit,) in struct.iter_unpack(">H", value.encode("utf-16-be"))]
+    return "".join(chr(unit) if " " <= chr(unit) <= "~" and chr(unit) != "\\" else f"\\u{unit:04x}" for unit in units)
 
 
 def holds_data(folder: pathlib.Path) -> bool:
