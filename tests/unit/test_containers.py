@@ -124,6 +124,12 @@ async def test_health_is_asked_of_the_service_itself_and_of_no_proxy(
         await runner.cleanup()
 
 
+def test_kafka_is_seldom_checked_once_it_runs_as_each_check_starts_java(services: dict[str, Any]) -> None:
+    check = services["kafka"]["healthcheck"]
+    assert check["test"][1].endswith(".sh")
+    assert (check["interval"], check["start_period"]) == ("30s", "60s")
+
+
 def test_whatever_reads_or_writes_topics_starts_when_they_are_there(services: dict[str, Any]) -> None:
     def waits_for(name: str) -> set[str]:
         needed = services[name].get("depends_on", {})
