@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from engine.scan import tie_hash
 from scripts.doctor_finding import Finding, ok, problem, warning
-from scripts.java_runtime import PACKAGE, java_runtime
+from scripts.java_runtime import PACKAGE, java_environment, java_runtime
 from scripts.kafka_jars import Jar, cache_folder, locked_jars
 
 PYTHON_MIN: Final = (3, 11)
@@ -180,7 +180,9 @@ def local_kafka(
 
 def _java_refuses(runtime: pathlib.Path) -> str:
     try:
-        ran = subprocess.run([runtime, "-version"], capture_output=True, timeout=JAVA_S_MAX, check=False)
+        ran = subprocess.run(
+            [runtime, "-version"], capture_output=True, timeout=JAVA_S_MAX, env=java_environment(), check=False
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {JAVA_S_MAX:g} s"
     except OSError as error:

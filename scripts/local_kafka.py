@@ -25,7 +25,7 @@ from typing import IO, Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from scripts.java_runtime import PACKAGE, java_runtime
+from scripts.java_runtime import PACKAGE, java_environment, java_runtime
 from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
 from scripts.kafka_start_cache import recording, start_caches, using
 from scripts.local_kafka_error import LocalKafkaError
@@ -239,7 +239,7 @@ class LocalKafka:
             format_storage = _java(options, classpath, _FORMAT_CLASS)
             status = subprocess.run(
                 [*format_storage, "format", "-t", _cluster_id(uuid.uuid4()), "-c", str(config)],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), check=False,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=java_environment(), check=False,
             ).returncode  # fmt: skip
         if status:
             raise self._failure("Kafka's storage could not be formatted")
@@ -252,7 +252,7 @@ class LocalKafka:
         supervisor = subprocess.Popen(
             [*supervise, *java, str(folder / "server.properties")],
             cwd=pathlib.Path(__file__).parents[1],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=java_environment(),
         )  # fmt: skip
         self._supervisor = supervisor
         if supervisor.stdout:
@@ -383,11 +383,6 @@ def _java(options: Sequence[str], classpath: str, main_class: str) -> list[str]:
     logging = ["showDateTime=true", "dateTimeFormat=HH:mm:ss.SSS", "showShortLogName=true"]
     properties = [f"-Dorg.slf4j.simpleLogger.{setting}" for setting in logging]
     return [str(java), *options, *properties, "-cp", classpath, main_class]
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without the variables that change every Java process."""
-    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"}}
 
 
 def _new_log(port: int) -> pathlib.Path:

