@@ -25,6 +25,7 @@ CONFIG: Final = "ADJUDGE_CONFIG"
 SOURCES: Final = "ADJUDGE_SOURCES"  # told by a process to its children: where it has from what their environment says
 NOT_SETTINGS: Final = frozenset((CONFIG, SOURCES, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
+INSTANCE_CHARS_MAX: Final = 100  # of a group too
 
 
 class SettingsError(ValueError):
@@ -103,7 +104,10 @@ def _setting(
 
 _SERVERS = _addresses("host:port, an IPv6 host in brackets, with commas between several", port_min=1, several=True)
 _ADDRESS = _addresses("host:port, an IPv6 host in brackets; port 0 takes a free one", port_min=0, several=False)
-_NAME = _text(r"[A-Za-z0-9._-]{1,100}", "1 to 100 letters, digits, dots, dashes and underscores")
+_NAME = _text(
+    rf"[A-Za-z0-9._-]{{1,{INSTANCE_CHARS_MAX}}}",
+    f"1 to {INSTANCE_CHARS_MAX} letters, digits, dots, dashes and underscores",
+)
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
 _ANY = _text(r"[^\x00]{1,4096}", "text")
 
@@ -122,7 +126,7 @@ class Settings:
         "adjudge", _NAME, "consumer group that spreads the shards over processes; one of its own for each topic_prefix"
     )
     instance: str = _setting(
-        lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100],
+        lambda: re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:INSTANCE_CHARS_MAX],
         _NAME,
         "names this process in fences and logs",
     )
@@ -218,7 +222,7 @@ def load_settings(
 
 def _from_file(path: str) -> dict[str, tuple[str, str]]:
     try:
-        table = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import io
 import json
 import logging
 import sys
@@ -88,7 +89,9 @@ def cli(*, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; ends the process."""
+    """Run the command line; ends the process. A letter that standard output cannot encode is shown by its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

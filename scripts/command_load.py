@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from rich.progress import Progress
 
 from consumers.settings import Settings
+from schemas.errors import SchemaError
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
 from scripts.command_check import show, show_warnings
@@ -81,7 +82,7 @@ def load(
         show_warnings(shown, report)
         started = time.monotonic()
         with bar(shown) as progress:
-            chunks = _chunks(messages, check, _chunk_records(rate))
+            chunks = _chunks(messages, topic, check, report.messages, _chunk_records(rate))
             written = uvloop.run(_publish(settings, topic, chunks, rate=rate, total=report.messages, progress=progress))
     seconds = time.monotonic() - started
     name = topic_name(settings.topic_prefix, topic)
@@ -144,15 +145,34 @@ def _chunk_records(rate: float | None) -> int:
     return max(1, min(CHUNK_RECORDS, int(rate * CHUNK_S))) if rate else CHUNK_RECORDS
 
 
-def _chunks(file: pathlib.Path, check: Check, records: int) -> Iterator[list[Checked]]:
+def _chunks(file: pathlib.Path, topic: str, check: Check, total: int, records: int) -> Iterator[list[Checked]]:
+    """The ``total`` messages that were checked, read again. Raises ClickException where they are others now."""
     chunk: list[Checked] = []
+    seen = 0
     for item in read_items(file):
-        chunk.append(check(item))
+        chunk.append(_checked_again(item, topic, check))
+        seen += 1
         if len(chunk) == records:
             yield chunk
             chunk = []
+    if seen != total:
+        raise _changed(f"it has {seen:,} messages, not {total:,}")
     if chunk:
         yield chunk
+
+
+def _checked_again(item: Item, topic: str, check: Check) -> Checked:
+    try:
+        checked = check(item)
+    except SchemaError as error:
+        raise _changed(f"line {item.line}: {error}") from error
+    if checked.topic != topic:
+        raise _changed(f"line {item.line} belongs on {checked.topic}")
+    return checked
+
+
+def _changed(what: str) -> click.ClickException:
+    return click.ClickException(f"the file was changed while it was published: {what}; some records may be written")
 
 
 async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[Checked]) -> None:

@@ -51,7 +51,7 @@ def traffic(
     results did not come, or not within the tmax of a call of the gateway.
     """
     if gateway is not None and re.fullmatch(r"https?://[^\s/]+/?", gateway) is None:
-        raise click.BadParameter(f"{gateway!r} must be such as http://127.0.0.1:8180", param_hint="--gateway")
+        raise click.BadParameter("it must be such as http://127.0.0.1:8180", param_hint="--gateway")
     shown = console(as_json=as_json)
     sample = endless(seed) if requests is None else sample_of(seed, requests)
     if gateway is None:
@@ -83,7 +83,7 @@ async def _write(
 
 async def _call(shown: Console, gateway: str, sample: Iterator[Sent], rate: int) -> dict[str, Any]:
     calls = Calls(gateway)
-    shown.print(f"{rate} calls/s to {gateway}")
+    shown.print(f"{rate} calls/s to {re.sub('//.*@', '//', gateway)}")  # without a password
 
     async def paced() -> bool:
         tell = every_while(

@@ -52,16 +52,17 @@ async def run(
     data: pathlib.Path | None,
 ) -> Results:
     """Start Kafka, topics, sample and engine; return when ``stop`` is set, with what the sample traffic got back."""
+    told = {
+        "kafka": f"{HOST}:{kafka_port}",
+        "kafka_security_protocol": "PLAINTEXT",  # whatever another Kafka needs that the shell is set up for
+        "http": f"{HOST}:{http_port}",
+        "gateway_http": f"{HOST}:{gateway_port}",
+    }
+    if data is not None:
+        told["state"] = (data / "state").as_uri()
+    settings = load_settings(os.environ, overrides=told)
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
     async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
-        told = {
-            "kafka": kafka.bootstrap,
-            "http": f"{HOST}:{http_port}",
-            "gateway_http": f"{HOST}:{gateway_port}",
-        }
-        if data is not None:
-            told["state"] = (data / "state").as_uri()
-        settings = load_settings(os.environ, overrides=told)
-        configure_logging(log_format=settings.log_format, level=settings.log_level)
         shards = None if stop.is_set() else await make_topics(settings, partitions)
         if shards is None or stop.is_set():
             return Results()

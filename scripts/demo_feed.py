@@ -30,7 +30,7 @@ STALL_S_MAX: Final = 60.0
 
 
 class FeedError(click.ClickException):
-    """Results did not come."""
+    """Results or acknowledgements did not come."""
 
 
 class Feed:
@@ -45,10 +45,11 @@ class Feed:
         self.results = Results()
 
     async def load(self, topic: str, records: Iterable[tuple[bytes, bytes | None]]) -> int:
-        """Write records to a broadcast topic and wait until all are there."""
+        """Write records to a broadcast topic and wait until all are there. Raises FeedError."""
         name = topic_name(self._prefix, topic)
         sends = [await self._producer.send(name, value, key, partition=0) for key, value in records]
-        await asyncio.gather(*sends)
+        async with _in_time():
+            await asyncio.gather(*sends)
         return len(sends)
 
     async def run(
@@ -60,7 +61,10 @@ class Feed:
         window: int,
         progress: Callable[[int], None],
     ) -> float:
-        """Send all of the traffic with the changes between; seconds from the first send to the last result."""
+        """Send all of the traffic with the changes between; seconds from the first send to the last result.
+
+        Raises FeedError.
+        """
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(progress))
             started = time.monotonic()
@@ -114,11 +118,12 @@ class Feed:
             await self._apply(changes.popleft())
 
     async def _apply(self, change: Change) -> None:
-        await self._producer.flush()
-        sent_s = time.monotonic()
-        await self._producer.send_and_wait(
-            topic_name(self._prefix, change.topic), change.value, change.key, partition=0
-        )
+        async with _in_time():
+            await self._producer.flush()
+            sent_s = time.monotonic()
+            await self._producer.send_and_wait(
+                topic_name(self._prefix, change.topic), change.value, change.key, partition=0
+            )
         if change.stops:
             self.results.stop_sent_s = sent_s
 
@@ -126,15 +131,18 @@ class Feed:
         if not future.cancelled() and future.exception() is None:
             written = future.result()
             self.results.appended(written.partition, written.offset, written.timestamp)
+            self._room.set()  # its result may have been read already
 
     async def _read(self, progress: Callable[[int], None]) -> None:
         results = self.results
         while True:
             polled = await self._consumer.getmany(timeout_ms=POLL_MS)
             for records in polled.values():
+                answered = results.answered
                 for record in records:
                     results.read(record.value)
-                self._room.set()
+                if results.answered > answered:
+                    self._room.set()
                 await asyncio.sleep(0)
             if polled:
                 progress(results.answered)
@@ -151,9 +159,20 @@ class Feed:
             ) from None
 
     async def _answered(self, requests: int) -> None:
-        await self._producer.flush()
+        async with _in_time():
+            await self._producer.flush()
         while self.results.answered < requests:
             await self._wait_for_room()
+
+
+@contextlib.asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """For what waits for acknowledgements: the client itself never gives up (trap 4). Raises FeedError."""
+    try:
+        async with asyncio.timeout(STALL_S_MAX):
+            yield
+    except TimeoutError:
+        raise FeedError(f"Kafka did not answer for {STALL_S_MAX:g} s") from None
 
 
 def _ignored(future: "asyncio.Future[Any]") -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from engine.scan import tie_hash
 from scripts.doctor_finding import Finding, ok, problem, warning
-from scripts.java_runtime import PACKAGE, java_runtime
+from scripts.java_runtime import PACKAGE, java_environment, java_runtime
 from scripts.kafka_jars import Jar, cache_folder, locked_jars
 
 PYTHON_MIN: Final = (3, 11)
@@ -106,13 +106,15 @@ def _machine_memory(meminfo: pathlib.Path) -> Iterator[int]:
 
 
 def _container_memory(cgroup: pathlib.Path) -> Iterator[int]:
-    """Limit less use, where a limit is set."""
+    """Limit less use, where a limit is set. Cached files count as used, and give way to whoever needs room."""
     try:
         limit, used = ((cgroup / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        told = (cgroup / "memory.stat").read_text(encoding="ascii")
     except OSError:
         return
     if limit.isdecimal() and used.isdecimal():
-        yield max(0, int(limit) - int(used))
+        cached = sum(map(int, re.findall(r"^(?:active|inactive)_file (\d+)$", told, re.MULTILINE)))
+        yield max(0, int(limit) - int(used) + cached)
 
 
 def disk(state: pathlib.Path) -> Finding:
@@ -178,7 +180,9 @@ def local_kafka(
 
 def _java_refuses(runtime: pathlib.Path) -> str:
     try:
-        ran = subprocess.run([runtime, "-version"], capture_output=True, timeout=JAVA_S_MAX, check=False)
+        ran = subprocess.run(
+            [runtime, "-version"], capture_output=True, timeout=JAVA_S_MAX, env=java_environment(), check=False
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {JAVA_S_MAX:g} s"
     except OSError as error:

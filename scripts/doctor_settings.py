@@ -46,7 +46,7 @@ def _overridden(settings: Settings, environment: Mapping[str, str], config: str 
     if config and told and config != told:
         yield f"{CONFIG}={told} does nothing beside --config {config}"
     path = config or told
-    file = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8")) if path else {}
+    file = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig")) if path else {}
     for name in file:
         if not settings.source(name).startswith("file"):
             yield f"{name} of {path} does nothing: {settings.source(name)} says {_shown(settings, name)}"

@@ -25,7 +25,7 @@ from typing import IO, Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from scripts.java_runtime import PACKAGE, java_runtime
+from scripts.java_runtime import PACKAGE, java_environment, java_runtime
 from scripts.kafka_jars import KAFKA_VERSION, JarError, cache_folder, ensure_jars
 from scripts.kafka_start_cache import recording, start_caches, using
 from scripts.local_kafka_error import LocalKafkaError
@@ -220,14 +220,16 @@ class LocalKafka:
             "controller.quorum.voters": f"1@{HOST}:{controller_port}",
             "log.dirs": str(folder / "data"),
         }
-        lines = [f"{name}={value}\n" for name, value in (settings | self._properties).items()]
+        if "," in str(folder):
+            raise LocalKafkaError(f"{folder} cannot hold Kafka's data: its setting log.dirs divides folders at a comma")
+        lines = [f"{name}={_escaped(value)}\n" for name, value in (settings | self._properties).items()]
         config = folder / "server.properties"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock(folder)
             self.log_path = folder / "kafka.log" if self._told_data else _new_log(self.port)
             self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
-            config.write_text("".join(lines), encoding="utf-8")
+            config.write_text("".join(lines), encoding="ascii")
             if holds_data(folder):
                 return
         except OSError as error:
@@ -237,7 +239,7 @@ class LocalKafka:
             format_storage = _java(options, classpath, _FORMAT_CLASS)
             status = subprocess.run(
                 [*format_storage, "format", "-t", _cluster_id(uuid.uuid4()), "-c", str(config)],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), check=False,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=java_environment(), check=False,
             ).returncode  # fmt: skip
         if status:
             raise self._failure("Kafka's storage could not be formatted")
@@ -250,7 +252,7 @@ class LocalKafka:
         supervisor = subprocess.Popen(
             [*supervise, *java, str(folder / "server.properties")],
             cwd=pathlib.Path(__file__).parents[1],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=java_environment(),
         )  # fmt: skip
         self._supervisor = supervisor
         if supervisor.stdout:
@@ -287,6 +289,12 @@ class LocalKafka:
         tail = "\n".join(lines[-_TAIL_LINES:])
         said = f"{what}: {reason}" if reason else what
         return LocalKafkaError(f"{said}\nLog: {self.log_path}; its end:\n{tail}")
+
+
+def _escaped(value: str) -> str:
+    """A value as Java's properties have it: read as Latin-1, with a backslash before the code of any other letter."""
+    units = [unit for (unit,) in struct.iter_unpack(">H", value.encode("utf-16-be"))]
+    return "".join(chr(unit) if " " <= chr(unit) <= "~" and chr(unit) != "\\" else f"\\u{unit:04x}" for unit in units)
 
 
 def holds_data(folder: pathlib.Path) -> bool:
@@ -375,11 +383,6 @@ def _java(options: Sequence[str], classpath: str, main_class: str) -> list[str]:
     logging = ["showDateTime=true", "dateTimeFormat=HH:mm:ss.SSS", "showShortLogName=true"]
     properties = [f"-Dorg.slf4j.simpleLogger.{setting}" for setting in logging]
     return [str(java), *options, *properties, "-cp", classpath, main_class]
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without the variables that change every Java process."""
-    return {name: value for name, value in os.environ.items() if name not in {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"}}
 
 
 def _new_log(port: int) -> pathlib.Path:

@@ -10,7 +10,7 @@ import sys
 import structlog
 
 from consumers.addresses import PORT_MAX, format_address, parse_address
-from consumers.settings import PREFIX, SOURCES, Settings
+from consumers.settings import INSTANCE_CHARS_MAX, PREFIX, SOURCES, Settings
 
 GRACE_S = 15.0  # each drains within 10
 # Of children that we asked to end: one that died of it had not come to installing its handlers, and held nothing yet.
@@ -21,8 +21,9 @@ log = structlog.get_logger(__name__)
 
 def child_environment(settings: Settings, number: int) -> dict[str, str]:
     """The settings in force, as the environment of child ``number``: its own name and its own HTTP ports."""
+    suffix = f"-{number}"
     own = {
-        "instance": f"{settings.instance}-{number}",
+        "instance": settings.instance[: INSTANCE_CHARS_MAX - len(suffix)] + suffix,
         "http": _counted_on(settings.http, number),
         "gateway_http": _counted_on(settings.gateway_http, number),
     }

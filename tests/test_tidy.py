@@ -7,6 +7,7 @@ import ast
 import collections
 import functools
 import pathlib
+import tomllib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -104,6 +105,11 @@ def test_every_suppression_has_its_code_its_reason_and_its_place_in_the_count() 
     assert [each for each in found if each[1]] == []
     counts = collections.Counter(place.partition("/")[0] for place, _ in found)
     assert {folder: counts[folder] for folder in FOLDERS if counts[folder] > SUPPRESSIONS_MAX[folder]} == {}
+
+
+def test_every_exception_of_the_linter_is_for_a_file_that_is_there() -> None:
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]
+    assert [pattern for pattern in ruff["lint"]["per-file-ignores"] if not any(ROOT.glob(pattern))] == []
 
 
 def test_every_document_that_is_named_is_there() -> None:

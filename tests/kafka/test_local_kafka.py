@@ -87,16 +87,17 @@ async def test_a_record_goes_through_in_a_transaction(kafka: LocalKafka) -> None
 
 
 async def test_data_that_is_kept_is_there_after_a_restart(tmp_path: pathlib.Path) -> None:
-    broker = LocalKafka(data=tmp_path / "kafka")
+    folder = tmp_path / "données \\ 🗄"
+    broker = LocalKafka(data=folder)
     async with broker:
         await echo(broker.bootstrap, "kept", b"still here")
         with pytest.raises(LocalKafkaError, match="in use by another process"):
-            LocalKafka(data=tmp_path / "kafka").start()
+            LocalKafka(data=folder).start()
         await echo(broker.bootstrap, "later", b"unharmed")
     assert not broker.running
     async with broker:
         assert await first_value(broker.bootstrap, "kept") == b"still here"
-    assert broker.log_path == tmp_path / "kafka" / "kafka.log"
+    assert broker.log_path == folder / "kafka.log"
 
 
 def test_what_a_first_start_taught_is_used_and_may_be_damaged(

@@ -76,6 +76,15 @@ async def test_what_no_gateway_answers_is_no_success() -> None:
     assert told == {"ok": False, "answers": {"404": sum(told["answers"].values())}}
 
 
+@pytest.mark.parametrize(("path", "status"), [("", 1), ("/path", 2)])
+def test_the_password_of_a_gateway_is_shown_nowhere(path: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"http://somebody:s3cret@127.0.0.1:{free_port()}{path}"
+    assert cli.run(["traffic", "--gateway", url, "--requests", "1", "--rate", "100"]) == status
+    shown = "".join(capsys.readouterr())
+    assert "127.0.0.1:" in shown
+    assert "s3cret" not in shown
+
+
 async def test_a_no_bid_tells_its_reason_and_one_without_is_counted_as_timed_out() -> None:
     async def answer(request: web.Request) -> web.Response:
         await request.read()

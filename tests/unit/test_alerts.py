@@ -77,7 +77,7 @@ def test_values_of_labels_are_ones_that_occur() -> None:
     assert values == {
         ("up", "job", "adjudge-.*"),
         ("adjudge_outcomes_total", "what", f"nbr_{Nbr.INTERNAL_ERROR.label}"),
-        ("adjudge_gateway_responses_total", "reason", "timeout|unwritten"),
+        ("adjudge_gateway_responses_total", "reason", "timeout|unwritten|insufficient_time|full"),
         ("adjudge_loop_stall_ms_bucket", "le", "100.0"),
     }
     assert b'adjudge_loop_stall_ms_bucket{le="100.0"}' in Metrics().exposition()

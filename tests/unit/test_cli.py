@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from scripts.serve_processes import child_environment
 HEAVY = ("aiokafka", "numpy", "uvloop", "msgspec", "rich", "jgo", "consumers", "schemas")
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = '{"kind":"seed","name":"default","value":"s"}'
+ADVERTISER = '{"kind":"advertiser","id":"a1","version":1,"status":"active","name":"x","currency":"USD"}'
 DEAD = "127.0.0.1:1"
 # How each command that takes --kafka is called.
 WITH_KAFKA = {
@@ -44,11 +46,12 @@ def leaves(name: str) -> list[tuple[tuple[str, ...], click.Command]]:
     return [((name,), command)]
 
 
-async def adjudge(*arguments: str) -> tuple[int | None, str, str]:
-    """Status, standard output and standard error of a process of its own."""
+async def adjudge(*arguments: str, **variables: str) -> tuple[int | None, str, str]:
+    """Status, standard output and standard error of a process of its own, with variables of the environment."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "scripts.cli", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        sys.executable, "-m", "scripts.cli", *arguments,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | variables,
+    )  # fmt: skip
     out, err = await child.communicate()
     return child.returncode, out.decode(), err.decode()
 
@@ -209,6 +212,23 @@ async def test_check_reads_what_is_piped_into_it() -> None:
     checked = last_json(out.decode())
     assert isinstance(checked, dict)
     assert (child.returncode, checked["messages"], checked["errors"]) == (0, 1, [])
+
+
+async def test_letters_that_standard_output_cannot_encode_are_shown_by_their_code(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "campaigns.jsonl"
+    file.write_text('{"kind":"é"}\n', encoding="utf-8")
+    status, out, err = await adjudge("check", str(file), PYTHONIOENCODING="ascii")
+    assert (status, err) == (1, "")
+    assert r"\xe9" in out
+    assert "Errors: 1." in out
+
+
+async def test_what_is_odd_in_letters_that_cannot_be_shown_is_no_reason_not_to_publish(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "advertiser.json"
+    file.write_text(ADVERTISER.replace("}", ',"日本":1}'), encoding="utf-8")
+    _, out, err = await adjudge("load", "campaign-updates", str(file), "--kafka", DEAD, PYTHONIOENCODING="ascii")
+    assert r"\u65e5" in out
+    assert "cannot reach Kafka" in err
 
 
 def test_check_tells_of_a_number_beyond_all_limits_by_its_line_and_field(

@@ -4,16 +4,20 @@ The compose file is held to the published schema of the Compose Specification (A
 github.com/compose-spec/compose-spec), unchanged in published_compose_schema.json.
 """
 
+import asyncio
 import json
+import os
 import pathlib
 import re
 import shlex
+import sys
 from typing import Any
 
 import click
 import jsonschema
 import pytest
 import yaml
+from aiohttp import web
 
 from consumers.settings import load_settings
 from scripts import cli
@@ -89,6 +93,41 @@ def test_what_is_waited_for_says_when_it_is_healthy_or_ends(services: dict[str, 
         assert (needed in LASTING) == (condition == "service_healthy"), needed
     assert {name for name in services if "healthcheck" in services[name]} == {*LASTING}
     assert {name for name in services if services[name]["restart"] == "no"} == set(services) - set(LASTING)
+
+
+@pytest.mark.parametrize(("service", "port"), [("engine-1", 8080), ("gateway", 8180)])
+async def test_health_is_asked_of_the_service_itself_and_of_no_proxy(
+    services: dict[str, Any], service: str, port: int
+) -> None:
+    """Docker hands the proxy of whoever runs it to every container."""
+    status = 200
+
+    async def readyz(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=status)
+
+    runner = web.ServerRunner(web.Server(readyz))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, _, program, text = services[service]["healthcheck"]["test"]
+        words = (sys.executable, program, text.replace(f"127.0.0.1:{port}", "{}:{}".format(*runner.addresses[0])))
+        environment = os.environ | {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+
+        async def ended() -> int:
+            asking = await asyncio.create_subprocess_exec(*words, env=environment, stderr=asyncio.subprocess.DEVNULL)
+            return await asking.wait()
+
+        assert await ended() == 0
+        status = 503
+        assert await ended() == 1
+    finally:
+        await runner.cleanup()
+
+
+def test_kafka_is_seldom_checked_once_it_runs_as_each_check_starts_java(services: dict[str, Any]) -> None:
+    check = services["kafka"]["healthcheck"]
+    assert check["test"][1].endswith(".sh")
+    assert (check["interval"], check["start_period"]) == ("30s", "60s")
 
 
 def test_whatever_reads_or_writes_topics_starts_when_they_are_there(services: dict[str, Any]) -> None:

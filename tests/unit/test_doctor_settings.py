@@ -35,7 +35,7 @@ def test_settings_that_do_nothing_are_named_with_the_reason(tmp_path: pathlib.Pa
     assert "state" in one
     assert "beside token_key" in one
     file = tmp_path / "adjudge.toml"
-    file.write_text('kafka = "a:1"\ngroup = "g"\nkafka_sasl_password = "from-file"\n')
+    file.write_text('kafka = "a:1"\ngroup = "g"\nkafka_sasl_password = "from-file"\n', encoding="utf-8-sig")
     sasl = {"ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "ADJUDGE_KAFKA_SASL_USERNAME": "u"}
     secret = {**sasl, "ADJUDGE_KAFKA_SASL_PASSWORD": "from-environment"}
     told = idle({"ADJUDGE_CONFIG": "other", "ADJUDGE_GROUP": "h", **secret}, str(file), kafka="b:2", group="i")

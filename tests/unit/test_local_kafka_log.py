@@ -64,3 +64,9 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(LocalKafkaError, match=f"cannot use {tmp_path} for Kafka's data"):
         kafka._prepare(tmp_path, 1, "")
     kafka.stop()
+
+
+def test_a_folder_that_kafka_would_take_for_two_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(LocalKafkaError, match=r"a,b cannot hold Kafka's data: its setting log\.dirs"):
+        LocalKafka(data=tmp_path / "a,b")._prepare(tmp_path / "a,b", 1, "")
+    assert list(tmp_path.iterdir()) == []

@@ -68,3 +68,10 @@ def test_a_child_tells_where_each_setting_comes_from_as_its_parent_does(tmp_path
     for name in ("group", "http", "tick_ms", "kafka", "instance", "state"):
         assert child.source(name) == parent.source(name), name
     assert (child.group, child.http, child.kafka, child.tick_ms) == ("g", "127.0.0.1:1001", "broker:1", 500)
+
+
+def test_a_name_as_long_as_may_be_is_cut_for_the_number_of_a_child() -> None:
+    parent = load_settings({"ADJUDGE_INSTANCE": "i" * 100})
+    environment = serve_processes.child_environment(parent, 255)
+    child = load_settings({name: text for name, text in environment.items() if name.startswith("ADJUDGE_")})
+    assert child.instance == "i" * 96 + "-255"

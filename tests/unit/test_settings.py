@@ -30,6 +30,12 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
         load_settings({}, file=str(file))
 
 
+def test_a_file_may_begin_with_the_mark_that_windows_editors_write(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "adjudge.toml"
+    file.write_text('kafka = "broker:9092"\n', encoding="utf-8-sig")
+    assert load_settings({}, file=str(file)).kafka == "broker:9092"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "hint"),
     [

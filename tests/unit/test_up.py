@@ -11,6 +11,7 @@ from typing import Any, Self
 import pytest
 from rich.console import Console
 
+from consumers.settings import Settings, SettingsError
 from scripts import command_up
 from scripts.cli import run
 from scripts.demo_results import Results
@@ -31,6 +32,7 @@ class Rehearsal:
         self.stop = asyncio.Event()
         self.running = True
         self.steps: list[str] = []
+        self.settings: list[Settings] = []
         self.results = Results()
         self._stopped_at = stopped_at
         monkeypatch.setattr(command_up, "LocalKafka", lambda **_: self)
@@ -39,6 +41,13 @@ class Rehearsal:
         monkeypatch.setattr(command_up, "open_topic_ends", lambda *_: contextlib.nullcontext(TopicEnds(None, "", {})))
         monkeypatch.setattr(command_up, "run_roles", self._run_roles)
         monkeypatch.setattr(command_up, "configure_logging", lambda **_: None)
+
+    async def run(self) -> None:
+        """The command."""
+        await command_up.run(
+            Console(quiet=True), self.stop,
+            kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
+        )  # fmt: skip
 
     def step(self, name: str) -> None:
         self.steps.append(name)
@@ -66,7 +75,8 @@ class Rehearsal:
     async def load(self, topic: str, _: object) -> None:
         self.step(f"load {topic}")
 
-    async def _run_roles(self, _: object, __: object, stop: asyncio.Event, **___: Any) -> None:
+    async def _run_roles(self, settings: Settings, _: object, stop: asyncio.Event, **__: Any) -> None:
+        self.settings.append(settings)
         self.step("engine")
         await stop.wait()
 
@@ -74,10 +84,7 @@ class Rehearsal:
 @pytest.mark.parametrize("stopped_at", STEPS)
 async def test_whoever_asks_to_stop_gets_no_further_step(stopped_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsal = Rehearsal(monkeypatch, stopped_at)
-    await command_up.run(
-        Console(quiet=True), rehearsal.stop,
-        kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
-    )  # fmt: skip
+    await rehearsal.run()
     assert rehearsal.steps == [*STEPS[: STEPS.index(stopped_at) + 1], "kafka ended"]
 
 
@@ -85,11 +92,24 @@ async def test_it_ends_when_its_kafka_does_and_says_where_to_look(monkeypatch: p
     rehearsal = Rehearsal(monkeypatch, "never")
     rehearsal.running = False
     with pytest.raises(LocalKafkaError, match=r"kafka\.log says why"):
-        await command_up.run(
-            Console(quiet=True), rehearsal.stop,
-            kafka_port=1, http_port=1, gateway_port=1, partitions=None, seed=1, rate=0, empty=False, data=None,
-        )  # fmt: skip
+        await rehearsal.run()
     assert rehearsal.steps == [*STEPS, "kafka ended"]
+
+
+async def test_its_own_kafka_needs_no_security_whatever_another_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = Rehearsal(monkeypatch, "engine")
+    for name, text in (("SECURITY_PROTOCOL", "SASL_SSL"), ("SASL_USERNAME", "u"), ("SASL_PASSWORD", "p")):
+        monkeypatch.setenv(f"ADJUDGE_KAFKA_{name}", text)
+    await rehearsal.run()
+    assert [settings.kafka_security_protocol for settings in rehearsal.settings] == ["PLAINTEXT"]
+
+
+async def test_a_setting_that_is_none_is_told_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = Rehearsal(monkeypatch, "never")
+    monkeypatch.setenv("ADJUDGE_GRUOP", "g")
+    with pytest.raises(SettingsError, match="did you mean ADJUDGE_GROUP"):
+        await rehearsal.run()
+    assert rehearsal.steps == []
 
 
 async def test_a_first_signal_asks_to_stop_and_a_second_is_not_waited_for() -> None:
