@@ -13,7 +13,7 @@ an impression, whose price it charges to the same campaign, at its rate in the a
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from engine.audit_chain import Chain
@@ -133,6 +133,7 @@ class ShardAudit:
         self._letters: Final[collections.deque[LetterFact]] = collections.deque()
         self._read_below: Final = dict.fromkeys(TOPICS[1:], -1)  # all records that belong to a request below are in
         self._broadcast: Final = Letters(self._kept)
+        self._decided_behind = 0  # requests below are decided by entries behind the cut
 
     def add(self, topic: str, offset: int, *, value: bytes | None, headers: Headers = ()) -> None:
         """Take in the next record of one of ``TOPICS`` (logical names)."""
@@ -148,9 +149,9 @@ class ShardAudit:
             self._read_below[topic] = END
         self._judge_ready()
 
-    def has_open_letters(self) -> bool:
-        """Whether there are dead letters that no entry accounts for: entries behind the cut may."""
-        return bool(self._broadcast.unexplained())
+    def has_open_outputs(self) -> bool:
+        """Whether there are outputs that no entry accounts for: entries behind the cut may."""
+        return bool(self._broadcast.unexplained()) or any(True for _ in self._undecided())
 
     def add_behind(self, offset: int, value: bytes | None) -> None:
         """Take in a journal record behind the cut, when all else is read. It is not judged: what it wrote may lie further on."""
@@ -161,17 +162,34 @@ class ShardAudit:
         else:
             if isinstance(record, Entry):
                 self._broadcast.entry_behind(record)
+                self._decided_behind = max(self._decided_behind, _requests_of(record)[1])
 
     def finish(self) -> None:
-        """All topics are closed: no request may be gone that was not decided, and what is left of dead letters agrees."""
+        """All topics are closed: no request may be gone that was not decided, and what is left of outputs has its entry."""
         kept = self._kept_request
         undecided = kept if self.chain.position is None else self.chain.position
         if undecided < kept:
             problem = f"requests {undecided}..{kept - 1} were lost before they were decided"
             self._found(("lost", "requests", undecided, problem))
+        for topic, output in self._undecided():
+            self._found(("entry", topic, output.offset, f"no entry decided request {output.request_offset}"))
         self._note(self._broadcast.finish(entries_gone=self.chain.cut))
         self.totals.dead_letters += self._broadcast.accounted()
         self._lacks(self._broadcast.last_gone)
+
+    def _undecided(self) -> Iterator[tuple[str, Output]]:
+        """Outputs of requests that no entry decided, as far as the journal was read; all topics are closed."""
+        if self.chain.cut and self.chain.position is None:
+            return  # they may be of entries that are gone
+        decided = max(self.chain.position or 0, self._decided_behind)
+        held: dict[str, Iterable[Output]] = {
+            "results": self._results,
+            "impressions": self._impressions,
+            "costs": self._costs,
+            "dead-letters": self._letters,
+        }
+        for topic, outputs in held.items():
+            yield from ((topic, output) for output in outputs if output.request_offset >= decided)
 
     def backlog(self, topic: str) -> int:
         """Records of a topic that wait for other topics: a reader may pause one that is far ahead."""

@@ -92,20 +92,20 @@ async def _audit_since(settings: Settings, since_ms: int, progress: Progress, ta
             progress.update(task, advance=len(records))
             await asyncio.sleep(0)
         progress.update(task, completed=total)
-        if any(audit.has_open_letters() for audit in audits.values()):
+        if any(audit.has_open_outputs() for audit in audits.values()):
             await _read_on(settings, reading, audits)
     return _together(audits)
 
 
 async def _read_on(settings: Settings, reading: TopicReading, audits: Mapping[int, ShardAudit]) -> None:
-    """Read the journal behind the cut: whose dead letters are there by now, has its entry there.
+    """Read the journal behind the cut: what has outputs by now, has its entry there.
 
-    A letter that could be read is of a transaction all of whose records were appended before, the entry among them.
+    An output that could be read is of a transaction all of whose records were appended before, the entry among them.
     """
     async with TopicReading(settings, ("journal",), appended=True) as further:
         for shard, shard_audit in audits.items():
             place = reading.place("journal", shard)
-            further.seek("journal", shard, (reading if shard_audit.has_open_letters() else further).ends[place])
+            further.seek("journal", shard, (reading if shard_audit.has_open_outputs() else further).ends[place])
         async for _, shard, records in further.batches():
             for record in records:
                 audits[shard].add_behind(record.offset, record.value)
@@ -193,7 +193,7 @@ Examples:
 def audit(*, settings: Settings, as_json: bool) -> None:
     """Prove from the topics alone that results, impressions, costs and the journal agree.
 
-    Looks at each shard up to its last journal entry; the engine may go on meanwhile. What retention removed is not
+    Looks at each shard up to its last journal entry, and for the entry of every output behind; the engine may go on meanwhile. What retention removed is not
     missed: entries before the one from which on all is whole are held to what is left of them, and where retention goes on
     while they are read, the oldest are left out. Exit status 1 when any
     rule is broken, each finding with topic, partition and offset.

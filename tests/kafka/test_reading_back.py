@@ -15,6 +15,7 @@ from rich.progress import Progress
 from engine.audit import TOPICS
 from engine.effects import Record
 from schemas.dead_letters import DeadLetter
+from schemas.events import Cost
 from schemas.journal import Counts, Entry, Run, decode_journal
 from schemas.wire import encode
 from scripts import command_audit
@@ -136,7 +137,7 @@ async def test_an_audit_beside_a_running_engine_finds_nothing_in_what_is_committ
     assert isinstance(last, Entry)
     engine = cluster.owner()
     await engine.start()
-    await engine.send(_written_off(last, 99))
+    await engine.send(_written_off(last, update=99, request=6))
     watched = Watched()
 
     async def commit() -> None:
@@ -150,18 +151,21 @@ async def test_an_audit_beside_a_running_engine_finds_nothing_in_what_is_committ
     assert audited.cuts == {0: last.sequence}
 
 
-def _written_off(last: Entry, offset: int) -> list[Record]:
-    """The transaction of an entry that follows: one campaign update is written off."""
-    letter = DeadLetter(reason="invalid_update", topic="campaign-updates", partition=0, offset=offset, timestamp_ms=0)
+def _written_off(last: Entry, *, update: int, request: int) -> list[Record]:
+    """The transaction of an entry that follows: a campaign update and a request are written off."""
+    letters = [
+        DeadLetter(reason="invalid_update", topic="campaign-updates", partition=0, offset=update, timestamp_ms=0),
+        DeadLetter(reason="unreadable", topic="requests", partition=0, offset=request, timestamp_ms=0),
+    ]
     entry = msgspec.structs.replace(
         last,
         sequence=last.sequence + 1,
         digest_before=last.digest_after,
-        runs=(Run(topic="campaign-updates", from_=offset, to=offset + 1),),
-        counts=Counts(dead_letters=1),
+        runs=tuple(Run(topic=each.topic, from_=each.offset, to=each.offset + 1) for each in letters),
+        counts=Counts(dead_letters=2),
     )
     return [
-        Record(topic="dead-letters", key=None, value=b"{", headers=letter.headers()),
+        *(Record(topic="dead-letters", key=None, value=b"{", headers=letter.headers()) for letter in letters),
         Record(topic="journal", key=None, value=encode(entry), headers=()),
     ]
 
@@ -175,6 +179,16 @@ async def test_a_dead_letter_written_by_somebody_else_is_found(cluster: Cluster)
     assert [str(each) for each in audited.violations] == [
         f"dead-letters[0]@{offset}: dead_letter: no entry wrote off campaign-updates at 3"
     ]
+
+
+async def test_a_charge_for_a_request_that_nobody_decided_is_found(cluster: Cluster) -> None:
+    await _decided(cluster, 1)
+    charge = msgspec.json.decode((await cluster.values("costs"))[0], type=Cost)
+    ahead = charge.decision_id.rpartition("-")[0] + "-99"
+    await cluster.write("costs", [(b"u1", encode(msgspec.structs.replace(charge, decision_id=ahead)))])
+    offset = (await cluster.read("costs"))[-1].offset
+    audited = await read_and_audit(cluster.settings())
+    assert [str(each) for each in audited.violations] == [f"costs[0]@{offset}: entry: no entry decided request 99"]
 
 
 async def test_topics_that_were_widened_together_are_not_those_of_the_log(cluster: Cluster) -> None:

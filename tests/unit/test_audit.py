@@ -34,10 +34,41 @@ def test_a_sound_log_passes_in_whatever_order_its_topics_are_read(order: tuple[s
     assert all(audit.backlog(topic) == 0 for topic in TOPICS if topic != "requests")
 
 
-def test_records_behind_the_last_entry_are_not_judged() -> None:
+def test_outputs_that_an_entry_behind_the_cut_wrote_are_not_judged() -> None:
     log = sound_log()
     log["results"].append(Written(20, result(17, ("impression",))))
-    assert audited(log).violations == []
+    audit = folded(log)
+    assert audit.has_open_outputs()
+    audit.add_behind(5, entry(4, (Run(topic="requests", from_=17, to=18),), results=9))
+    assert not audit.has_open_outputs()
+    audit.finish()
+    assert audit.violations == []
+
+
+@pytest.mark.parametrize("behind", [(), (entry(3, (Run(topic="requests", from_=13, to=16),)),)])
+def test_outputs_of_no_entry_are_found_however_far_the_journal_is_read(behind: tuple[bytes, ...]) -> None:
+    """Their requests were charged, and will be decided and charged once more."""
+    log = sound_log()
+    log["journal"].pop()
+    log["dead-letters"].append(Written(2, b"?", letter("requests", 16)))
+    audit = folded(log)
+    for offset, value in enumerate(behind, start=4):
+        audit.add_behind(offset, value)
+    assert audit.has_open_outputs()
+    audit.finish()
+    found = [(each.rule, each.topic, each.problem) for each in audit.violations]
+    of_the_last = [
+        ("entry", topic, "no entry decided request 16") for topic in ("results", "impressions", "costs", "dead-letters")
+    ]
+    assert [each for each in found if each[2].endswith("16")] == of_the_last
+    assert len(found) == len(of_the_last) + (0 if behind else 2)
+
+
+def test_outputs_of_a_log_without_a_journal_are_found() -> None:
+    log = sound_log()
+    audit = audited(log | {"journal": [], "dead-letters": []})
+    assert {each.rule for each in audit.violations} == {"entry"}
+    assert len(audit.violations) == sum(len(log[topic]) for topic in ("results", "impressions", "costs"))
 
 
 def test_a_dead_letter_that_an_entry_behind_the_cut_wrote_is_not_judged() -> None:
@@ -45,9 +76,9 @@ def test_a_dead_letter_that_an_entry_behind_the_cut_wrote_is_not_judged() -> Non
     log = sound_log()
     log["dead-letters"].append(Written(2, b"{", letter("campaign-updates", 6)))
     audit = folded(log)
-    assert audit.has_open_letters()
+    assert audit.has_open_outputs()
     audit.add_behind(5, entry(4, (Run(topic="campaign-updates", from_=5, to=8),), dead_letters=3))
-    assert not audit.has_open_letters()
+    assert not audit.has_open_outputs()
     audit.finish()
     assert audit.violations == []
 
@@ -58,7 +89,7 @@ def test_a_dead_letter_of_no_entry_is_found_however_far_the_journal_is_read() ->
     audit = folded(log)
     audit.add_behind(5, log["journal"][1].value)
     audit.add_behind(6, entry(4, (Run(topic="controls", from_=6, to=7),), dead_letters=1))
-    assert audit.has_open_letters()
+    assert audit.has_open_outputs()
     audit.finish()
     (found,) = audit.violations
     assert str(found) == "dead-letters[2]@2: dead_letter: no entry wrote off campaign-updates at 6"

@@ -6,7 +6,7 @@ import pytest
 
 from engine.audit import TOPICS, ShardAudit
 from schemas.journal import Run
-from tests.audited_log import SHARD, Log, Written, audited, changed, entry, folded, letter, sound_log
+from tests.audited_log import SHARD, Log, Written, audited, changed, cost, entry, folded, letter, sound_log
 
 
 def kept(topic: str, since: int) -> Log:
@@ -175,6 +175,14 @@ def test_requests_that_retention_removed_before_they_were_decided_are_told() -> 
     (lost,) = audited(log, requests=20).violations
     assert (lost.rule, lost.topic, lost.offset) == ("lost", "requests", 17)
     assert lost.problem == "requests 17..19 were lost before they were decided"
+
+
+def test_outputs_behind_the_entries_that_are_there_are_found_and_those_of_entries_that_are_gone_are_not() -> None:
+    log = sound_log()
+    log["costs"].append(Written(9, cost(17, 0)))
+    (found,) = audited({**log, "journal": log["journal"][4:]}, journal=4).violations
+    assert str(found) == f"costs[{SHARD}]@9: entry: no entry decided request 17"
+    assert audited({**log, "journal": []}, journal=50).violations == []
 
 
 def test_requests_that_are_there_and_not_read_are_not_lost() -> None:
