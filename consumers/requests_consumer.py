@@ -129,7 +129,8 @@ class RequestsConsumer:
     async def _fetch(self) -> None:
         while True:
             try:
-                self._put(await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX))
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
+                self._put(batches)
             except OffsetOutOfRangeError as error:
                 self._out_of_range(error)
                 continue
@@ -139,11 +140,16 @@ class RequestsConsumer:
                 self.poll_health.failed(REQUESTS, in_words(error))
                 await self._fetch_apart()
             else:
-                self._note_poll()
+                self._note_poll(full=sum(map(len, batches.values())) >= POLL_RECORDS_MAX)
             await asyncio.sleep(0)
 
-    def _note_poll(self) -> None:
-        """After a poll: whether brokers answer for every shard that is fetched, as polls are as empty when they do not."""
+    def _note_poll(self, *, full: bool) -> None:
+        """After a poll: whether brokers answer for every shard that is fetched, as polls are as empty when they do not.
+
+        ``full``: it gave all that it may, so that records of some shards wait in the client, which asks no further for these.
+        """
+        if full:
+            self._answered.clear()
         now, paused, deaf = time.monotonic(), self._consumer.paused(), []
         for partition in self._buffers:
             where = TopicPartition(self._topic, partition)

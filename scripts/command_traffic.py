@@ -18,7 +18,7 @@ from scripts.demo_feed import open_feed
 from scripts.feed_simulation import Sent
 from scripts.feed_simulation import traffic as sample_of
 from scripts.gateway_calls import TIMED_OUT, UNANSWERED, Calls
-from scripts.kafka_access import partition_count
+from scripts.kafka_access import partition_counts
 from scripts.sample_traffic import endless, every_while, load_sample, send
 from scripts.stop_signals import stop_on_signals
 
@@ -70,8 +70,9 @@ async def _write(
 ) -> dict[str, Any]:
     """To Kafka. ``campaigns``: seed of those that are loaded first."""
     stop = stop_on_signals()
-    requests = topic_name(settings.topic_prefix, "requests")
-    shards = await partition_count(settings, requests)
+    used = ("requests", "results", *(() if campaigns is None else ("campaign-updates", "controls")))
+    names = [topic_name(settings.topic_prefix, topic) for topic in used]
+    requests, shards = names[0], (await partition_counts(settings, names))[names[0]]
     async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=shards) as feed:
         if campaigns is not None:
             await load_sample(feed, campaigns, stop)

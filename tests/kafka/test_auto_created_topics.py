@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import click
 import pytest
 from aiokafka.admin import NewTopic
+from rich.console import Console
 
 from consumers.feed_client import FeedClient
 from consumers.feed_errors import FeedUnavailable
@@ -15,6 +16,7 @@ from consumers.service import run_service
 from consumers.topic_check import TopicsError, check_topics
 from schemas.topics import TOPICS
 from scripts.command_doctor import examine
+from scripts.command_traffic import _write
 from scripts.kafka_access import partition_count
 from scripts.local_kafka import LocalKafka
 from scripts.shard_count import create_shards
@@ -100,6 +102,13 @@ async def test_to_look_at_topics_that_are_not_there_makes_none(
 ) -> None:
     await look(empty)
     assert await _made(empty) == set()
+
+
+async def test_traffic_makes_no_topic_of_results_beside_that_of_requests(empty: Cluster) -> None:
+    await empty.admin.create_topics([NewTopic(empty.name("requests"), 1, 1)])
+    with pytest.raises(click.ClickException, match=f"{empty.name('results')} .*does not exist"):
+        await _write(Console(quiet=True), empty.settings(), iter(()), 1, None)
+    assert await _made(empty) == {empty.name("requests")}
 
 
 async def test_the_doctor_leaves_out_what_is_not_there_for_replies(empty: Cluster) -> None:

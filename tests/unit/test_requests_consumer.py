@@ -213,9 +213,9 @@ async def test_a_shard_for_which_no_broker_answers_is_told_of_as_polls_are_as_em
     deciding(requests, [0, 1], 10)
     group.flowing = {ZERO, ONE}
 
-    async def reasons() -> list[str]:
+    async def reasons(*, full: bool = False) -> list[str]:
         await asyncio.sleep(0.002)
-        requests._note_poll()
+        requests._note_poll(full=full)
         return requests.poll_health.reasons()
 
     assert await reasons() == []
@@ -226,6 +226,9 @@ async def test_a_shard_for_which_no_broker_answers_is_told_of_as_polls_are_as_em
     group.answered_ms[ZERO] = 3
     (said,) = await reasons()
     assert said.endswith("no broker answers for partition 1")
+    assert await reasons(full=True) == [], "what was fetched of it may wait for its turn"
+    await reasons()
+    assert await reasons() != []
     group.flowing = {ZERO}  # the buffer of the other is full
     group.answered_ms[ZERO] = 4
     assert await reasons() == []
