@@ -15,7 +15,7 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-$(WARM): $(STAMP) $(wildcard engine/*.py engine/*/*.py)
+$(WARM): $(STAMP) $(wildcard engine/*.py engine/*/*.py) schemas/limits.py
 	$(BIN)/python -m engine.warming
 	@touch $(WARM)
 

@@ -51,6 +51,7 @@ def fingerprint(modules: tuple[str, ...] = MODULES) -> str:
 
 
 _FINGERPRINT: Final = fingerprint()
+KEPT: Final = f"*.{_FINGERPRINT}.*.nbc"  # the names of files that this version keeps, beside those of others
 
 
 _UNTYPED: Final = cast("Any", numba)  # what is used of it below has no types

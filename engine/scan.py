@@ -291,7 +291,9 @@ def by_value(row: int, query: Query, walk: Walk, pool: Ints, values: Ints) -> in
         possible = possible or (fits and n > 0)
         reached = reached or (fits and worthy)
         secure = secure or shown
-        payable = payable or (shown and n > 0)
+        away = abs(slots[slot, col.POSITION] - request[col.LAST_POSITION])
+        near = request[col.HAS_LAST] != 0 and away < request[col.GAP_MIN]  # no ad is shown there, whatever it pays
+        payable = payable or (shown and n > 0 and not near)
         admissible = admissible or (shown and worthy)
         values[place, slot, col.N], values[place, slot, col.M], values[place, slot, col.V] = n, m, v
         values[place, slot, col.ADMISSIBLE] = shown and worthy

@@ -1,7 +1,7 @@
 """Read what real traffic sends where the standard has another type, without ever touching an amount.
 
 Numbers where texts stand (ids, categories) become their text, true and false become 1 and 0, whole decimals become
-integers, nulls count as absent, and so does an ``ext`` that is no object; unknown fields are passed over. Numbers as texts
+integers, nulls count as absent, and so does an empty ``ext`` that is no object; unknown fields are passed over. Numbers as texts
 are accepted by msgspec itself.
 Nothing else is guessed: a list of categories that came as one text could hold several, so it is refused.
 """
@@ -57,8 +57,8 @@ def _repair(obj: object, kinds: tuple[Any, ...]) -> object:
 
 
 def _absent(name: str, value: object) -> bool:
-    """An ``ext`` that is no object holds nothing for anybody: some clients write an empty one as a list."""
-    return value is None or (name == "ext" and not isinstance(value, dict))
+    """An empty ``ext`` holds nothing, whatever it is: some clients write it as a list."""
+    return value is None or (name == "ext" and not value)
 
 
 @functools.cache

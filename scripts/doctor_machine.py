@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
+from engine.compiled import KEPT
 from engine.scan import tie_hash
 from scripts.doctor_finding import Finding, ok, problem, warning
 from scripts.java_runtime import PACKAGE, java_environment, java_runtime
@@ -197,7 +198,7 @@ def compiled_code(folder: pathlib.Path | None = None) -> Finding:
     if where is None or not writable(where):
         fix = "set NUMBA_CACHE_DIR to a folder that can be written; without, each start takes some forty seconds longer"
         return warning(check, f"cannot be kept: {f'{where} cannot' if where else 'no folder can'} be written", fix)
-    kept = sum(1 for _ in where.glob("*.nbc")) if where.is_dir() else 0
+    kept = sum(1 for _ in where.glob(KEPT)) if where.is_dir() else 0
     said = f"{kept} functions of one module" if kept else "nothing yet, the first start takes some forty seconds longer"
     return ok(check, f"{said}, in {where}")
 

@@ -297,9 +297,15 @@ def no_bid(verdict: Verdict, lines: Sequence[int]) -> int:
 
 
 def lacks_money(one: Joined, value: Worth, asked: Asked) -> bool:
-    """Whether an ad takes no part, and would if each impression that can bring its event in were worth a fortune."""
-    fortunes = tuple(FORTUNE if n > 0 else 0 for n in value.n)
-    rich = dataclasses.replace(value, m=fortunes, v=fortunes)
+    """Whether an ad takes no part, and would if each impression that can bring its event in were worth a fortune.
+
+    None can so near to the last ad that nothing is shown there.
+    """
+    gap, last = asked.policy.get("position_gap_min", 1), asked.session.get("last_ad_position")
+    away = [gap if last is None else abs(slot.position - last) for slot in asked.slots]
+    events = tuple(n if far >= gap else 0 for n, far in zip(value.n, away, strict=True))
+    fortunes = tuple(FORTUNE if n > 0 else 0 for n in events)
+    rich = dataclasses.replace(value, n=events, m=fortunes, v=fortunes)
     return find_refusal(one, value, asked, rate_of) is not None and find_refusal(one, rich, asked, rate_of) is None
 
 

@@ -86,9 +86,16 @@ def test_a_field_that_decides_nothing_refuses_no_request(odd: object) -> None:
     assert (read.fields["bapp"], read.fields["imp"]) == (odd, [{**slot, **of_imp, "banner": banner}])
 
 
-@pytest.mark.parametrize("empty", [[], "", "x", 0, 7, False, [{"adjudge": {"position": 3}}]])
-def test_an_ext_that_is_no_object_counts_as_absent(empty: object) -> None:
+@pytest.mark.parametrize("empty", [[], "", 0, False])
+def test_an_empty_ext_counts_as_absent(empty: object) -> None:
     assert typed({"id": "1", "ext": empty}, ext=empty) == typed({"id": "1"})
+
+
+@pytest.mark.parametrize("held", ["x", 7, [{"adjudge": {"position": 3}}], '{"adjudge":{"last_ad_position":0}}'])
+def test_an_ext_that_holds_something_is_an_object(held: object) -> None:
+    """What stands in it may decide: passed over, a position or the last ad's would be lost."""
+    assert refusal(request(ext=held)).field == "ext"
+    assert refusal(request({"id": "1", "ext": held})).field == "imp[0].ext"
 
 
 @pytest.mark.parametrize("odd", ["true", "yes", "", True, 2.5, 2**40, -1, [1], {"on": 1}, None])

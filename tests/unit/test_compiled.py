@@ -40,6 +40,7 @@ CALLED = {
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")  # what is compiled is kept beside it
     yield tmp_path / "some_numbers.py"
     sys.modules.pop("some_numbers", None)
 

@@ -101,6 +101,16 @@ def test_where_the_page_leaves_no_slot_the_code_says_so(policy: Json, fields: Js
     assert decided(stage, **fields).result.nbr == Nbr.CONSTRAINED
 
 
+def test_money_does_not_help_an_ad_that_only_a_slot_too_near_to_the_last_ad_could_show() -> None:
+    stage = Stage(*one_ad(), creative(secure=False))
+    assert stage.control({**POLICY, "position_gap_min": 2}) == ()
+    near = {**banner_imp("1", bidfloor=9), "ext": {"adjudge": {"position": 1}}}
+    secured = {**banner_imp("2", secure=1), "ext": {"adjudge": {"position": 9}}}
+    decision = decided(stage, near, secured, ext={"adjudge": {"last_ad_position": 0}})
+    assert decision.result.nbr == Nbr.NOTHING_ELIGIBLE
+    assert decided(stage, near, secured).result.nbr == Nbr.BELOW_FLOOR
+
+
 @pytest.mark.parametrize(("amount_micros", "nbr"), [(2_500_000, Nbr.CONSTRAINED), (90_000, Nbr.BELOW_FLOOR)])
 def test_an_ad_that_reaches_only_the_reserve_of_a_slot_that_is_too_near_is_kept_out_by_the_page(
     amount_micros: int, nbr: Nbr
