@@ -46,5 +46,6 @@ bench: $(WARM)
 	$(BIN)/adjudge bench catalog
 	$(BIN)/adjudge bench pipeline
 
-clean:
+clean:  ## The environment, and what was compiled by any version
 	rm -rf $(VENV)
+	find engine -name '*.nb[ci]' -delete
