@@ -27,7 +27,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(STAMP)  ## Lint, types, unit, property, simulation and real-Kafka tests: within 10 minutes on two cores
+test: $(STAMP)  ## Lint, types, unit, property, simulation and real-Kafka tests: 8 to 11 minutes on two cores
 	@$(MAKE) --no-print-directory --jobs 2 lint $(WARM)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
