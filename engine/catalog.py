@@ -271,7 +271,7 @@ class Catalog:
         references: list[Entity | Invalid | None] = []
         if isinstance(line_item, LineItem):
             campaign = held(("campaign", line_item.campaign_id))
-            references = [held(named) for _, named in references_of(line_item)[1:]]
+            references = [held(named) for named in references_of(line_item)[1:]]
         if isinstance(campaign, Campaign):
             advertiser = held(("advertiser", campaign.advertiser_id))
             if isinstance(creative, Creative) and creative.advertiser_id != campaign.advertiser_id:
@@ -320,5 +320,5 @@ def _line_item_named(address: Key, value: bytes) -> str | None:
 def _parents(entity: Entity | Invalid | None) -> tuple[Key, ...]:
     """What an entity names: of whatever changes there, its rows are built again."""
     if isinstance(entity, (Ad, LineItem, Campaign)):
-        return tuple([address for _, address in references_of(entity)])
+        return references_of(entity)
     return ()  # an advertiser's ads are found by its campaigns

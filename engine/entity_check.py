@@ -1,5 +1,7 @@
 """What the schema cannot know of an entity, for the catalog and ``adjudge check`` alike; and what it names."""
 
+from collections.abc import Iterator
+
 from engine.zones import known_zone
 from schemas.entities import Ad, Advertiser, Campaign, Conversion, Creative, Entity, LineItem
 from schemas.errors import SchemaError
@@ -18,16 +20,26 @@ def check_entity(entity: Entity) -> None:
         raise SchemaError("timezone", problem, "use an IANA name such as Europe/Berlin")
 
 
-def references_of(entity: Entity) -> tuple[tuple[str, Key], ...]:
-    """Field and address of every entity that this one names; a line item's campaign is the first."""
+def references_of(entity: Entity) -> tuple[Key, ...]:
+    """Address of every entity that this one names; a line item's campaign is the first."""
     if isinstance(entity, Ad):
-        return ("line_item_id", ("line_item", entity.line_item_id)), ("creative_id", ("creative", entity.creative_id))
+        return ("line_item", entity.line_item_id), ("creative", entity.creative_id)
     if isinstance(entity, LineItem):
-        campaign = "campaign_id", ("campaign", entity.campaign_id)
-        deals = [(f"deal_ids[{index}]", ("deal", deal)) for index, deal in enumerate(entity.deal_ids)]
-        if conversion := entity.pricing.conversion_id:
-            return campaign, *deals, ("pricing.conversion_id", ("conversion", conversion))
-        return campaign, *deals
+        campaign, conversion = ("campaign", entity.campaign_id), entity.pricing.conversion_id
+        if not entity.deal_ids and not conversion:  # as most
+            return (campaign,)
+        deals = [("deal", deal) for deal in entity.deal_ids]
+        return (campaign, *deals, ("conversion", conversion)) if conversion else (campaign, *deals)
     if isinstance(entity, (Campaign, Creative, Conversion)):
-        return (("advertiser_id", ("advertiser", entity.advertiser_id)),)
+        return (("advertiser", entity.advertiser_id),)
     return ()
+
+
+def named_references(entity: Entity) -> Iterator[tuple[str, Key]]:
+    """The same, each with the field that names it."""
+    for number, address in enumerate(references_of(entity)):
+        kind, _ = address
+        if kind == "deal":
+            yield f"deal_ids[{number - 1}]", address  # behind the campaign
+        else:
+            yield "pricing.conversion_id" if kind == "conversion" else f"{kind}_id", address

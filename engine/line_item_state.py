@@ -169,7 +169,7 @@ def _warnings(catalog: Catalog, held: object, rows: list[Row]) -> Iterator[str]:
 
 def _of_references(catalog: Catalog, line_item: LineItem) -> Iterator[str]:
     """What the line item names beside its campaign, and nothing of it serves without."""
-    for kind, identity in dict.fromkeys(named for _, named in references_of(line_item)[1:]):
+    for kind, identity in dict.fromkeys(references_of(line_item)[1:]):
         held = catalog.entity(kind, identity)
         if held is None:
             yield f"{kind} {identity} is not there"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.controls import check_room, values_of, with_group
-from engine.entity_check import Key, check_entity, references_of
+from engine.entity_check import Key, check_entity, named_references
 from engine.models.registry import build
 from engine.request_reading import readable, take_request
 from engine.targeting.values import NO_GROUPS, Groups
@@ -237,7 +237,7 @@ class Report:
                 self._warn(_note(line, f"{kind}/{identity}", odd))
 
     def _missing(self, entity: Entity) -> Iterator[SchemaError]:
-        for field, address in references_of(entity):
+        for field, address in named_references(entity):
             if address not in self._entities:
                 problem = f"{'/'.join(address)} is not in this file"
                 serves = isinstance(entity, Conversion)  # of which the engine asks no more than that it is there
