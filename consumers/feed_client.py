@@ -35,7 +35,8 @@ from consumers.feed_errors import (
 )
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_replies import ReplyReader
-from consumers.feed_writer import GivenUpError, RequestWriter
+from consumers.feed_writer import RequestWriter
+from consumers.giving_up import GivenUpError
 from consumers.kafka_errors import missing_right
 from consumers.settings import Settings
 from consumers.topic_check import describe, unusable

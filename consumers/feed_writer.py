@@ -7,7 +7,6 @@ back, long after its reader has gone. So one that gets no answer is given up wit
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +18,7 @@ from aiokafka.errors import KafkaError
 from consumers.feed_errors import FeedUnavailable
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_turns import Turns
+from consumers.giving_up import GivenUpError, give_up
 from consumers.loop_time import STEP_S, LoopClock
 from engine.partitioning import partition_of
 from schemas.topics import BY_NAME
@@ -26,39 +26,12 @@ from schemas.topics import BY_NAME
 START_S_MAX: Final = 5.0
 ACKNOWLEDGE_S_MAX: Final = 2.0  # of the loop's turning, without an answer to a request; then the producer is given up
 RESTART_S: Final = 0.25
-CLOSE_S_MAX: Final = 1.0
 LINGER_MS: Final = 0  # what comes while a batch is on its way makes the next batch
 BATCH_BYTES: Final = BY_NAME["requests"].bytes_max // 2
 RETRY_BACKOFF_MS: Final = 20
 _AWAY: Final = "Kafka does not answer; the client tries to reach it again"
 
 log = structlog.get_logger(__name__)
-
-
-class GivenUpError(Exception):
-    """The producer was given up before Kafka answered: the request may be written, or not."""
-
-
-async def give_up(producer: Any) -> None:
-    """Fail everything that is not acknowledged, and close without sending it."""
-    producer._closed = True
-    accumulator = producer._message_accumulator
-    accumulator.fail_all(GivenUpError("Kafka does not answer"))
-    waiters = [
-        waiter
-        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches)
-        for waiter in (batch.future, batch._drain_waiter)
-    ]
-    sender = producer._sender.sender_task
-    if sender is not None:
-        sender.cancel()
-    await producer.client.close()
-    if sender is not None:
-        await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
-        sender.cancel()
-    for waiter in (sender, *waiters):
-        if waiter is not None and waiter.done() and not waiter.cancelled():
-            waiter.exception()  # looked at, so that the event loop does not report it
 
 
 class RequestWriter:

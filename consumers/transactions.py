@@ -15,8 +15,7 @@ Group offsets are never part of a transaction: they carry no generation, and err
 
 import asyncio
 import contextlib
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import aiokafka.producer.sender
@@ -32,6 +31,7 @@ from aiokafka.errors import (
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionState
 
+from consumers.giving_up import give_up, look_at
 from consumers.loop_time import loop_timeout
 from engine.effects import Record
 
@@ -44,7 +44,6 @@ START_S_MAX: Final = 20.0
 SEND_S_MAX: Final = 8.0
 COMMIT_S_MAX: Final = 1.0
 ABORT_S_MAX: Final = 1.5
-CLOSE_S_MAX: Final = 1.0
 
 
 class TransactionError(Exception):
@@ -110,42 +109,17 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
 
     async def abort(self) -> None:
         """End the transaction without its records; an error that it had is known."""
-        _look_at([self._txn_manager.wait_for_transaction_end()])  # the client forgets it for a new future
+        look_at(self._txn_manager.wait_for_transaction_end())  # the client forgets it for a new future
         await self.abort_transaction()
 
     async def kill(self) -> None:
         """Close without flushing: what is pending belongs to a transaction that is given up."""
-        self._closed = True
-        waiters = list(self._waiters())  # before they fail: batches that did are no longer kept
-        if not self._txn_manager.is_fatal_error() and self._txn_manager.wait_for_transaction_end() is not None:
-            self._txn_manager.fatal_error(KafkaError("the producer was discarded"))
-        self._message_accumulator.fail_all(KafkaError("the producer was discarded"))
-        sender = self._sender.sender_task
-        if sender is not None:
-            sender.cancel()
-        await self.client.close()
-        if sender is not None:
-            done, _ = await asyncio.wait({sender}, timeout=CLOSE_S_MAX)
-            if not done:
-                sender.cancel()
-            elif not sender.cancelled():
-                sender.exception()  # looked at, so that the event loop does not report it
-        _look_at([*waiters, *self._waiters()])
-
-    def _waiters(self) -> Iterator[asyncio.Future[Any] | None]:
-        """Futures of the client that may come to hold an error nobody looks at; the event loop would report each."""
-        yield self._txn_manager.wait_for_transaction_end()
-        accumulator = self._message_accumulator
-        for batch in (*itertools.chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):
-            yield batch.future
-            yield batch._drain_waiter
-
-
-def _look_at(waiters: Iterable[asyncio.Future[Any] | None]) -> None:
-    """The errors that these hold are known, and not to be reported by the event loop."""
-    for waiter in waiters:
-        if waiter is not None and waiter.done() and not waiter.cancelled():
-            waiter.exception()
+        discarded = KafkaError("the producer was discarded")
+        ended = self._txn_manager.wait_for_transaction_end()
+        if not self._txn_manager.is_fatal_error() and ended is not None:
+            self._txn_manager.fatal_error(discarded)
+        await give_up(self, discarded)
+        look_at(ended, self._txn_manager.wait_for_transaction_end())
 
 
 def _not_fenced(failure: BaseException | None) -> bool:
@@ -237,7 +211,7 @@ class TransactionalProducer:
         except BaseException:
             for delivery in pending:  # not waited for: without a broker they never end
                 delivery.cancel()
-            _look_at(pending)
+            look_at(*pending)
             raise
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if failures:  # one that was fenced explains the others

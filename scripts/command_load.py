@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from rich.progress import Progress
 
+from consumers.giving_up import look_at
 from consumers.settings import Settings
 from schemas.errors import SchemaError
 from schemas.topics import BY_NAME, topic_name
@@ -182,7 +183,7 @@ async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[C
         for one in chunk:
             async with asyncio.timeout(ANSWER_S_MAX):
                 sends.append(await client.send(name, one.value, key=one.key, headers=headers))
-            sends[-1].add_done_callback(_look)
+            sends[-1].add_done_callback(look_at)  # nobody waits for it once another has failed
         await _acknowledged(sends)
     except (KafkaError, TimeoutError) as error:
         why = plain(error) if isinstance(error, KafkaError) else f"Kafka did not answer for {ANSWER_S_MAX:g} s"
@@ -198,9 +199,3 @@ async def _acknowledged(sends: list[asyncio.Future[Any]]) -> None:
             raise TimeoutError
         for written in done:
             written.result()
-
-
-def _look(written: asyncio.Future[Any]) -> None:
-    """At its error, so that asyncio does not report one of a record that nobody waits for any more."""
-    if not written.cancelled():
-        written.exception()

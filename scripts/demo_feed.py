@@ -16,6 +16,7 @@ import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from consumers.connection import close_in_time
+from consumers.giving_up import look_at
 from engine.partitioning import partition_of
 from schemas.topics import topic_name
 from scripts.demo_results import Results
@@ -85,7 +86,7 @@ class Feed:
                 due += 1 / rate
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 (await self._producer.send(name, sent.value, sent.key)).add_done_callback(
-                    self._acknowledged if sent.counted else _ignored
+                    self._acknowledged if sent.counted else look_at
                 )
                 counted += sent.counted
                 self._sent[partition_of(sent.key, len(self._sent))] += sent.counted
@@ -105,7 +106,7 @@ class Feed:
             while self._sent[shard] - self.results.answered_by[shard] >= share:
                 await self._wait_for_room()
             acknowledged = await self._producer.send(name, sent.value, sent.key, partition=shard)
-            acknowledged.add_done_callback(self._acknowledged if sent.counted else _ignored)
+            acknowledged.add_done_callback(self._acknowledged if sent.counted else look_at)
             self._sent[shard] += sent.counted
             total += sent.counted
         for change in changes:
@@ -173,12 +174,6 @@ async def _in_time() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise FeedError(f"Kafka did not answer for {STALL_S_MAX:g} s") from None
-
-
-def _ignored(future: "asyncio.Future[Any]") -> None:
-    """A failure to write garbage is of no interest; asking for it keeps asyncio from warning."""
-    if not future.cancelled():
-        future.exception()
 
 
 @contextlib.asynccontextmanager

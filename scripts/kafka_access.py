@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from consumers.client_start import UnreachableError, start
 from consumers.connection import client_arguments, close_in_time
-from consumers.feed_writer import give_up
+from consumers.giving_up import give_up
 from consumers.settings import Settings
 from consumers.topic_check import describe, unusable
 from scripts.error_texts import KAFKA_HINT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumers import feed_turns, feed_writer
+from consumers import feed_turns, feed_writer, giving_up
 from consumers.feed_errors import FeedUnavailable
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_writer import RequestWriter
@@ -136,7 +136,7 @@ async def test_what_waits_is_refused_when_the_producer_before_it_is_given_up() -
     waiting = writing.start(b"r2")
     await turns()
     writing.writer._producer = HeldProducer()
-    (await first).set_exception(feed_writer.GivenUpError("Kafka does not answer"))
+    (await first).set_exception(giving_up.GivenUpError("Kafka does not answer"))
     with pytest.raises(FeedUnavailable):
         await waiting
     assert (await first).exception()
