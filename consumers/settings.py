@@ -18,7 +18,7 @@ from typing import Any, Final
 import platformdirs
 
 from consumers.addresses import NoAddressError, parse_address
-from schemas.limits import TOPIC_NAME_CHARS_MAX
+from schemas.topics import TOPIC_NAME
 
 PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
@@ -73,7 +73,7 @@ def _state(text: str) -> str:
 
 def _topics(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if any(re.fullmatch(rf"[A-Za-z0-9._-]{{1,{TOPIC_NAME_CHARS_MAX}}}", name) is None for name in names):
+    if any(re.fullmatch(TOPIC_NAME, name) is None for name in names):
         raise ValueError("names of topics with commas between them")
     return names
 

@@ -4,12 +4,10 @@ import re
 from typing import Final
 
 from engine.limits import REPLY_PARTITION_MAX
-from schemas.limits import TOPIC_NAME_CHARS_MAX
+from schemas.topics import TOPIC_NAME
 from schemas.wire import REPLY_HEADER, Headers
 
-_ADDRESS: Final = re.compile(
-    rb"\s*(?P<topic>[A-Za-z0-9._-]{1,%d})\s*:\s*(?P<partition>[0-9]{1,9})\s*" % TOPIC_NAME_CHARS_MAX
-)
+_ADDRESS: Final = re.compile(rf"\s*(?P<topic>{TOPIC_NAME})\s*:\s*(?P<partition>[0-9]{{1,9}})\s*".encode())
 
 
 def reply_address(headers: Headers) -> tuple[str, int] | None:

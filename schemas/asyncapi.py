@@ -12,9 +12,8 @@ import msgspec
 
 from schemas.dead_letters import DeadLetter, header_name
 from schemas.json_schema import anything, plainer
-from schemas.limits import TOPIC_NAME_CHARS_MAX
 from schemas.native_response import NativeResponse
-from schemas.topics import TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
+from schemas.topics import TOPIC_NAME, TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
 from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Message
 
 ASYNCAPI: Final = "3.0.0"
@@ -254,7 +253,7 @@ def _headers(message: Message, *, written_by_us: bool) -> Json:
     if message.name == "bid_request":
         properties[REPLY_HEADER] = {
             "type": "string",
-            "pattern": rf"^[A-Za-z0-9._-]{{1,{TOPIC_NAME_CHARS_MAX}}}:[0-9]{{1,5}}$",
+            "pattern": rf"^{TOPIC_NAME}:[0-9]{{1,5}}$",
             "description": "TOPIC:PARTITION that gets the result once more, after the commit and at most once.",
             "examples": ["ads.replies:3"],
         }

@@ -17,6 +17,7 @@ from schemas.limits import (
     TOPIC_OUTPUT_BYTES_MAX,
 )
 
+TOPIC_NAME = rf"[A-Za-z0-9._-]{{1,{TOPIC_NAME_CHARS_MAX}}}"  # a pattern: what Kafka takes
 REPLAY_WINDOW_MS_DEFAULT = 7 * DAY_MS
 TOPIC_PREFIX_DEFAULT = "ads."
 _PREFIX = re.compile(r"[A-Za-z0-9._-]*")
