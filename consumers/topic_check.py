@@ -128,11 +128,9 @@ def _count_findings(topic: Topic, name: str, count: int, shards: int) -> list[To
     if topic.partitions == "any" or (topic.partitions == "shard" and not shards):
         return []
     wanted = partition_count(topic, shards)
-    return (
-        []
-        if count == wanted
-        else [TopicFinding(topic=name, setting="partitions", actual=str(count), wanted=str(wanted))]
-    )
+    if count == wanted:
+        return []
+    return [TopicFinding(topic=name, setting="partitions", actual=str(count), wanted=str(wanted))]
 
 
 def _config_findings(

@@ -23,11 +23,8 @@ from scripts.topic_reading import ReadingError, RecordsGoneError, TopicReading
 BACKLOG_MAX: Final = 20_000  # records of a topic that wait for others; an entry has fewer
 BACKLOG_LOW: Final = 5_000
 VIOLATIONS_SHOWN: Final = 20
-LEFT_OUT: Final = (
-    0.01,
-    0.05,
-    0.2,
-)  # of the age of what is kept, each time that retention takes it away while it is read
+# Of the age of what is kept, each time that retention takes it away while it is read.
+LEFT_OUT: Final = (0.01, 0.05, 0.2)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +190,9 @@ Examples:
 def audit(*, settings: Settings, as_json: bool) -> None:
     """Prove from the topics alone that results, impressions, costs and the journal agree.
 
-    Looks at each shard up to its last journal entry, and for the entry of every output behind; the engine may go on meanwhile. What retention removed is not
-    missed: entries before the one from which on all is whole are held to what is left of them, and where retention goes on
-    while they are read, the oldest are left out. Exit status 1 when any
+    Looks at each shard up to its last journal entry, and for the entry of every output behind; the engine may go on
+    meanwhile. What retention removed is not missed: entries before the one from which on all is whole are held to what
+    is left of them, and where retention goes on while they are read, the oldest are left out. Exit status 1 when any
     rule is broken, each finding with topic, partition and offset.
     """
     shown = console(as_json=as_json)

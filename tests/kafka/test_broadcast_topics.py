@@ -1,11 +1,11 @@
-"""Campaign updates and controls that can no longer be read: said, and never decided on."""
+"""Topics that can no longer be read: said, and never decided on."""
 
 import asyncio
 
 import orjson
 import pytest
 
-from consumers import poll_health
+from consumers import poll_health, requests_consumer
 from consumers.service import Service, run_service
 from consumers.topic_check import TopicLostError, check_topics, create_topics
 from tests.kafka.cluster import Cluster, until
@@ -48,19 +48,23 @@ async def test_a_topic_that_is_made_anew_ends_the_process_and_holds_up_the_next(
     assert await result_ids(cluster) == [f"r{number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("topic", ["controls", "requests"])
 async def test_a_topic_that_is_gone_makes_the_process_unready(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    topic: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client says nothing of it: polls are as empty as those of a topic where nothing happens."""
+    """The client says nothing of it: polls are as empty as those of a topic to which nobody writes."""
     monkeypatch.setattr(poll_health, "SILENCE_S_MAX", 1.0)
+    monkeypatch.setattr(requests_consumer, "METADATA_AGE_MS", 300)
     await cluster.create()
     await write_campaign(cluster)
     async with running(cluster.settings()) as service:
+        await asyncio.sleep(3)
+        assert service.unready() == []
         assert silent_s(service, "controls") < 1
-        await cluster.admin.delete_topics([cluster.name("controls")])
-        await until(lambda: any("controls: not read for" in reason for reason in service.unready()))
+        await cluster.admin.delete_topics([cluster.name(topic)])
+        await until(lambda: any(f"{topic}: not read for" in reason for reason in service.unready()))
         assert not any("campaign-updates" in reason for reason in service.unready())
-        assert silent_s(service, "controls") > 1
+        assert (silent_s(service, "controls") > 1) is (topic == "controls")
         assert silent_s(service, "campaign-updates") < 1
 
 

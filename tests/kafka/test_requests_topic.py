@@ -1,13 +1,12 @@
 """The topic of requests as it may change under a running engine, and what is told of shards that do not fetch."""
 
-import asyncio
 import functools
 
 import pytest
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from consumers import poll_health, requests_consumer
+from consumers import requests_consumer
 from consumers.service import Service
 from engine.effects import Record
 from tests.kafka.cluster import Cluster, until
@@ -49,20 +48,6 @@ async def test_a_widened_topic_stops_every_shard_the_new_ones_included(cluster: 
     for topic in ("results", "journal"):
         assert await cluster.stable_end(topic) == await cluster.log_end(topic), topic
     assert await result_ids(cluster) == [f"r{number}" for number in range(5)]
-
-
-async def test_a_topic_that_is_gone_makes_the_process_unready(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The client says nothing of it: polls are as empty as those of a topic to which nobody writes."""
-    monkeypatch.setattr(poll_health, "SILENCE_S_MAX", 1.0)
-    await cluster.create()
-    await write_campaign(cluster)
-    async with running(cluster.settings()) as service:
-        await asyncio.sleep(3)
-        assert service.unready() == []
-        await cluster.admin.delete_topics([cluster.name("requests")])
-        await until(lambda: any("requests: not read for" in reason for reason in service.unready()))
 
 
 async def test_the_lag_of_a_stopped_shard_is_told_and_grows(cluster: Cluster) -> None:
