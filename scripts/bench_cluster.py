@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+
+import click
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings, load_settings
@@ -18,6 +21,10 @@ from scripts.local_kafka import LocalKafka
 from scripts.sample_catalog import records
 from scripts.sample_controls import controls
 from scripts.stop_signals import end_as_by_ctrl_c
+
+
+class BenchProcessError(click.ClickException):
+    """A process of a benchmark that did not do what it is for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +62,10 @@ async def open_cluster() -> AsyncIterator[BenchCluster]:
             yield BenchCluster(environment=environment, settings=load_settings(environment), folder=folder)
 
 
-async def start_process(module: str, *arguments: object) -> asyncio.subprocess.Process:
-    """A module of ``scripts`` in a process of its own, whose output is read by the caller."""
-    return await asyncio.create_subprocess_exec(
+@contextlib.asynccontextmanager
+async def process_of(module: str, *arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A module of ``scripts`` in a process of its own, whose output is read by the caller; it ends with the block."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         f"scripts.{module}",
@@ -65,6 +73,24 @@ async def start_process(module: str, *arguments: object) -> asyncio.subprocess.P
         cwd=pathlib.Path(__file__).parents[1],
         stdout=asyncio.subprocess.PIPE,
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def told_by(process: asyncio.subprocess.Process, name: str) -> Mapping[str, float]:
+    """What a process tells in the last line of its output, once it has ended.
+
+    Raises BenchProcessError when it failed; what it printed to standard error stands above.
+    """
+    output, _ = await process.communicate()
+    if process.returncode or not output:
+        raise BenchProcessError(f"the {name} of the benchmark failed (status {process.returncode})")
+    told: Mapping[str, float] = json.loads(output.splitlines()[-1])
+    return told
 
 
 async def is_ready(reader: asyncio.subprocess.Process) -> bool:

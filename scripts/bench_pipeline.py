@@ -5,7 +5,6 @@ rate; once at half that rate, or at one that is given, in an open loop, for the 
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.connection import client_arguments
 from consumers.settings import Settings
-from scripts.bench_cluster import cpu_s, is_ready, open_cluster, start_process
+from scripts.bench_cluster import cpu_s, is_ready, open_cluster, process_of, told_by
 from scripts.bench_core import values
 from scripts.bench_raw import RawLoop, echo
 from scripts.demo_setup import make_topics
@@ -83,11 +82,12 @@ async def _round(
     settings: Settings, engine: EngineProcess, partitions: int, *, requests: int, rate: int, seed: int
 ) -> Round:
     before, cpu_before = await _metrics(engine), cpu_s(engine.pid)
-    reader = await start_process("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests)
-    if not await is_ready(reader):
-        raise engine.failure("the reader did not start")
-    generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
-    told = [json.loads((await process.communicate())[0].splitlines()[-1]) for process in (generator, reader)]
+    async with process_of("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests) as reader:
+        if not await is_ready(reader):
+            raise engine.failure("the reader did not start")
+        generating = process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
+        async with generating as generator:
+            told = [await told_by(generator, "generator"), await told_by(reader, "reader")]
     after, spent_s = await _metrics(engine), cpu_s(engine.pid) - cpu_before
 
     def mean(name: str) -> float:

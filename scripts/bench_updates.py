@@ -8,7 +8,6 @@ its transaction as well.
 import asyncio
 import dataclasses
 import itertools
-import json
 import pathlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from consumers.connection import client_arguments
 from consumers.settings import Settings
 from schemas.topics import topic_name
-from scripts.bench_cluster import BenchCluster, cpu_s, is_ready, open_cluster, start_process
+from scripts.bench_cluster import BenchCluster, cpu_s, is_ready, open_cluster, process_of, told_by
 from scripts.demo_feed import FeedError, open_feed
 from scripts.demo_setup import make_topics
 from scripts.sample_catalog import entities
@@ -135,21 +134,20 @@ async def _one_by_one(settings: Settings, changes: Iterable[Change]) -> list[flo
         **client_arguments(settings), group_id=None, isolation_level="read_committed", fetch_max_wait_ms=10
     )
     await consumer.start()
-    generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, RATE, 3)
     try:
         places = [TopicPartition(topic_name(settings.topic_prefix, "results"), shard) for shard in range(PARTITIONS)]
         consumer.assign(places)
         await consumer.seek_to_end()
         seen: list[tuple[int, float]] = []
-        async with asyncio.TaskGroup() as tasks:
+        generating = process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, RATE, 3)
+        async with generating as generator, asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(_follow(consumer, seen, requests))
             await asyncio.sleep(seconds)
             appended = await _append(settings, planned)
-            await generator.wait()
+            await told_by(generator, "generator")
             async with asyncio.timeout(PATIENCE_S):
                 await reading
     finally:
-        _end(generator)
         await consumer.stop()
     return sorted(first_uses(appended, seen))
 
@@ -195,26 +193,14 @@ def first_uses(appended: Mapping[int, float], seen: Sequence[tuple[int, float]])
 async def _crowd(settings: Settings, changes: Iterable[Change]) -> Mapping[str, float]:
     """Latencies of requests while very many updates are appended as fast as it goes."""
     requests = RATE * CROWD_S
-    reader = await start_process("bench_reader", settings.kafka, settings.topic_prefix, PARTITIONS, requests)
-    try:
+    async with process_of("bench_reader", settings.kafka, settings.topic_prefix, PARTITIONS, requests) as reader:
         if not await is_ready(reader):
             raise FeedError("the reader did not start")
-        generator = await start_process("bench_generator", settings.kafka, settings.topic_prefix, requests, RATE, 5)
-        try:
+        async with process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, RATE, 5):
             await asyncio.sleep(CROWD_S / 4)
             async with open_feed(client_arguments(settings), settings.topic_prefix, partitions=PARTITIONS) as feed:
                 await feed.load("campaign-updates", ((change.key, change.value) for change in changes))
-            told: Mapping[str, float] = json.loads((await reader.communicate())[0].splitlines()[-1])
-        finally:
-            _end(generator)
-    finally:
-        _end(reader)
-    return told
-
-
-def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
+            return await told_by(reader, "reader")
 
 
 def _peak_mb(pid: int) -> float:

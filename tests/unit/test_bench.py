@@ -1,11 +1,13 @@
 """The benchmarks run, and say what they ran on; their figures are nobody's promise."""
 
+import asyncio
 import itertools
 
 import orjson
 import pytest
 
 from scripts import bench_catalog, bench_core
+from scripts.bench_cluster import BenchProcessError, process_of, told_by
 from scripts.bench_pipeline import steady_rate
 from scripts.bench_stages import Stage, against, by_name, timed
 from scripts.bench_updates import Updates, as_json, first_uses, lines
@@ -71,3 +73,17 @@ def test_loading_and_updates_are_told_with_all_their_figures() -> None:
     updates = Updates(records=5, **dict(zip(names, figures, strict=True)))
     assert as_json(updates) == {"records": 5, **dict(zip(names, figures, strict=True))}
     assert len(lines(updates)) == len(figures)
+
+
+async def test_a_process_of_a_benchmark_that_fails_is_named(unused_tcp_port: int) -> None:
+    with pytest.raises(BenchProcessError, match="the reader of the benchmark failed"):
+        async with process_of("bench_reader", f"127.0.0.1:{unused_tcp_port}", "ads.", 1, 1) as reader:
+            await told_by(reader, "reader")
+
+
+async def test_a_process_of_a_benchmark_ends_with_its_block() -> None:
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        async with process_of("bench_reader", f"127.0.0.1:{port}", "ads.", 1, 1) as reader:
+            assert reader.returncode is None
+        assert reader.returncode is not None
