@@ -1,6 +1,7 @@
 """Reads one partition of the reply topic, from its end on, and hands over what stands there."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from aiokafka.errors import CorruptRecordException, KafkaError, OffsetOutOfRange
 
 from consumers.connection import close_in_time
 from consumers.kafka_errors import in_words
+from consumers.log_throttle import LogThrottle
 from consumers.poll_health import PollHealth
 from schemas.topics import BY_NAME
 
@@ -19,6 +21,7 @@ POLL_RECORDS_MAX: Final = 500  # between two turns of the event loop
 FETCH_WAIT_MS: Final = 500  # a fetch is answered at once when there is something
 RETRY_BACKOFF_MS: Final = 20
 BACKOFF_S: Final = 0.2
+PASSED_OVER_TOLD_S: Final = 10.0  # between two lines about replies of the same kind that were passed over
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,7 @@ class ReplyReader:
         self._take = take
         self._consumer: AIOKafkaConsumer = None  # while it is open
         self._poll_health = PollHealth([topic])
+        self._passed_over_lines = LogThrottle(PASSED_OVER_TOLD_S)
 
     @property
     def problem(self) -> str:
@@ -68,7 +72,8 @@ class ReplyReader:
                 batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS_MAX)
             except (OffsetOutOfRangeError, CorruptRecordException, UnicodeDecodeError) as error:
                 self._poll_health.failed(self._where.topic, str(error))
-                log.warning("replies were removed or cannot be read", topic=self._where.topic, problem=str(error))
+                if self._passed_over_lines.lets_through(time.monotonic(), type(error).__name__):
+                    log.warning("replies were removed or cannot be read", topic=self._where.topic, problem=str(error))
                 await self._again_from_the_end()
                 continue
             except KafkaError as error:

@@ -42,9 +42,7 @@ class RequestWriter:
         self._arguments = arguments
         self._metrics = metrics
         self._producer: AIOKafkaProducer = None  # while Kafka answers
-        self._unacknowledged: dict[
-            asyncio.Future[Any], float
-        ] = {}  # to when it was given to the client, by our clock; oldest first
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}  # when each was given to the client; oldest first
         self._failed = asyncio.Event()
         self._clock = LoopClock()
         self._turns = Turns()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog.testing
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException
 
@@ -15,15 +16,19 @@ END = 5
 
 
 class Stuck:
-    """Reads nothing before the end, and stays where it is, as aiokafka does."""
+    """Reads nothing before the end, and stays where it is, as aiokafka does; after that it fails some times more."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, *, again: int = 0) -> None:
         self._error = error
+        self._again = again
         self._position = 0
 
     async def getmany(self, **_: int) -> dict[TopicPartition, list[Any]]:
         await asyncio.sleep(0)
         if self._position < END:
+            raise self._error
+        if self._again:
+            self._again -= 1
             raise self._error
         return {TopicPartition("replies", 0): [SimpleNamespace(key=b"r1", value=b"{}")]}
 
@@ -49,3 +54,15 @@ async def test_replies_behind_what_cannot_be_read_are_taken(error: Exception) ->
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (taken[:1], reader.problem) == ([b"r1"], "")
+
+
+async def test_very_many_replies_that_cannot_be_read_are_told_once_in_a_while() -> None:
+    taken: list[bytes] = []
+    reader = ReplyReader("replies", 0, {}, lambda key, _: taken.append(key))
+    reader._consumer = Stuck(CorruptRecordException("Invalid CRC"), again=50)
+    with structlog.testing.capture_logs() as lines:
+        running = asyncio.create_task(reader.run())
+        await until(lambda: taken or running.done())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [line["event"] for line in lines].count("replies were removed or cannot be read") == 1
