@@ -63,10 +63,10 @@ def _of_core(core: Bits, vendor_id: int) -> tuple[int, ...] | None:
     purposes = tuple(purpose for purpose in PURPOSES if consents >> (24 - purpose) & 1)
     core.skip(_INTEREST_TO_COUNTRY)
     consented = _names_vendor(core, vendor_id)
-    if not vendor_id:
-        return purposes
     _names_vendor(core, vendor_id)  # the vendors with legitimate interest, which never counts
     denied = _denied(core, vendor_id)
+    if not vendor_id:  # read to the end all the same: a string that is cut off is none
+        return purposes
     return tuple(purpose for purpose in purposes if purpose not in denied) if consented else ()
 
 

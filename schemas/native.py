@@ -105,7 +105,8 @@ def _of_text(request: str, ver: str | None) -> NativeRequest:
 
 
 def _of_object(obj: object, ver: str | None) -> NativeRequest:
-    inner = obj.get("native", obj) if isinstance(obj, dict) else obj
+    wrapped = obj.get("native") if isinstance(obj, dict) else None
+    inner = obj if wrapped is None else wrapped
     if ver and isinstance(inner, dict) and inner.get("ver") is None:
         inner = {**inner, "ver": ver}
     return convert(repair(inner, NativeRequest), NativeRequest)

@@ -108,7 +108,7 @@ def gpp_allows(regs: Json, vendor: int) -> bool:
 def _consent_string(purposes: Iterable[int]) -> str:
     """A whole version 2 string: everything zero but the version and the purposes' bits."""
     bits = 0
-    length = 246
+    length = 264
     for start, width, value in ((0, 6, 2), *((152 + purpose - 1, 1, 1) for purpose in purposes)):
         bits |= value << (length - start - width)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -267,6 +267,7 @@ NATIVE = {"ver": "1.2", "assets": [{"id": 1, "required": 1, "title": {"len": 90}
         orjson.dumps(NATIVE).decode(),
         {"native": NATIVE},
         orjson.dumps({"native": NATIVE}).decode(),
+        {"native": None, **NATIVE},
         {"ver": 1.2, "assets": [{"id": "1", "required": True, "title": {"len": 90.0}, "img": None}]},
     ],
 )

@@ -22,6 +22,7 @@ def encode(*, purposes: tuple[int, ...], version: int = 2, vendors: int = 0, is_
     bits += "".join("1" if purpose in purposes else "0" for purpose in range(1, 25))
     bits += "0" * (24 + 1 + 12) + f"{vendors:016b}" + ("1" if is_range else "0")
     bits += "0" * (12 if is_range else vendors)
+    bits += "0" * (16 + 1 + 12)  # no vendor with legitimate interest, no publisher restriction
     bits += "0" * (-len(bits) % 6)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return "".join(alphabet[int(bits[start : start + 6], 2)] for start in range(0, len(bits), 6))
@@ -38,7 +39,13 @@ def test_published_strings(tc_string: str, purposes: tuple[int, ...]) -> None:
 def test_strings_written_from_the_table(purposes: tuple[int, ...], vendors: int, *, is_range: bool) -> None:
     whole = encode(purposes=purposes, vendors=vendors, is_range=is_range)
     assert purposes_consented(whole) == purposes
-    assert purposes_consented(whole[:-1] if vendors or is_range else whole[:38]) is None
+    assert purposes_consented(whole[:-1]) is None
+
+
+@pytest.mark.parametrize("vendor_id", [0, 8])
+@pytest.mark.parametrize("left", range(len(CORE)))
+def test_a_core_string_that_is_cut_off_anywhere_is_unreadable(left: int, vendor_id: int) -> None:
+    assert purposes_consented(CORE[:left], vendor_id) is None
 
 
 @pytest.mark.parametrize(
