@@ -22,6 +22,7 @@ Every topic with its key, message, headers, rules and one record. `adjudge schem
 
 Names are shown with the default prefix; `ADJUDGE_TOPIC_PREFIX` sets another. Read what the engine writes with
 `isolation.level=read_committed`. A record without a value removes what its key names, where the table says so.
+Every topic has `unclean.leader.election.enable` false: a leader without the last records would take decisions back.
 """
 
 
