@@ -69,7 +69,7 @@ def _section(document: Json, channel: Json) -> Iterator[str]:
         ("kept", _kept(facts["must"], channel["bindings"]["kafka"]["topicConfiguration"])),
         ("timestamps", facts["timestamps"]),
         ("largest batch", _bytes(facts["must"])),
-        ("read and written by", ", ".join(f"`{name}`" for name in _operations(document, channel))),
+        ("operations in `asyncapi.json`", ", ".join(f"`{name}`" for name in _operations(document, channel))),
     ]
     yield from table(("rule", "value"), rows)
     yield ""
