@@ -16,7 +16,10 @@ async def give_up(producer: Any, error: Exception | None = None) -> None:
     """Fail everything that is not acknowledged, with ``error`` or a GivenUpError, and close without sending it."""
     producer._closed = True
     waiters = list(_waiters(producer))  # before they fail: batches that did are no longer kept
-    producer._message_accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
+    accumulator = producer._message_accumulator
+    accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
+    # One that waits to be sent again is taken out of the pending ones a second time once it fails: a KeyError in the log.
+    accumulator._pending_batches.update(batch for batch in _batches(accumulator) if batch.retry_count)
     sender = producer._sender.sender_task
     if sender is not None:
         sender.cancel()
@@ -37,7 +40,11 @@ def look_at(*futures: asyncio.Future[Any] | None) -> None:
 def _waiters(producer: Any) -> Iterator[asyncio.Future[Any] | None]:
     """Futures of the client that may come to hold an error nobody looks at."""
     accumulator = producer._message_accumulator
-    batches: Iterable[Any] = itertools.chain.from_iterable(accumulator._batches.values())
-    for batch in (*batches, *accumulator._pending_batches):
+    for batch in (*_batches(accumulator), *accumulator._pending_batches):
         yield batch.future
         yield batch._drain_waiter
+
+
+def _batches(accumulator: Any) -> Iterable[Any]:
+    """Those that are not on their way."""
+    return itertools.chain.from_iterable(accumulator._batches.values())

@@ -66,7 +66,7 @@ class JournalReader:
         """
         start = await self._start(fence_offset, checkpoint_of)
         async for record in self._records(start, fence_offset + 1):
-            fold.add(record.offset, record.value)
+            fold.add(record.offset, _bytes(record))
 
     async def fence(self, number: int) -> Fence | None:
         """The fence of that number; None where it is not kept. Only a genesis stands between its number and itself."""
@@ -74,7 +74,7 @@ class JournalReader:
         if number < begin:
             return None
         async for record in self._records(number, number + 2):
-            if isinstance(found := decode_journal(record.value), Fence):
+            if isinstance(found := decode_journal(_bytes(record)), Fence):
                 return found
         return None
 
@@ -133,7 +133,7 @@ class JournalReader:
 
 
 def _fence_number(record: ConsumerRecord) -> int | None:
-    match decode_journal(record.value):
+    match decode_journal(_bytes(record)):
         case Entry(fence=number) | Fence(number=number):
             return number
         case _:
@@ -143,9 +143,14 @@ def _fence_number(record: ConsumerRecord) -> int | None:
 def _told(checkpoint_of: Callable[[int, bytes], int | None], record: ConsumerRecord) -> int | None:
     """What one record says; one that cannot be read says nothing here, and the fold names it."""
     try:
-        return checkpoint_of(record.offset, record.value)
+        return checkpoint_of(record.offset, _bytes(record))
     except SchemaError:
         return None
+
+
+def _bytes(record: ConsumerRecord) -> bytes:
+    """A record without a value is no journal record either, and is refused as one that is empty."""
+    return record.value or b""
 
 
 @contextlib.asynccontextmanager

@@ -162,7 +162,9 @@ class Settings:
     batch_records: int = _setting(500, _whole(1, 2_000), "inputs of one transaction, at most")
     batch_wait_ms: int = _setting(2, _whole(0, 1_000), "how long a batch waits for more input")
     buffer_records: int = _setting(
-        10_000, _whole(10, 1_000_000), "inputs of a shard that may wait; then its partition is paused"
+        10_000,
+        _whole(10, 1_000_000),
+        "inputs of a shard that may wait, at least batch_records; then its partition is paused",
     )
     tick_ms: int = _setting(10_000, _whole(100, 3_600_000), "after so long without input a shard's clock is moved on")
     log_format: str = _setting("console", _one_of("console", "json"), "how log lines are written")
@@ -187,6 +189,7 @@ class Settings:
         return "Settings(" + ", ".join(f"{name}={value!r}" for name, (value, _) in self.shown().items()) + ")"
 
 
+_BATCHES: Final = ("buffer_records", "batch_records")  # the first is not below the second
 _FIELDS: Final = {field.name: field for field in dataclasses.fields(Settings) if field.metadata}
 
 
@@ -247,7 +250,7 @@ def _placed(name: str, text: str, folder: pathlib.Path) -> str:
 def _known(name: str, what: str, spelt: Callable[[str], str]) -> None:
     if name in _FIELDS:
         return
-    near = difflib.get_close_matches(name, _FIELDS, n=1)
+    near = difflib.get_close_matches(name.lower().removeprefix(PREFIX.lower()), _FIELDS, n=1)
     hint = f"; did you mean {spelt(near[0])}?" if near else "; `adjudge settings` lists them all"
     raise SettingsError(f"{what} is not a setting{hint}")
 
@@ -273,4 +276,5 @@ def _check_together(settings: Settings) -> None:
     if settings.kafka_ssl_keyfile and not settings.kafka_ssl_certfile:
         raise SettingsError("kafka_ssl_keyfile needs kafka_ssl_certfile")
     if settings.buffer_records < settings.batch_records:
-        raise SettingsError("buffer_records must be at least batch_records")
+        told = {name: f"{name} = {getattr(settings, name)} ({settings.source(name)})" for name in _BATCHES}
+        raise SettingsError(" must be at least ".join(told.values()))

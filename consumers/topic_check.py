@@ -70,10 +70,10 @@ async def check_topics(
     admin: AIOKafkaAdminClient, prefix: str, *, replay_window_ms: int = REPLAY_WINDOW_MS_DEFAULT
 ) -> list[TopicFinding]:
     """Compare every topic with the table, in its order. Topics for replies may be absent: a setting names those in use."""
-    counts, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    counts, refused = await partition_counts(admin, prefix)
     there = [topic for topic in TOPICS if topic_name(prefix, topic.name) in counts]
     configs, kept_from = await _configs(admin, [topic_name(prefix, topic.name) for topic in there])
-    shards = _shards(counts, prefix)
+    shards = shards_of(counts, prefix)
     findings: list[TopicFinding] = []
     for topic in TOPICS:
         name = topic_name(prefix, topic.name)
@@ -89,16 +89,20 @@ async def check_topics(
     return findings
 
 
-def _shards(counts: Mapping[str, int], prefix: str) -> int:
-    """The partitions of requests. Where all topics that follow them agree on another number, it is requests that were
-    widened: the number of the others is that of the log.
+def shards_of(counts: Mapping[str, int], prefix: str) -> int:
+    """How many shards the log has, by the partitions of its topics; 0 where none tells.
+
+    Those of requests, but where all topics that follow them agree on another number: then it is requests that were widened.
+    Where requests are gone, those of the journal: no client makes it by looking for it.
     """
     own = counts.get(topic_name(prefix, "requests"), 0)
     names = [
         topic_name(prefix, topic.name) for topic in TOPICS if topic.partitions == "shard" and topic.name != "requests"
     ]
     others = [counts[name] for name in names if name in counts]
-    return others[0] if own and len(others) > 1 and len(set(others)) == 1 else own
+    if not own:
+        return counts.get(topic_name(prefix, "journal"), 0)
+    return others[0] if len(others) > 1 and len(set(others)) == 1 else own
 
 
 def refusal(topic: str, right: str = DESCRIBE) -> TopicFinding:
@@ -151,7 +155,7 @@ async def create_topics(
     Raises KafkaError when the cluster refuses one, TopicsError when it does not tell whether one is there.
     """
     replication = replication_for(len((await admin.describe_cluster())["brokers"]))
-    existing, refused = await _partition_counts(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
+    existing, refused = await partition_counts(admin, prefix)
     if refused:  # they may be there: to say that they could not be made would mislead
         raise TopicsError(
             [refusal(topic_name(prefix, topic.name)) for topic in TOPICS if topic_name(prefix, topic.name) in refused]
@@ -184,9 +188,9 @@ async def create_topics(
     return [one.name for one in new]
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> tuple[dict[str, int], frozenset[str]]:
-    """Partition count of each of the topics that is there; and those of which this user is told nothing."""
-    described = await describe(admin, names)
+async def partition_counts(admin: AIOKafkaAdminClient, prefix: str) -> tuple[dict[str, int], frozenset[str]]:
+    """Partition count of each of our topics that is there; and those of which this user is told nothing."""
+    described = await describe(admin, [topic_name(prefix, topic.name) for topic in TOPICS])
     counts = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
     refused = [topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
     return counts, frozenset(refused)

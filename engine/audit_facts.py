@@ -2,6 +2,7 @@
 
 import dataclasses
 import decimal
+import re
 from typing import Final, Protocol
 
 import msgspec
@@ -13,6 +14,8 @@ from schemas.limits import PPB, PPM
 from schemas.openrtb_response import BidResponse
 from schemas.request_id import readable_id
 
+DECISION_ID_SHOWN_CHARS: Final = 80  # of a text that is none, in its error
+_NUMBER: Final = re.compile("[0-9]{1,19}")  # of a shard or an offset: an int64 at most
 _RESULT: Final = msgspec.json.Decoder(BidResponse)
 _IMPRESSION: Final = msgspec.json.Decoder(Impression)
 _COST: Final = msgspec.json.Decoder(Cost)
@@ -133,8 +136,8 @@ def decision_place(decision_id: str) -> tuple[str, int, int]:
     """Epoch, shard and request offset of a decision id (``engine/outcome.py``). Raises SchemaError for any other text."""
     rest, _, offset = decision_id.rpartition("-")
     epoch, _, shard = rest.rpartition("-")
-    if not (epoch and shard.isdecimal() and offset.isdecimal()):
-        raise SchemaError("decision_id", f"{decision_id!r} is not EPOCH-SHARD-OFFSET")
+    if not (epoch and _NUMBER.fullmatch(shard) and _NUMBER.fullmatch(offset)):
+        raise SchemaError("decision_id", f"{decision_id[:DECISION_ID_SHOWN_CHARS]!r} is not EPOCH-SHARD-OFFSET")
     return epoch, int(shard), int(offset)
 
 
@@ -222,11 +225,11 @@ def _payer(told: Impression | Cost) -> tuple[str | None, ...]:
     return told.advertiser_id, told.campaign_id, told.line_item_id, told.ad_id, told.deal_id
 
 
-def letter_fact(offset: int, headers: tuple[tuple[str, bytes], ...]) -> LetterFact:
-    """Raises SchemaError for a dead letter whose headers do not name its origin."""
-    named = {name: value.decode(errors="replace") for name, value in headers}
+def letter_fact(offset: int, headers: tuple[tuple[str, bytes | None], ...]) -> LetterFact:
+    """Raises SchemaError for a dead letter whose headers do not name its origin. Kafka takes a header without a value."""
+    named = {name: (value or b"").decode(errors="replace") for name, value in headers}
     topic, origin = named.get("adjudge-topic", ""), named.get("adjudge-offset", "")
-    if not topic or not origin.isdecimal():
+    if not topic or not _NUMBER.fullmatch(origin):
         raise SchemaError("headers", "do not say where the record came from")
     return LetterFact(
         offset=offset,

@@ -91,6 +91,8 @@ def rejected(record: Entry) -> int:
 
 
 def _origins(record: Entry) -> Iterator[Origin]:
+    """No more than the entry says that it wrote dead letters: what a spoilt run has beyond is found by their count."""
     for run in record.runs:
         if run.topic in BROADCAST:
-            yield from ((run.topic, at) for at in range(run.from_, run.to))
+            until = min(run.to, run.from_ + record.counts.dead_letters)
+            yield from ((run.topic, at) for at in range(run.from_, until))

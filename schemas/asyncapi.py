@@ -153,7 +153,9 @@ def roles(names: str) -> list[str]:
 
 def _channel(topic: Topic) -> Json:
     """One topic. Numbers in the binding are those that ``adjudge topics create`` sets, for a replay window of 7 days."""
-    count = {"one": "one", "shard": "as many as requests: one for each shard", "any": "any number"}[topic.partitions]
+    count = {"one": "one", "shard": "one for each shard, fixed for the life of a log", "any": "any number"}[
+        topic.partitions
+    ]
     configs = expected_configs(topic)
     binding: Json = {"partitions": 1} if topic.broadcast else {}
     binding["topicConfiguration"] = {name: _config(name, rule.created) for name, rule in configs.items()}

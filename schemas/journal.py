@@ -17,7 +17,7 @@ FORMAT: Final = 1  # of entries, their delta and state; readers refuse one that 
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]  # 32 bytes (``engine/digest.py``)
 Epoch = Annotated[str, Meta(min_length=1, max_length=64)]
-Partitions = Annotated[int, Meta(ge=1)]
+Partitions = Annotated[int, Meta(ge=1, le=2**31 - 1)]  # Kafka counts them in 32 bits
 
 
 class Genesis(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="genesis"):

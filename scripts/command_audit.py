@@ -166,7 +166,7 @@ def show(shown: Console, audited: Audited) -> None:
         table.add_row(name.replace("_", " "), f"{getattr(totals, name):,}")
     for name in ("expected_revenue_nanos", "revenue_nanos"):
         for currency, nanos in sorted(getattr(totals, name).items()):
-            table.add_row(name.removesuffix("_nanos").replace("_", " "), f"{nanos / 1e9:,.6f} {currency}")
+            table.add_row(name.removesuffix("_nanos").replace("_", " "), f"{_units(nanos)} {currency}")
     for name, entries in (("whole from entry, by shard", audited.whole_from), ("cut at entry, by shard", audited.cuts)):
         table.add_row(name, ", ".join(f"{shard}: {sequence}" for shard, sequence in entries.items()))
     shown.print(table)
@@ -176,6 +176,12 @@ def show(shown: Console, audited: Audited) -> None:
         shown.print("Clean: every result, impression and cost is accounted for.", style="green")
     else:
         shown.print(f"{audited.violations_found} violations; --json lists them.", style="red")
+
+
+def _units(nanos: int) -> str:
+    """Units of a currency to the sixth place, down, however much it is."""
+    whole, rest = divmod(abs(nanos), 1_000_000_000)
+    return f"{'-' if nanos < 0 else ''}{whole:,}.{rest // 1_000:06}"
 
 
 @click.command(

@@ -25,6 +25,8 @@ from scripts.kafka_access import admin_client
 MACHINE_S_MAX: Final = 10.0
 KAFKA_S_MAX: Final = 14.0  # four steps to the servers, one to each broker, and then the rest
 CHECK_S_MAX: Final = 4.0
+_NOT_LOOKED_AT: Final = "topics, group, transactions and clock were not looked at"
+_FIRST: Final = "mend the way to Kafka first"
 _AGAIN: Final = "look at the brokers' load and logs, and again"
 
 
@@ -85,11 +87,13 @@ async def _machine(settings: Settings) -> list[Finding]:
 
 
 async def _kafka(settings: Settings) -> Sequence[Finding]:
-    async with reach(settings) as (found, brokers):
-        if brokers is None:
-            text = "topics, group, transactions and clock were not looked at"
-            return [*found, warning("cluster", text, "mend the way to Kafka first")]
-        return [*found, *await _cluster(settings, brokers)]
+    try:
+        async with reach(settings) as (found, brokers):
+            if brokers is None:
+                return [*found, warning("cluster", _NOT_LOOKED_AT, _FIRST)]
+            return [*found, *await _cluster(settings, brokers)]
+    except SettingsError as error:  # of files, which the settings only name
+        return [problem("kafka", str(error), "correct it, or the file"), warning("cluster", _NOT_LOOKED_AT, _FIRST)]
 
 
 async def _cluster(settings: Settings, brokers: Brokers) -> list[Finding]:

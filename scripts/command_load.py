@@ -25,6 +25,7 @@ from scripts.error_texts import plain
 from scripts.kafka_access import partition_count, producer
 from scripts.message_check import Checked, Report, check_item, check_removal
 from scripts.message_files import Item, read_items, readable_again
+from scripts.stop_signals import end_as_by_ctrl_c
 
 TOPICS = {"campaign-updates": "entity", "controls": "control", "requests": "bid_request"}
 CHUNK_RECORDS = 500
@@ -33,6 +34,7 @@ LINGER_MS = 5
 ANSWER_S_MAX = 30.0  # without an acknowledgement; brokers elect a new leader in less
 Check = Callable[[Item], Checked]
 RATE_MAX = 1_000_000
+MAYBE = "some records may be written"
 
 
 class _Rate(click.FloatRange):
@@ -84,7 +86,14 @@ def load(
         started = time.monotonic()
         with bar(shown) as progress:
             chunks = _chunks(messages, topic, check, report.messages, _chunk_records(rate))
-            written = uvloop.run(_publish(settings, topic, chunks, rate=rate, total=report.messages, progress=progress))
+            try:
+                written = uvloop.run(
+                    _publish(settings, topic, chunks, rate=rate, total=report.messages, progress=progress)
+                )
+            except KeyboardInterrupt:
+                raise _InterruptedError(f"interrupted; {MAYBE}{_so_far(progress)}") from None
+            except _UnfinishedError as error:
+                raise _UnfinishedError(error.message + _so_far(progress)) from error
     seconds = time.monotonic() - started
     name = topic_name(settings.topic_prefix, topic)
     place = f"from {name}" if remove else f"to {name}"
@@ -93,6 +102,22 @@ def load(
     )
     if as_json:
         print_json({"topic": topic, done: written, "seconds": round(seconds, 3), **report.as_json()})
+
+
+class _UnfinishedError(click.ClickException):
+    """Publishing was begun, and not all is known to be written."""
+
+
+class _InterruptedError(_UnfinishedError):
+    """By Ctrl-C or SIGTERM."""
+
+    exit_code = 130  # as that of a program which Ctrl-C ends
+
+
+def _so_far(progress: Progress) -> str:
+    """How many records are acknowledged: those at the beginning of the file."""
+    told = [(int(task.completed), int(task.total or 0)) for task in progress.tasks if task.completed]
+    return "".join(f", the first {done:,} of {total:,} are" for done, total in told)
 
 
 def _checked(topic: str, file: pathlib.Path, check: Check) -> Report:
@@ -115,6 +140,7 @@ async def _publish(
     progress: Progress,
 ) -> int:
     """Send all records; every send is awaited, so that what is counted is written."""
+    end_as_by_ctrl_c()
     name = topic_name(settings.topic_prefix, topic)
     await partition_count(settings, name)  # one that is absent is told before anything is written
     shown = progress.add_task(f"Publishing to {name}", total=total)
@@ -173,7 +199,7 @@ def _checked_again(item: Item, topic: str, check: Check) -> Checked:
 
 
 def _changed(what: str) -> click.ClickException:
-    return click.ClickException(f"the file was changed while it was published: {what}; some records may be written")
+    return _UnfinishedError(f"the file was changed while it was published: {what}; {MAYBE}")
 
 
 async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[Checked]) -> None:
@@ -187,7 +213,7 @@ async def _send(client: AIOKafkaProducer, name: str, message: str, chunk: list[C
         await _acknowledged(sends)
     except (KafkaError, TimeoutError) as error:
         why = plain(error) if isinstance(error, KafkaError) else f"Kafka did not answer for {ANSWER_S_MAX:g} s"
-        raise click.ClickException(f"publishing to {name} failed: {why}; some records may be written") from error
+        raise _UnfinishedError(f"publishing to {name} failed: {why}; {MAYBE}") from error
 
 
 async def _acknowledged(sends: list[asyncio.Future[Any]]) -> None:

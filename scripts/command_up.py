@@ -29,7 +29,7 @@ from scripts.sample_traffic import endless, load_sample, send
 from scripts.shard_count import SHARDS_DEFAULT
 from scripts.stop_signals import stop_on_signals
 from scripts.topic_ends import open_topic_ends
-from scripts.up_facts import UpPage
+from scripts.up_facts import UpPage, exports
 
 KAFKA_PORT: Final = 9_092  # where every command looks by itself
 HTTP_PORT: Final = 8_080
@@ -146,8 +146,9 @@ def _show(shown: Console, settings: Settings, address: str, gateway: str, rate: 
     table.add_row("auction", f"POST http://{gateway}{PATH}")
     table.add_row("state", settings.state)
     table.add_row("sample traffic", f"{rate} requests/s" if rate else "none: --traffic 100 sends some")
-    if settings.kafka != Settings().kafka:
-        table.add_row("in another shell", f"export ADJUDGE_KAFKA={settings.kafka}")
+    told = exports(settings)
+    if told != exports(Settings()):
+        table.add_row("in another shell", "\n".join(told))
     shown.print(table)
 
 

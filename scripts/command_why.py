@@ -23,6 +23,7 @@ from engine.explain import Explanation, explain_record
 from engine.line_item_state import LineItemState, line_item_state
 from engine.targeting.near_miss import NearMisses
 from engine.world import World
+from schemas.errors import SchemaError
 from schemas.wire import decode_message
 from scripts.console import bar, console, json_option, print_json, settings_options, table
 from scripts.topic_reading import TopicReading
@@ -37,7 +38,8 @@ TOKEN_KEY_UNUSED: Final = bytes(32)  # nothing that is rendered here leaves the 
 class Why:
     """``outcomes``: over recent requests, how often each ad came to each end, were they decided now.
 
-    ``near_misses``: of those that its targeting refused, how far they were from it.
+    ``near_misses``: of those that its targeting refused, how far they were from it. ``unreadable``: recent records among
+    impressions that are none.
     """
 
     state: LineItemState
@@ -45,6 +47,7 @@ class Why:
     outcomes: Mapping[str, Mapping[str, int]]
     near_misses: NearMisses
     served: Mapping[str, int]
+    unreadable: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -55,6 +58,7 @@ class Why:
             "outcomes": {ad: dict(counts) for ad, counts in self.outcomes.items()},
             "refused_by_targeting": self.near_misses.as_json(),
             "served": dict(self.served),
+            "unreadable_impressions": self.unreadable,
         }
 
 
@@ -77,11 +81,7 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
             if explained.refused_by_targeting:
                 near_misses.add(explained.misses)
             progress.update(task, advance=1)
-    served = collections.Counter(
-        impression.ad_id
-        for impression in (decode_message("impression", record.value) for record in impressions)
-        if impression.line_item_id == line_item_id
-    )
+    served, unreadable = served_of(impressions, line_item_id)
     now_ms = time.time_ns() // 1_000_000
     return Why(
         state=line_item_state(catalog, line_item_id, now_ms=now_ms),
@@ -89,7 +89,23 @@ async def find_out(settings: Settings, line_item_id: str, recent: int, shown: Co
         outcomes=outcomes,
         near_misses=near_misses,
         served=served,
+        unreadable=unreadable,
     )
+
+
+def served_of(impressions: Sequence[ConsumerRecord], line_item_id: str) -> tuple[Mapping[str, int], int]:
+    """How often each of its ads was served; and how many records cannot be read, as another than the engine wrote them."""
+    served: collections.Counter[str] = collections.Counter()
+    unreadable = 0
+    for record in impressions:
+        try:
+            impression = decode_message("impression", record.value or b"")
+        except SchemaError:
+            unreadable += 1
+            continue
+        if impression.line_item_id == line_item_id:
+            served[impression.ad_id] += 1
+    return served, unreadable
 
 
 def _explained(record: ConsumerRecord, world: World, line_item_id: str, partitions: int) -> Explanation:
@@ -160,6 +176,8 @@ def show(shown: Console, why: Why) -> None:
     )
     _show_near_misses(shown, why.near_misses)
     shown.print(f"Served in the last impressions: {sum(why.served.values())}")
+    if why.unreadable:
+        shown.print(f"{why.unreadable:,} of these cannot be read: `adjudge audit` names them", style="yellow")
 
 
 def _written(fact: object) -> object:

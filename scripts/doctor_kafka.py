@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
+    IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
     TopicAuthorizationFailedError,
@@ -186,6 +187,9 @@ def _refusal(step: str, error: Exception, security: str) -> StepError:
         return StepError(f"TLS: {said}", "does it speak TLS there? See ADJUDGE_KAFKA_SECURITY_PROTOCOL and the port")
     if isinstance(error, UnsupportedSaslMechanismError):
         return StepError(f"SASL: {said}", "set ADJUDGE_KAFKA_SASL_MECHANISM to one of them")
+    if isinstance(error, IllegalSaslStateError):
+        fix = "see ADJUDGE_KAFKA_SECURITY_PROTOCOL and the port: another listener may take it"
+        return StepError(f"SASL: the server takes none there, as {security} says", fix)
     if isinstance(error, KafkaError) and "Sasl" in type(error).__name__:
         fix = "correct ADJUDGE_KAFKA_SASL_USERNAME and ADJUDGE_KAFKA_SASL_PASSWORD"
         return StepError(f"SASL: the server refused ({said})", fix)

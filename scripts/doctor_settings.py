@@ -129,7 +129,7 @@ async def _who_answers(address: str, url: str) -> Finding:
             said: Any = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError):
         said = None
-    if not isinstance(said, dict) or "ready" not in said:
+    if not isinstance(said, dict) or not isinstance(said.get("reasons", []), list) or "ready" not in said:
         return problem("http", f"another program answers at {address}", "stop it, or set ADJUDGE_HTTP to another")
     if said["ready"]:
         return ok("http", f"an engine answers at {address}, and is ready")

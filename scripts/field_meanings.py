@@ -77,7 +77,7 @@ _ENTITIES: Final = {
     "Creative.feedback_ppm": "what users made of it, in parts per 10^6; a model of user value may read it",
     "BannerFormat.w": "width in pixels, which the slot must show",
     "BannerFormat.h": "height in pixels, which the slot must show",
-    "NativeFormat.assets": "texts, images and videos, one for each role",
+    "NativeFormat.assets": "texts, images and videos: one for each role, but several main images make a carousel",
     "Asset.role": "what it is in the layout (OpenRTB Native 1.2)",
     "Asset.text": "the text; of a video its VAST",
     "Asset.url": "address of an image or video",

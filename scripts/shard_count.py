@@ -6,7 +6,7 @@ from typing import Final
 import click
 from aiokafka.admin import AIOKafkaAdminClient
 
-from consumers.topic_check import TopicsError, create_topics, describe, unusable
+from consumers.topic_check import TopicsError, create_topics, partition_counts, refusal, shards_of
 from schemas.topics import REPLAY_WINDOW_MS_DEFAULT, topic_name
 
 SHARDS_DEFAULT: Final = 4
@@ -25,37 +25,40 @@ async def create_shards(
 
     A log that is there keeps its shards. Raises ShardCountError when ``asked`` is another number than it has.
     """
-    name = topic_name(prefix, "requests")
-    there = await _partitions(admin, name)
-    _check(name, there, asked)
+    _, there = await _look(admin, prefix)
+    _check(prefix, there, asked)
     created = await create_topics(
         admin, prefix, shards=there or asked or SHARDS_DEFAULT, replay_window_ms=replay_window_ms
     )
-    there = await _partitions_when_seen(admin, name)
-    _check(name, there, asked)  # a broker that has just started may not have known what it has
+    there = await _shards_when_seen(admin, prefix)
+    _check(prefix, there, asked)  # a broker that has just started may not have known what it has
     return created, there
 
 
-async def _partitions_when_seen(admin: AIOKafkaAdminClient, name: str) -> int:
+async def _shards_when_seen(admin: AIOKafkaAdminClient, prefix: str) -> int:
     async with asyncio.timeout(SEEN_S_MAX):
         while True:
-            if there := await _partitions(admin, name):
+            seen, there = await _look(admin, prefix)
+            if seen:
                 return there
             await asyncio.sleep(SEEN_POLL_S)
 
 
-async def _partitions(admin: AIOKafkaAdminClient, name: str) -> int:
-    """How many a topic has; 0 when it is not there, or not known yet. Raises TopicsError when this user is not told."""
-    (described,) = await describe(admin, [name])
-    found = unusable(described)
-    if found is not None and found.setting == "authorization":
-        raise TopicsError([found])
-    return 0 if found else len(described["partitions"])
+async def _look(admin: AIOKafkaAdminClient, prefix: str) -> tuple[bool, int]:
+    """Whether requests are there, as far as is known yet, and how many shards the log has; 0 where there is none.
+
+    Raises TopicsError when this user is not told.
+    """
+    name = topic_name(prefix, "requests")
+    counts, refused = await partition_counts(admin, prefix)
+    if name in refused:
+        raise TopicsError([refusal(name)])
+    return name in counts, shards_of(counts, prefix)
 
 
-def _check(name: str, there: int, asked: int | None) -> None:
+def _check(prefix: str, there: int, asked: int | None) -> None:
     if there and asked not in {None, there}:
         raise ShardCountError(
-            f"topic {name} has {there} partitions, not {asked}, and their number is fixed for the life of a log: "
+            f"the log of {topic_name(prefix, 'requests')} has {there} partitions, not {asked}, and their number is fixed for its life: "
             "leave --partitions out, or begin another log (ADJUDGE_TOPIC_PREFIX, or another folder of data)"
         )

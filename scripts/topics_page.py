@@ -22,6 +22,7 @@ Every topic with its key, message, headers, rules and one record. `adjudge schem
 
 Names are shown with the default prefix; `ADJUDGE_TOPIC_PREFIX` sets another. Read what the engine writes with
 `isolation.level=read_committed`. A record without a value removes what its key names, where the table says so.
+Every topic has `unclean.leader.election.enable` false: a leader without the last records would take decisions back.
 """
 
 
@@ -68,7 +69,7 @@ def _section(document: Json, channel: Json) -> Iterator[str]:
         ("kept", _kept(facts["must"], channel["bindings"]["kafka"]["topicConfiguration"])),
         ("timestamps", facts["timestamps"]),
         ("largest batch", _bytes(facts["must"])),
-        ("read and written by", ", ".join(f"`{name}`" for name in _operations(document, channel))),
+        ("operations in `asyncapi.json`", ", ".join(f"`{name}`" for name in _operations(document, channel))),
     ]
     yield from table(("rule", "value"), rows)
     yield ""

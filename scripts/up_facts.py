@@ -18,6 +18,13 @@ from scripts.up_page import HEADERS, Facts, ShardFacts, TopicFacts, page
 LOOK_S_MAX: Final = 3.0  # for Kafka to say how much topics hold
 
 
+def exports(settings: Settings) -> tuple[str, ...]:
+    """What another shell is told, so that commands find this system: where Kafka is, and what is not the default."""
+    usual = Settings()
+    others = (name for name in ("topic_prefix", "group") if getattr(settings, name) != getattr(usual, name))
+    return tuple(f"export ADJUDGE_{name.upper()}={getattr(settings, name)}" for name in ("kafka", *others))
+
+
 class UpPage:
     """Answers GET / beside the probes. ``service`` and ``gateway`` are set once they listen."""
 
@@ -54,6 +61,7 @@ class UpPage:
         world = service.broadcast.world if service is not None else None
         return Facts(
             kafka=settings.kafka,
+            exports=exports(settings),
             http=service.address if service is not None else settings.http,
             gateway_http=gateway.address if gateway is not None else settings.gateway_http,
             state=settings.state,

@@ -69,9 +69,10 @@ class TopicFacts:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """``unready``: why not all is well; none when it is. ``rate``: sample requests/s. ``fill``: share of their slots."""
+    """``exports``: lines for another shell. ``unready``: why not all is well; none when it is. ``rate``: sample requests/s. ``fill``: share of their slots."""
 
     kafka: str
+    exports: tuple[str, ...]
     http: str
     gateway_http: str
     state: str
@@ -167,10 +168,8 @@ def _try(facts: Facts) -> Iterable[str]:
     call = f"curl -i http://{facts.gateway_http}{PATH} -H 'Content-Type: application/json' -d {REQUEST}"
     yield f"<h2>Try</h2><p>Ask for an ad:</p><pre>{_text(call)}</pre>"
     yield "<p>In another shell, with the environment active:</p>"
-    told = (
-        f"export ADJUDGE_KAFKA={facts.kafka}\nadjudge topics check\nadjudge doctor --http {facts.http}\nadjudge audit"
-    )
-    yield f"<pre>{_text(told)}</pre>"
+    commands = ("adjudge topics check", f"adjudge doctor --http {facts.http}", "adjudge audit")
+    yield f"<pre>{_text(chr(10).join((*facts.exports, *commands)))}</pre>"
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:

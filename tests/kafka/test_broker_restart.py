@@ -89,6 +89,10 @@ async def test_topics_whose_broker_goes_away_while_they_are_read_are_told(
 
 async def _read_while_it_goes(kafka: LocalKafka, cluster: Cluster) -> None:
     async with TopicReading(cluster.settings(), ["requests"]) as reading:
+        for partition in reading.partitions["requests"]:
+            reading.pause("requests", partition)  # nothing is fetched ahead
         await asyncio.to_thread(kafka.stop)
+        for partition in reading.partitions["requests"]:
+            reading.resume("requests", partition)
         async for _ in reading.batches():
             pass

@@ -76,7 +76,7 @@ async def test_asking_for_another_number_of_shards_than_the_log_has_is_an_error(
     await cluster.create(SHARDS)
     wider = await adjudge(cluster, "topics", "create", "--partitions", "7")
     assert wider.status == 1
-    assert f"topic {cluster.prefix}requests has {SHARDS} partitions, not 7" in wider.json["error"]
+    assert f"the log of {cluster.prefix}requests has {SHARDS} partitions, not 7" in wider.json["error"]
     assert "--partitions" in wider.json["error"]
     with pytest.raises(ShardCountError, match="has 3 partitions, not 5"):
         await make_topics(cluster.settings(), 5)

@@ -192,6 +192,6 @@ async def test_security_that_the_server_does_not_speak_is_told_by_its_step(
         ADJUDGE_KAFKA_SASL_USERNAME="u",
         ADJUDGE_KAFKA_SASL_PASSWORD=protocol,
     )
-    mend = {"TLS": "does it speak TLS there?", "SASL": "ADJUDGE_KAFKA_SASL_"}[step]
+    mend = {"TLS": "does it speak TLS there?", "SASL": "see ADJUDGE_KAFKA_SECURITY_PROTOCOL"}[step]
     is_problem(found[f"kafka {kafka.bootstrap}"], f"{step}: ", mend)
     assert "not looked at" in found["cluster"].text

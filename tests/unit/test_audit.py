@@ -1,6 +1,7 @@
 """A sound log passes the audit; each way of tampering with it is found, at the record that was tampered with."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from tests.audited_log import (
     result,
     sound_log,
 )
+
+NO_VALUE: Any = None  # of a header, which Kafka takes
 
 
 @pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
@@ -143,6 +146,40 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         "unreadable",
         "results",
         4,
+    ),
+    "a decision id names a request of more digits than any number": (
+        lambda log: changed(log["results"][2], bidid=f"e-1-2-{'9' * 5_000}"),
+        "unreadable",
+        "results",
+        4,
+    ),
+    "a genesis names more partitions than Kafka can count": (
+        lambda log: changed(log["journal"][0], partitions=10**30),
+        "unreadable",
+        "journal",
+        0,
+    ),
+    "an entry wrote off more records than there can be": (
+        lambda log: changed(log["journal"][3], runs=[{"topic": "campaign-updates", "from": 4, "to": 10**18}]),
+        "counts",
+        "journal",
+        3,
+    ),
+    "a dead letter has a header without a value": (
+        lambda log: log["dead-letters"].append(
+            Written(9, b"?", (("adjudge-topic", NO_VALUE), ("adjudge-offset", b"1")))
+        ),
+        "unreadable",
+        "dead-letters",
+        9,
+    ),
+    "a dead letter names an offset of more digits than any number": (
+        lambda log: log["dead-letters"].append(
+            Written(9, b"?", (("adjudge-topic", b"requests"), ("adjudge-offset", b"9" * 5_000)))
+        ),
+        "unreadable",
+        "dead-letters",
+        9,
     ),
     "a decision id names no epoch": (lambda log: changed(log["results"][2], bidid="-2-13"), "unreadable", "results", 4),
     "a result has neither bids nor nbr": (lambda log: changed(log["results"][2], nbr=None), "result", "results", 4),

@@ -1,11 +1,13 @@
 """What ``adjudge audit --json`` says, as a program reads it."""
 
+import io
 import json
 
 import pytest
+from rich.console import Console
 
 from engine.audit import Totals, Violation
-from scripts.command_audit import Audited, check_counts
+from scripts.command_audit import Audited, check_counts, show
 from scripts.console import print_json
 from scripts.topic_reading import ReadingError
 
@@ -36,3 +38,17 @@ def test_money_is_told_by_currency_and_violations_by_their_place(capsys: pytest.
     assert said["violations"] == [
         {"rule": "one result", "topic": "results", "partition": 1, "offset": 7, "problem": "a second one"}
     ]
+
+
+def test_money_is_shown_exactly_however_much_it_is() -> None:
+    totals = Totals()
+    for currency, nanos in {"EUR": 9_007_199_254_740_993_000, "JPY": -1_500_000_000, "USD": 10**400}.items():
+        totals.revenue_nanos[currency] += nanos
+    out = io.StringIO()
+    show(
+        Console(file=out, width=1_000),
+        Audited(totals=totals, cuts={}, whole_from={}, violations=(), violations_found=0),
+    )
+    assert "9,007,199,254.740993 EUR" in out.getvalue()
+    assert "-1.500000 JPY" in out.getvalue()
+    assert ".000000 USD" in out.getvalue()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import (
+    IllegalSaslStateError,
     IncompatibleBrokerVersion,
     KafkaConnectionError,
     SaslAuthenticationFailed,
@@ -223,6 +224,7 @@ def certificate_error() -> ssl.SSLCertVerificationError:
         (certificate_error(), "TLS: the server's certificate is not trusted (self-signed certificate)", "SSL_CAFILE"),
         (ssl.SSLError(1, "wrong version number"), "TLS: wrong version number", "SECURITY_PROTOCOL"),
         (UnsupportedSaslMechanismError("Enabled mechanisms are: ['PLAIN']"), "SASL: Enabled", "SASL_MECHANISM"),
+        (IllegalSaslStateError(), "SASL: the server takes none there, as SASL_SSL says", "SECURITY_PROTOCOL"),
         (SaslAuthenticationFailed("Invalid username"), "SASL: the server refused", "SASL_PASSWORD"),
         (KafkaConnectionError("x"), "Metadata: ", "TLS or SASL"),
         (TimeoutError(), "Metadata: no answer within 2.5 s", "TLS or SASL"),
@@ -354,6 +356,18 @@ def test_the_command_ends_with_1_where_kafka_does_not_answer(
     )  # fmt: skip
     assert "mend it" in shown.err
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_the_way_to_kafka_needs_is_what_is_to_be_corrected(tmp_path: pathlib.Path) -> None:
+    environment = {
+        "ADJUDGE_HTTP": "127.0.0.1:0",
+        "ADJUDGE_STATE": tmp_path.as_uri(),
+        "ADJUDGE_KAFKA_SECURITY_PROTOCOL": "SSL",
+        "ADJUDGE_KAFKA_SSL_CAFILE": str(tmp_path / "absent.pem"),
+    }
+    found = {each.check: each for each in await command_doctor.examine(environment)}
+    is_problem(found["kafka"], "absent.pem cannot be used", "correct it")
+    is_warning(found["cluster"], "not looked at", "mend the way")
 
 
 def test_settings_that_cannot_be_read_are_a_problem_and_the_machine_is_looked_at_all_the_same(

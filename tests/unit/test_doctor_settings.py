@@ -84,6 +84,10 @@ async def http(address: str) -> Finding:
     return found
 
 
+async def _odd_reasons(_request: web.Request) -> web.Response:
+    return web.json_response({"ready": False, "reasons": 5})
+
+
 async def test_the_http_port_is_free_ours_or_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     is_ok(await http("127.0.0.1:0"), "a free port")
     with socket.socket() as taken:
@@ -98,6 +102,10 @@ async def test_the_http_port_is_free_ours_or_somebody_elses(monkeypatch: pytest.
         unready.append("shard 3: stopped: x")
         is_problem(await http(address), "not ready: shard 3: stopped: x", "docs/operations.md")
     async with serve_http(web.Application(), "127.0.0.1:0") as address:
+        is_problem(await http(address), "another program answers", "stop it")
+    odd = web.Application()
+    odd.router.add_get("/readyz", _odd_reasons)
+    async with serve_http(odd, "127.0.0.1:0") as address:
         is_problem(await http(address), "another program answers", "stop it")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(doctor_settings, "HTTP_S_MAX", 0.1)

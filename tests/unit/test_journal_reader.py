@@ -8,6 +8,8 @@ from aiokafka import TopicPartition
 
 from consumers import journal_reader
 from consumers.journal_reader import READ_S_MAX, JournalReader
+from engine.journal import Fold, JournalError, checkpoint_of
+from schemas.errors import SchemaError
 
 WHERE = TopicPartition("ads.journal", 0)
 Poll = tuple[float, tuple[int, ...], int]  # seconds it takes, offsets that come, position after it
@@ -31,6 +33,12 @@ class Journal:
     def resume(self, _: TopicPartition) -> None:
         """It is never paused."""
 
+    async def beginning_offsets(self, _: object) -> dict[TopicPartition, int]:
+        return {WHERE: 0}
+
+    async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
+        return {WHERE: 1}
+
     async def position(self, _: TopicPartition) -> int:
         return self._position
 
@@ -40,7 +48,7 @@ class Journal:
         self.now_s += seconds
         if self.polls > 10_000:
             pytest.fail("reading goes on for ever")
-        return {WHERE: [types.SimpleNamespace(offset=offset) for offset in offsets]}
+        return {WHERE: [types.SimpleNamespace(offset=offset, value=None) for offset in offsets]}
 
 
 async def read(journal: Journal, monkeypatch: pytest.MonkeyPatch, *, end: int) -> list[int]:
@@ -66,3 +74,14 @@ async def test_reading_goes_on_for_as_long_as_the_place_moves(monkeypatch: pytes
 async def test_what_stands_behind_the_own_fence_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal([(0.5, (3, 4, 5, 6, 7), 8)])
     assert await read(journal, monkeypatch, end=6) == [3, 4, 5]
+
+
+async def test_a_record_without_a_value_is_refused_as_no_journal_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for the fold to name it, whose JournalError stops the shard and no other."""
+    monkeypatch.setattr(journal_reader, "time", Journal([]))
+    reader = JournalReader(Journal([(0.0, (0,), 1)]), WHERE)
+    fold = Fold(0, partitions=1)
+    with pytest.raises(JournalError, match="offset 0: this is not a journal record"):
+        await reader.feed(fold, fence_offset=0, checkpoint_of=checkpoint_of)
+    with pytest.raises(SchemaError):
+        await reader.fence(0)

@@ -1,10 +1,14 @@
 """``adjudge load`` reads a file twice, to check it and to publish it: what came between is told."""
 
+import json
 import pathlib
 
 import click
 import pytest
+from rich.progress import Progress
 
+from scripts import command_load
+from scripts.cli import run
 from scripts.command_load import _chunks
 from scripts.message_check import check_item
 
@@ -39,3 +43,31 @@ def test_a_file_that_was_changed_meanwhile_ends_the_load(lines: list[str], said:
     with pytest.raises(click.ClickException) as raised:
         published(file)
     assert str(raised.value) == f"the file was changed while it was published: {said}; some records may be written"
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; some records may be written"),
+        (
+            command_load._UnfinishedError("it failed; some records may be written"),
+            1,
+            "it failed; some records may be written",
+        ),
+    ],
+    ids=["Ctrl-C", "no answer"],
+)
+@pytest.mark.parametrize(("sent", "told"), [(2, ", the first 2 of 3 are"), (0, "")])
+def test_a_load_that_does_not_come_to_its_end_says_how_far_it_came(
+    ended: BaseException, status: int, said: str, sent: int, told: str, *,
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    async def publish(*_: object, progress: Progress, total: int, **__: object) -> int:
+        progress.update(progress.add_task("", total=total), completed=sent)
+        raise ended
+
+    monkeypatch.setattr(command_load, "_publish", publish)
+    file = tmp_path / "controls.jsonl"
+    file.write_text("\n".join([SEED] * 3))
+    assert run(["load", "controls", str(file), "--json"]) == status
+    assert json.loads(capsys.readouterr().out) == {"error": said + told}

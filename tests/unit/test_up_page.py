@@ -12,12 +12,13 @@ from consumers.settings import load_settings
 from schemas.topics import TOPICS
 from scripts.demo_results import Results
 from scripts.topic_ends import TopicEnds
-from scripts.up_facts import UpPage
+from scripts.up_facts import UpPage, exports
 from scripts.up_page import HEADERS, Facts, ShardFacts, TopicFacts, page
 
 VOID: Final = {"meta", "br"}
 FACTS: Final = Facts(
     kafka="127.0.0.1:29092",
+    exports=("export ADJUDGE_KAFKA=127.0.0.1:29092", "export ADJUDGE_TOPIC_PREFIX=mine."),
     http="127.0.0.1:8080",
     gateway_http="127.0.0.1:8180",
     state="file:///state",
@@ -73,7 +74,13 @@ def test_it_says_what_runs_where() -> None:
         assert shown in text
     assert "unknown" in text, "of the controls"
     assert f"curl -i http://{FACTS.gateway_http}/openrtb2/auction" in text
-    assert f"export ADJUDGE_KAFKA={FACTS.kafka}" in text
+    assert "\n".join((*FACTS.exports, "adjudge topics check")) in text
+
+
+def test_another_shell_is_told_what_is_not_the_default() -> None:
+    assert exports(load_settings({})) == ("export ADJUDGE_KAFKA=127.0.0.1:9092",)
+    told = {"ADJUDGE_KAFKA": "127.0.0.1:29092", "ADJUDGE_TOPIC_PREFIX": "mine.", "ADJUDGE_GROUP": "mine"}
+    assert exports(load_settings(told)) == tuple(f"export {name}={value}" for name, value in told.items())
 
 
 def test_it_says_why_it_is_not_ready() -> None:

@@ -1,10 +1,14 @@
 """What ``adjudge why`` shows people: every text of a campaign as it was written."""
 
+import pathlib
+import types
+from typing import Any
+
 import pytest
 
 from engine.line_item_state import line_item_state
 from engine.targeting.near_miss import NearMisses
-from scripts.command_why import Why, show
+from scripts.command_why import Why, served_of, show
 from scripts.console import console, table
 from tests.builders import NOW_MS, Json, Stage, campaign, creative, line_item, one_ad
 
@@ -57,3 +61,17 @@ def test_budgets_and_caps_that_keep_it_from_serving_are_shown_with_whose_they_ar
 def test_cells_of_tables_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], text: str) -> None:
     console(as_json=False).print(table("Title", ("column",), [(text,)]))
     assert text in capsys.readouterr().out
+
+
+def test_impressions_that_cannot_be_read_are_counted_and_end_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    golden = (pathlib.Path(__file__).parents[1] / "golden" / "impression-1-served.json").read_bytes()
+    values = (golden, None, b"", b"{", b"[]", golden)
+    records: list[Any] = [types.SimpleNamespace(value=value) for value in values]
+    assert served_of(records, "l1") == ({"ad1": 2}, 4)
+    assert served_of(records, "l2") == ({}, 4)
+    stage = Stage(*one_ad())
+    state = line_item_state(stage.catalog, "l1", now_ms=NOW_MS)
+    found = Why(state=state, requests=0, outcomes={}, near_misses=NearMisses(), served={}, unreadable=4)
+    show(console(as_json=False), found)
+    assert "4 of these cannot be read: `adjudge audit` names them" in capsys.readouterr().out
+    assert found.as_json()["unreadable_impressions"] == 4
