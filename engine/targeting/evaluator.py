@@ -142,16 +142,16 @@ def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
 def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
     if not isinstance(value, list):
         return False
-    texts = {item for item in value if isinstance(item, str)}  # nothing but the same text equals a text
+    keys = {key_of(item) for item in value if isinstance(item, SCALARS)}
     folded: set[str] = set()
     for one in node.elements:
-        if not isinstance(one, Equal) or not isinstance(one.literal, str):
+        if not isinstance(one, Equal) or not isinstance(one.literal, SCALARS):
             found = any(holds(one, item, groups) for item in value)
-        elif one.fold:
-            folded = folded or {text.lower() for text in texts}
+        elif one.fold and isinstance(one.literal, str):
+            folded = folded or {item.lower() for item in value if isinstance(item, str)}
             found = one.literal.lower() in folded
         else:
-            found = one.literal in texts
+            found = key_of(one.literal) in keys
         if not found:
             return False
     return True
