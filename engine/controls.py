@@ -73,7 +73,8 @@ class ControlsView:
         raise ValueError("the policies are without default, which always applies")
 
 
-_MOST: Final = {"policy": POLICIES_MAX, "group": GROUPS_MAX}  # controls of a kind at a time
+# Controls of a kind at a time, and the limit's name.
+_MOST: Final = {"policy": (POLICIES_MAX, "POLICIES_MAX"), "group": (GROUPS_MAX, "GROUPS_MAX")}
 
 BUILT_IN: Final = Policy(name="default", version=0)
 
@@ -213,10 +214,14 @@ def _turn(held: PolicyInForce) -> tuple[bool, int, str]:
 
 def check_room(kind: str, name: str, held: Collection[str]) -> None:
     """Raise SchemaError when a control of this name is one more than there may be; policy ``default`` finds room."""
-    most = _MOST.get(kind)
+    if kind not in _MOST:
+        return
+    most, limit = _MOST[kind]
     beside = {"default"} if kind == "policy" else set()
-    if most is not None and name not in {*held, *beside} and len(set(held) - beside) >= most:
-        raise SchemaError("name", f"is that of one {kind} more than {most}", "remove one first, or replace it")
+    if name not in {*held, *beside} and len(set(held) - beside) >= most:
+        raise SchemaError(
+            "name", f"is that of one {kind} more than {most}", f"remove one first, or replace it ({limit})"
+        )
 
 
 def values_of(group: Group) -> frozenset[object]:

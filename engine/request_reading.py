@@ -11,10 +11,10 @@ from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest, read_request
 
 _ESCAPED: Final = b"\\u002"  # what a comma in a text may begin with
-_LISTS_MAX: Final[Mapping[str, int]] = {
-    "segments": SEGMENTS_MAX,
-    "interests": SEGMENTS_MAX,
-    "keywords": KEYWORDS_MAX,
+_LISTS_MAX: Final[Mapping[str, tuple[int, str]]] = {
+    "segments": (SEGMENTS_MAX, "SEGMENTS_MAX"),
+    "interests": (SEGMENTS_MAX, "SEGMENTS_MAX"),
+    "keywords": (KEYWORDS_MAX, "KEYWORDS_MAX"),
 }
 
 
@@ -23,7 +23,9 @@ def readable(key: bytes | None, value: bytes | None) -> bytes:
     if value is None:
         raise SchemaError("", "the record has no value", "an OpenRTB BidRequest")
     if len(value) + len(key or b"") > REQUEST_BYTES_MAX:
-        raise TooLargeError("", f"key and value have more than {REQUEST_BYTES_MAX} bytes")
+        raise TooLargeError(
+            "", f"key and value have more than {REQUEST_BYTES_MAX} bytes", "the limit is REQUEST_BYTES_MAX"
+        )
     return value
 
 
@@ -39,7 +41,9 @@ def check_lists(fields: Mapping[str, object], value: bytes) -> None:
     if value.count(b",") < KEYWORDS_MAX and _ESCAPED not in value:  # then there cannot be as many
         return
     found = derived(fields, 0)
-    for name, most in _LISTS_MAX.items():
+    for name, (most, limit) in _LISTS_MAX.items():
         count = len(items(found.get(name)))
         if count > most:
-            raise SchemaError(f"adjudge.{name}", f"there are {count} different ones", f"at most {most} are read")
+            raise SchemaError(
+                f"adjudge.{name}", f"there are {count} different ones", f"at most {most} are read ({limit})"
+            )

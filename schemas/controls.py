@@ -195,7 +195,9 @@ def decode_control(key: bytes, value: bytes) -> Control:
     """A control, checked alone. Raises SchemaError with the field and what would be accepted."""
     kind, name = parse_control_key(key)
     if len(value) > CONTROL_BYTES_MAX:
-        raise SchemaError("", f"is {len(value)} bytes long", f"at most {CONTROL_BYTES_MAX} are accepted")
+        raise SchemaError(
+            "", f"is {len(value)} bytes long", f"at most {CONTROL_BYTES_MAX} are accepted (CONTROL_BYTES_MAX)"
+        )
     check_depth(value)
     control = decode(_CONTROL, value, _MODELS[kind])
     if (control.kind, control.name) != (kind, name):

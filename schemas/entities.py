@@ -365,7 +365,9 @@ def entity_at(address: tuple[Kind, str], value: bytes) -> Entity:
     """``decode_entity`` for whoever has read the key."""
     kind, identity = address
     if len(value) > ENTITY_BYTES_MAX:
-        raise SchemaError("", f"is {len(value)} bytes long", f"at most {ENTITY_BYTES_MAX} are accepted")
+        raise SchemaError(
+            "", f"is {len(value)} bytes long", f"at most {ENTITY_BYTES_MAX} are accepted (ENTITY_BYTES_MAX)"
+        )
     check_depth(value)
     entity = decode(_ENTITY, value)
     if (entity.kind, entity.id) != (kind, identity):

@@ -19,7 +19,7 @@ _NO_MARK: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
 def check_depth(value: bytes) -> None:
     """Raise SchemaError for a message with more than JSON_DEPTH_MAX levels of objects and lists."""
     if too_deep(value):
-        raise SchemaError("", "is nested too deeply", f"at most {JSON_DEPTH_MAX} levels are read")
+        raise SchemaError("", "is nested too deeply", f"at most {JSON_DEPTH_MAX} levels are read (JSON_DEPTH_MAX)")
 
 
 def too_deep(value: bytes) -> bool:

@@ -248,7 +248,9 @@ _REQUEST: Final = msgspec.json.Decoder(BidRequest, strict=False)
 def read_request(value: bytes) -> AdRequest:
     """Read the bytes of a request. Raises SchemaError with the field; TooLargeError and UnsupportedError are two."""
     if len(value) > REQUEST_BYTES_MAX:
-        raise TooLargeError("", f"is {len(value)} bytes long", f"at most {REQUEST_BYTES_MAX} are accepted")
+        raise TooLargeError(
+            "", f"is {len(value)} bytes long", f"at most {REQUEST_BYTES_MAX} are accepted (REQUEST_BYTES_MAX)"
+        )
     check_depth(value)
     try:
         fields = orjson.loads(value)
@@ -287,7 +289,9 @@ def _check_lists(fields: object) -> None:
         path, one = left.pop()
         if isinstance(one, list):
             if len(one) > REQUEST_LIST_MAX:
-                raise SchemaError(path, f"is a list of {len(one)} values", f"at most {REQUEST_LIST_MAX} are read")
+                raise SchemaError(
+                    path, f"is a list of {len(one)} values", f"at most {REQUEST_LIST_MAX} are read (REQUEST_LIST_MAX)"
+                )
             left += [
                 (f"{path}[{index}]", inside) for index, inside in enumerate(one) if isinstance(inside, dict | list)
             ]

@@ -17,6 +17,7 @@ def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, 
     """
     left = {"terms": terms, "values": values, "regular expressions": patterns}
     most = dict(left)
+    names = {"terms": "POLICY_TERMS_MAX", "values": "POLICY_VALUES_MAX", "regular expressions": "POLICY_PATTERNS_MAX"}
     for field, condition in conditions.items():
         waiting = [condition]
         while waiting and min(left.values()) >= 0:
@@ -32,7 +33,7 @@ def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, 
         for what, rest in left.items():
             if rest < 0:
                 problem = f"with it, the conditions of the policy have more than {most[what]} {what}"
-                raise SchemaError(field, problem, "write fewer, or several policies")
+                raise SchemaError(field, problem, f"write fewer, or several policies ({names[what]})")
 
 
 def check_plain(obj: object, field: str) -> None:
@@ -52,7 +53,7 @@ def _fault(obj: object, depth: int) -> tuple[str, str, str] | None:
     if not isinstance(obj, dict | list):
         return None
     if depth > PLAIN_DEPTH_MAX:
-        return "", "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read"
+        return "", "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read (PLAIN_DEPTH_MAX)"
     named = isinstance(obj, dict)
     for place, inner in obj.items() if isinstance(obj, dict) else enumerate(obj):
         fault = None if type(inner) is str else _fault(inner, depth + 1)

@@ -17,7 +17,7 @@ from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
 from engine.targeting.paths import warning_of
 from engine.video import clip_of_format, format_of_asset
-from schemas.controls import Control, ModelControl, Policy
+from schemas.controls import Control, Limits, ModelControl, Policy, Seed
 from schemas.decoding import fits
 from schemas.entities import Ad, Campaign, Creative, Entity, Format, LineItem, NativeFormat, VideoFormat
 from schemas.errors import SchemaError
@@ -39,7 +39,7 @@ READ: Final = {
 def warnings_of(message: Entity | Control, fields: Mapping[str, object]) -> tuple[SchemaError, ...]:
     """Each with its field. ``fields``: the message as it was written. Raises SchemaError for a condition that is none."""
     given = functools.partial(_kept, fields)
-    found = (_conditions, _rank, _videos, _unencrypted, given, _undecided, _unread, _weights, _stops_nothing)
+    found = (_conditions, _rank, _name, _videos, _unencrypted, given, _undecided, _unread, _weights, _stops_nothing)
     return tuple(itertools.chain.from_iterable(look(message) for look in found))
 
 
@@ -113,6 +113,11 @@ def _of_a_page(condition: Condition, field: str) -> Iterator[SchemaError]:
 def _rank(message: Entity | Control) -> Iterator[SchemaError]:
     if isinstance(message, Policy) and message.name == "default" and message.rank:
         yield SchemaError("rank", "default is asked last, whatever its rank", "leave it out")
+
+
+def _name(message: Entity | Control) -> Iterator[SchemaError]:
+    if isinstance(message, Seed | Limits) and message.name != "default":
+        yield SchemaError("name", f"no {message.kind} but the one named default is in force", "name it default")
 
 
 def _videos(message: Entity | Control) -> Iterator[SchemaError]:

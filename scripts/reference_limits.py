@@ -18,9 +18,10 @@ _LIMIT: Final = re.compile(r"([A-Z]\w*)(?:: \w+)? = .+?(?:  # (.+))?")
 _HEAD: Final = """\
 # Limits
 
-Each limit has one name and one place, and the name has its unit; errors and reasons name it. `adjudge schemas` writes this
-page from `engine/limits.py` and `schemas/limits.py`. No setting changes a limit; those that a control changes say so. Limits
-of one machine and one process (queues, time-outs) stand beside the code that keeps them, in `consumers/`.
+Each limit has one name and one place, and the name has its unit. Errors name it, or the field and its bound; so do reasons.
+`adjudge schemas` writes this page from `engine/limits.py` and `schemas/limits.py`. No setting changes a limit; those that a
+control changes say so. Limits of one machine and one process (queues, time-outs) stand beside the code that keeps them, in
+`consumers/`.
 """
 _DECISIONS: Final = """\
 ## Decisions

@@ -38,6 +38,7 @@ from engine.targeting.values import (
 )
 
 _NOBODY: Final[frozenset[object]] = frozenset()  # a group that is not there has nobody in it
+_TRUTHS: Final = (key_of(True), key_of(False))  # keys that the elements themselves are not equal to
 
 
 def matches(condition: Condition, attributes: Attributes, groups: Groups = NO_GROUPS) -> bool:
@@ -69,9 +70,17 @@ def _same(literal: LiteralValue, value: object) -> bool:
 
 
 def _member(node: Member, value: object, _: Groups) -> bool:
-    if isinstance(value, list):
-        return any(_is_one_of(node, element) for element in value)
-    return _is_one_of(node, value)
+    if not isinstance(value, list):
+        return _is_one_of(node, value)
+    return (node.fold or not _apart(node.lookup, value)) and any(_is_one_of(node, element) for element in value)
+
+
+def _apart(keys: frozenset[Any], elements: list[object]) -> bool:
+    """True: none of many elements has one of the keys, found out without a step for each. False: that is not certain."""
+    try:
+        return keys.isdisjoint(elements) and keys.isdisjoint(_TRUTHS)
+    except TypeError:  # an array or object among them
+        return False
 
 
 def _is_one_of(node: Member, value: object) -> bool:
@@ -85,7 +94,7 @@ def _is_one_of(node: Member, value: object) -> bool:
 def _in_group(node: InGroup, value: object, groups: Groups) -> bool:
     listed = groups.get(node.name, _NOBODY)
     if isinstance(value, list):
-        return any(isinstance(element, SCALARS) and key_of(element) in listed for element in value)
+        return not _apart(listed, value) and any(isinstance(one, SCALARS) and key_of(one) in listed for one in value)
     return isinstance(value, SCALARS) and key_of(value) in listed
 
 
@@ -124,22 +133,25 @@ def _size(node: Size, value: object, groups: Groups) -> bool:
 
 
 def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
-    return isinstance(value, list) and any(item is not None and holds(node.element, item, groups) for item in value)
+    if not isinstance(value, list):
+        return False
+    element, rule = node.element, _RULES[type(node.element)]
+    return any(item is not None and rule(element, item, groups) for item in value)
 
 
 def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
     if not isinstance(value, list):
         return False
-    texts = {item for item in value if isinstance(item, str)}  # nothing but the same text equals a text
+    keys = {key_of(item) for item in value if isinstance(item, SCALARS)}
     folded: set[str] = set()
     for one in node.elements:
-        if not isinstance(one, Equal) or not isinstance(one.literal, str):
+        if not isinstance(one, Equal) or not isinstance(one.literal, SCALARS):
             found = any(holds(one, item, groups) for item in value)
-        elif one.fold:
-            folded = folded or {text.lower() for text in texts}
+        elif one.fold and isinstance(one.literal, str):
+            folded = folded or {item.lower() for item in value if isinstance(item, str)}
             found = one.literal.lower() in folded
         else:
-            found = one.literal in texts
+            found = key_of(one.literal) in keys
         if not found:
             return False
     return True

@@ -25,6 +25,7 @@ from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
+from engine.targeting.needs import Need, Steps, keys_at, needs_of
 from engine.targeting.patterns import SearchSet, search_set, search_sets
 from engine.targeting.tables import Kept, LanesOfPath, LaneTables, assemble
 from engine.targeting.tree import Pattern
@@ -81,13 +82,15 @@ class TargetingIndex:
     at a time: what it remembers is worked on in place.
     """
 
-    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
+    __slots__ = ("_compiled", "_groups", "_kept", "_kept_bytes", "_keys", "_located", "_needs", "_untold")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
         self._located: Kept = {}
+        self._needs: dict[int, tuple[Need, ...]] = {}  # by test, once one is asked
+        self._keys: dict[tuple[int, Steps], frozenset[object]] = {}  # by path and steps: what this request has there
         self._untold = np.full(len(self._compiled.tests), UNKNOWN, np.int8)
         self._groups = NO_GROUPS  # those that the kept answers were given under
 
@@ -120,6 +123,7 @@ class TargetingIndex:
     def clauses_for(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
         """The clauses as a request finds them under the groups in force; good until the next request's."""
         compiled = self._compiled
+        self._keys.clear()
         if groups is not self._groups:
             self._groups = groups
             self._forget()
@@ -142,8 +146,24 @@ class TargetingIndex:
             for together in tested.sets:
                 if test in together.numbers and together.answer(value, answers):
                     return together.numbers
-        answers[test] = holds(self._compiled.tests[test].node, value, groups)
+        answers[test] = self._may_hold(test, tested, value) and holds(self._compiled.tests[test].node, value, groups)
         return test
+
+    def _may_hold(self, test: int, tested: Tested, value: object) -> bool:
+        """Whether an array has what a test of it looks for; True of all other values."""
+        if not isinstance(value, list | dict):
+            return True
+        needs = self._needs.get(test)
+        if needs is None:
+            needs = self._needs[test] = needs_of(self._compiled.tests[test].node)
+        for need in needs:
+            place = tested.first, need.steps
+            found = self._keys.get(place)
+            if found is None:
+                found = self._keys[place] = keys_at(value, need.steps)
+            if need.keys.isdisjoint(found):
+                return False
+        return True
 
     def _answered(self, attributes: Attributes) -> Verdicts:
         """The answers known from former requests with the same values, and those that are had for less than a scan that has to

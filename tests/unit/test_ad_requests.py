@@ -41,7 +41,7 @@ def test_a_list_longer_than_conditions_look_at_is_refused_by_its_path() -> None:
     ):
         assert read_request(request(ext=ext)).fields["ext"] == ext
     found = refusal(request(user={"ext": {"x": [1, {"y": [*longest, 0]}]}}))
-    assert (found.field, found.fix) == ("user.ext.x[1].y", f"at most {REQUEST_LIST_MAX} are read")
+    assert (found.field, found.fix) == ("user.ext.x[1].y", f"at most {REQUEST_LIST_MAX} are read (REQUEST_LIST_MAX)")
 
 
 def test_numbers_stand_for_texts_and_texts_for_numbers() -> None:

@@ -171,19 +171,19 @@ def floors(count: int, when: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
             floors(100, lambda _: {"$or": [{"a": n} for n in range(49)]}),
             floors(100, lambda _: {"$or": [{"a": n} for n in range(50)]}),
             "floors[98].when",
-            "more than 5000 terms",
+            "more than 5000 terms (write fewer, or several policies (POLICY_TERMS_MAX))",
         ),
         (
             floors(10, lambda _: {"a": {"$in": list(range(5_000))}}),
             floors(11, lambda _: {"a": {"$in": list(range(5_000))}}),
             "floors[10].when",
-            "more than 50000 values",
+            "more than 50000 values (write fewer, or several policies (POLICY_VALUES_MAX))",
         ),
         (
             floors(10, lambda n: {"a": {"$regex": f"x{n}", "$notRegexi": "y"}}),
             floors(11, lambda n: {"a": {"$regexi": f"x{n}", "$notRegex": "y"}}),
             "floors[10].when",
-            "more than 20 regular expressions",
+            "more than 20 regular expressions (write fewer, or several policies (POLICY_PATTERNS_MAX))",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_all_conditions_of_a_policy_together_have_an_end(
     assert isinstance(decode(fits), Policy)
     error = refusal(beyond)
     assert error.field == field
-    assert said in error.problem
+    assert said in str(error)
 
 
 def test_conditions_are_plain_json_and_may_name_any_path() -> None:

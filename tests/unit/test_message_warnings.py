@@ -158,3 +158,10 @@ def test_what_serves_only_in_a_later_version_is_a_warning_that_names_the_reason(
 )
 def test_what_this_version_decides_is_no_warning(message: Any) -> None:
     assert not report_on(message).warnings
+
+
+@pytest.mark.parametrize("given", [{"kind": "seed", "value": "x"}, {"kind": "limits", "vcg_nodes_max": 5}])
+def test_a_seed_or_limits_that_are_never_in_force_are_warned_of(given: dict[str, Any]) -> None:
+    (warning,) = report_on(given | {"name": "other"}).warnings
+    assert (warning.field, warning.fix) == ("name", "name it default")
+    assert not report_on(given | {"name": "default"}).warnings
