@@ -16,9 +16,13 @@ async def give_up(producer: Any, error: Exception | None = None) -> None:
     """Fail everything that is not acknowledged, with ``error`` or a GivenUpError, and close without sending it."""
     producer._closed = True
     waiters = list(_waiters(producer))  # before they fail: batches that did are no longer kept
+    _take_for_sent(producer)
     producer._message_accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
     sender = producer._sender.sender_task
     if sender is not None:
+        sender.remove_done_callback(
+            producer._sender._fail_all
+        )  # all has failed; it ends a transaction, if there is none too
         sender.cancel()
     await producer.client.close()
     if sender is not None:
@@ -32,6 +36,12 @@ def look_at(*futures: asyncio.Future[Any] | None) -> None:
     for future in futures:
         if future is not None and future.done() and not future.cancelled():
             future.exception()
+
+
+def _take_for_sent(producer: Any) -> None:
+    """Batches that wait to be sent again: whatever fails one takes it out of those that are sent, where it must be."""
+    accumulator = producer._message_accumulator
+    accumulator._pending_batches.update(itertools.chain.from_iterable(accumulator._batches.values()))
 
 
 def _waiters(producer: Any) -> Iterator[asyncio.Future[Any] | None]:

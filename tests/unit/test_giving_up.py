@@ -1,0 +1,52 @@
+"""Giving a producer of the real client up, without a broker: its event loop is told of no error."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from consumers.giving_up import GivenUpError, give_up
+
+PLACE = TopicPartition("requests", 0)
+
+
+@pytest.fixture
+async def producer() -> AsyncIterator[AIOKafkaProducer]:
+    """One that has no broker; at the end nothing must have been told."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1", enable_idempotence=True)
+    yield producer
+    await asyncio.sleep(0)
+    assert told == []
+
+
+async def test_with_something_under_way(producer: AIOKafkaProducer) -> None:
+    """The client's sender then ends with an error, for which it ends a transaction: an idempotent producer has none."""
+
+    async def sending() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("the batch has failed") from None
+
+    sender = producer._sender
+    sender._sender_task = asyncio.create_task(sending())
+    sender._sender_task.add_done_callback(sender._fail_all)
+    await asyncio.sleep(0)
+    await give_up(producer)
+    assert isinstance(sender._sender_task.exception(), KeyError)
+
+
+async def test_with_something_that_waits_to_be_sent_again(producer: AIOKafkaProducer) -> None:
+    accumulator = producer._message_accumulator
+    producer._txn_manager.set_pid_and_epoch(1, 0)
+    builder = producer.create_batch()
+    builder.append(timestamp=None, key=b"k", value=b"v")
+    delivery = await accumulator.add_batch(builder, PLACE, 1.0)
+    accumulator.reenqueue(accumulator._pop_batch(PLACE))
+    await give_up(producer)
+    with pytest.raises(GivenUpError):
+        await delivery
