@@ -16,13 +16,11 @@ async def give_up(producer: Any, error: Exception | None = None) -> None:
     """Fail everything that is not acknowledged, with ``error`` or a GivenUpError, and close without sending it."""
     producer._closed = True
     waiters = list(_waiters(producer))  # before they fail: batches that did are no longer kept
-    _take_for_sent(producer)
+    _send_nothing_again(producer._message_accumulator)
     producer._message_accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
     sender = producer._sender.sender_task
     if sender is not None:
-        sender.remove_done_callback(
-            producer._sender._fail_all
-        )  # all has failed; it ends a transaction, if there is none too
+        sender.remove_done_callback(producer._sender._fail_all)  # which would end a transaction, if there is none too
         sender.cancel()
     await producer.client.close()
     if sender is not None:
@@ -38,9 +36,13 @@ def look_at(*futures: asyncio.Future[Any] | None) -> None:
             future.exception()
 
 
-def _take_for_sent(producer: Any) -> None:
-    """Batches that wait to be sent again: whatever fails one takes it out of those that are sent, where it must be."""
-    accumulator = producer._message_accumulator
+def _send_nothing_again(accumulator: Any) -> None:
+    """A batch that fails is taken out of those under way, where one that is to be sent again is not: that is an error."""
+
+    def refuse(_: Any) -> None:
+        raise GivenUpError("the producer was given up")
+
+    accumulator.reenqueue = refuse
     accumulator._pending_batches.update(itertools.chain.from_iterable(accumulator._batches.values()))
 
 

@@ -40,13 +40,24 @@ async def test_with_something_under_way(producer: AIOKafkaProducer) -> None:
     assert isinstance(sender._sender_task.exception(), KeyError)
 
 
-async def test_with_something_that_waits_to_be_sent_again(producer: AIOKafkaProducer) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_with_something_that_is_sent_again(producer: AIOKafkaProducer, *, late: bool) -> None:
+    """``late``: the client comes to it while the producer is given up."""
     accumulator = producer._message_accumulator
     producer._txn_manager.set_pid_and_epoch(1, 0)
     builder = producer.create_batch()
     builder.append(timestamp=None, key=b"k", value=b"v")
     delivery = await accumulator.add_batch(builder, PLACE, 1.0)
-    accumulator.reenqueue(accumulator._pop_batch(PLACE))
+    batch = accumulator._pop_batch(PLACE)
+
+    async def send_again() -> None:
+        accumulator.reenqueue(batch)
+
+    again = asyncio.create_task(send_again())
+    if not late:
+        await again
     await give_up(producer)
     with pytest.raises(GivenUpError):
         await delivery
+    await asyncio.wait({again})
+    assert isinstance(again.exception(), GivenUpError) == late
