@@ -22,9 +22,10 @@ from consumers.probes import make_app, serve_http
 from consumers.settings import Settings
 from consumers.stopping import unless_stopped
 from engine.reading import integer
-from engine.request_reading import take_request
+from engine.request_reading import readable, take_request
 from schemas.codes import Nbr
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
+from schemas.request_key import request_key
 
 PATH: Final = "/openrtb2/auction"
 OPENRTB_VERSION: Final = "2.6"
@@ -132,7 +133,10 @@ class Gateway:
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
-        tmax = integer(take_request(body).fields.get("tmax"))
+        request = take_request(body)
+        readable(request_key(request.typed), body)
+        told = request.fields.get("tmax")
+        tmax = None if isinstance(told, bool) else integer(told)
     except UnsupportedError:
         tmax = None  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:

@@ -16,12 +16,11 @@ async def give_up(producer: Any, error: Exception | None = None) -> None:
     """Fail everything that is not acknowledged, with ``error`` or a GivenUpError, and close without sending it."""
     producer._closed = True
     waiters = list(_waiters(producer))  # before they fail: batches that did are no longer kept
-    accumulator = producer._message_accumulator
-    accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
-    # One that waits to be sent again is taken out of the pending ones a second time once it fails: a KeyError in the log.
-    accumulator._pending_batches.update(batch for batch in _batches(accumulator) if batch.retry_count)
+    _send_nothing_again(producer._message_accumulator)
+    producer._message_accumulator.fail_all(error or GivenUpError("Kafka does not answer"))
     sender = producer._sender.sender_task
     if sender is not None:
+        sender.remove_done_callback(producer._sender._fail_all)  # which would end a transaction, if there is none too
         sender.cancel()
     await producer.client.close()
     if sender is not None:
@@ -37,14 +36,20 @@ def look_at(*futures: asyncio.Future[Any] | None) -> None:
             future.exception()
 
 
+def _send_nothing_again(accumulator: Any) -> None:
+    """A batch that fails is taken out of those under way, where one that is to be sent again is not: that is an error."""
+
+    def refuse(_: Any) -> None:
+        raise GivenUpError("the producer was given up")
+
+    accumulator.reenqueue = refuse
+    accumulator._pending_batches.update(itertools.chain.from_iterable(accumulator._batches.values()))
+
+
 def _waiters(producer: Any) -> Iterator[asyncio.Future[Any] | None]:
     """Futures of the client that may come to hold an error nobody looks at."""
     accumulator = producer._message_accumulator
-    for batch in (*_batches(accumulator), *accumulator._pending_batches):
+    batches: Iterable[Any] = itertools.chain.from_iterable(accumulator._batches.values())
+    for batch in (*batches, *accumulator._pending_batches):
         yield batch.future
         yield batch._drain_waiter
-
-
-def _batches(accumulator: Any) -> Iterable[Any]:
-    """Those that are not on their way."""
-    return itertools.chain.from_iterable(accumulator._batches.values())

@@ -7,6 +7,7 @@ counted and forgotten. Within a transaction, one frozen engine would hold back e
 import asyncio
 import contextlib
 import operator
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ QUEUE_MAX: Final = 20_000
 IN_FLIGHT_MAX: Final = 2_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 DRAIN_S_MAX: Final = 1.0
+LOOK_AGAIN_S: Final = 1.0  # between two looks for partitions that the client does not know: a topic may be widened
 BATCH_BYTES: Final = BY_NAME["replies"].bytes_max // 2  # a partition gets one batch each round trip (trap 7)
 
 log = structlog.get_logger(__name__)
@@ -86,6 +88,7 @@ class _Lane:
         self._metrics = metrics
         self._queue: asyncio.Queue[Reply] = asyncio.Queue(QUEUE_MAX)
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._looked = -LOOK_AGAIN_S
 
     def offer(self, reply: Reply) -> None:
         try:
@@ -123,12 +126,21 @@ class _Lane:
         except asyncio.CancelledError:
             self._metrics.replies.labels("failed").inc()
             raise
-        except (KafkaError, AssertionError) as error:  # it asserts that the partition exists
+        except (KafkaError, AssertionError) as error:
             self._metrics.replies.labels("failed").inc()
             log.debug("a reply could not be sent", topic=reply.topic, error=repr(error))
+            if isinstance(error, AssertionError):  # that it knows the partition
+                self._look_again(producer)
             return
         self._in_flight.add(delivery)
         delivery.add_done_callback(self._done)
+
+    def _look_again(self, producer: AIOKafkaProducer) -> None:
+        """Have the client ask which partitions there are: by itself it does in minutes only."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_AGAIN_S:
+            self._looked = now
+            producer.client.force_metadata_update()
 
     def _done(self, delivery: asyncio.Future[Any]) -> None:
         self._in_flight.discard(delivery)

@@ -90,6 +90,7 @@ class RequestsConsumer:
         self._positions: dict[int, int] = {}
         self._ends: dict[int, int] = {}  # of partitions that nobody fetches, when last asked for
         self._reported: dict[int, int] = {}  # by the group, of shards that were never opened here
+        self._passed: dict[int, int] = {}  # where fetching was: behind markers and aborted records, too
         self.joined = False
         self.poll_health = PollHealth((REQUESTS,))
         self._arguments = arguments
@@ -196,6 +197,7 @@ class RequestsConsumer:
 
     def _go_back(self, where: TopicPartition) -> None:
         self._consumer.seek(where, self._fetched[where.partition])
+        self._passed.pop(where.partition, None)
 
     def _fail_behind(self, where: TopicPartition, problem: str) -> None:
         self._fail(where, f"{problem}, at or behind offset {self._fetched[where.partition]}")
@@ -218,7 +220,7 @@ class RequestsConsumer:
 
     def drop_all(self) -> None:
         """The partitions are revoked: what is buffered belongs to nobody here."""
-        for held in (self._buffers, self._ends, self._reported):
+        for held in (self._buffers, self._ends, self._reported, self._passed):
             held.clear()
         self.joined = False
 
@@ -250,7 +252,8 @@ class RequestsConsumer:
         self._buffers[partition] = buffer
         self._fetched[partition] = offset
         self._positions[partition] = offset
-        self._answered.pop(partition, None)
+        for noted in (self._answered, self._passed):
+            noted.pop(partition, None)
         buffer.open()
         return buffer
 
@@ -274,6 +277,8 @@ class RequestsConsumer:
         position = self.position(partition)
         if where not in self._consumer.assignment() or position is None:
             return None
+        if position == self._fetched.get(partition):  # then what was passed since then is no request
+            position = max(position, self._passed.get(partition, position))
         ends = [end for end in (self._consumer.highwater(where), self._ends.get(partition)) if end is not None]
         return max(0, max(ends) - position) if ends else None
 
@@ -316,6 +321,7 @@ class RequestsConsumer:
             await asyncio.sleep(LAG_S)
             await self._tell_group()
             await self._look_at_paused()
+            await self._look_at_passed()
             self.check_count(shards)
 
     async def _tell_group(self) -> None:
@@ -346,6 +352,16 @@ class RequestsConsumer:
                         self._reported[where.partition] = await self._told(where)
         except (KafkaError, TimeoutError, ValueError) as error:
             log.debug("ends of paused partitions are not known", error=repr(error))
+
+    async def _look_at_passed(self) -> None:
+        """Where fetching is. All requests below are in a buffer by then, or decided."""
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                for where in [TopicPartition(self._topic, partition) for partition in self._buffers]:
+                    if where in self._consumer.assignment():
+                        self._passed[where.partition] = await self._consumer.position(where)
+        except (KafkaError, TimeoutError) as error:
+            log.debug("it is not known how far requests are fetched", error=repr(error))
 
     def _if_assigned(self, act: Any, where: TopicPartition) -> None:
         if where in self._consumer.assignment():

@@ -18,7 +18,7 @@ from typing import Any, Final
 import platformdirs
 
 from consumers.addresses import NoAddressError, parse_address
-from schemas.topics import TOPIC_NAME
+from schemas.topics import TOPIC_NAME, TOPICS, topic_name
 
 PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
@@ -139,7 +139,9 @@ class Settings:
     token_key: str = _setting(
         "", _FILE, "file of the key that signs impression tokens; made in the state store when not set", file=True
     )
-    reply_topics: tuple[str, ...] = _setting((), _topics, "topics to which replies may go")
+    reply_topics: tuple[str, ...] = _setting(
+        (), _topics, "topics to which replies may go; of those of the engine replies alone"
+    )
     reply_partition: int | None = _setting(
         None, _partition, "partition of the reply topic that a feed client reads; one at random when not set"
     )
@@ -275,6 +277,17 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError("kafka_security_protocol with SASL needs kafka_sasl_username and kafka_sasl_password")
     if settings.kafka_ssl_keyfile and not settings.kafka_ssl_certfile:
         raise SettingsError("kafka_ssl_keyfile needs kafka_ssl_certfile")
+    if own := _topics_of_ours(settings):
+        raise SettingsError(
+            f"reply_topics names {own} ({settings.source('reply_topics')}): a reply there would pass for a record of its own;"
+            f" of the engine's topics only {topic_name(settings.topic_prefix, 'replies')} takes replies"
+        )
     if settings.buffer_records < settings.batch_records:
         told = {name: f"{name} = {getattr(settings, name)} ({settings.source(name)})" for name in _BATCHES}
         raise SettingsError(" must be at least ".join(told.values()))
+
+
+def _topics_of_ours(settings: Settings) -> str:
+    """Those of ``reply_topics`` that the engine writes in transactions, or reads as input."""
+    ours = {topic_name(settings.topic_prefix, topic.name) for topic in TOPICS if topic.name != "replies"}
+    return ", ".join(name for name in settings.reply_topics if name in ours)

@@ -176,7 +176,7 @@ async def test_what_may_not_be_in_flight_any_more_is_refused_at_once(cluster: Cl
         with pytest.raises(FeedFull, match="in_flight_max"):
             await feed.decide(ad_request("r3"))
         asked.pop().cancel()  # whoever goes away makes room
-        await until(lambda: feed.in_flight == 2)
+        await until(lambda: feed.in_flight == 2 and feed._writer.unacknowledged == 0)
         asked.append(asyncio.create_task(feed.decide(ad_request("r4"), timeout=20)))
         async with running(engine_settings(cluster)):
             assert [result.response.id for result in await asyncio.gather(*asked)] == ["r0", "r1", "r4"]

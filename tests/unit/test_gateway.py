@@ -20,6 +20,7 @@ from consumers.gateway import BESIDE_BYTES, PATH, Gateway, _tmax_ms
 from consumers.gateway_metrics import GatewayMetrics
 from consumers.probes import serve_http
 from engine.request_reading import take_request
+from schemas.limits import REQUEST_BYTES_MAX
 from schemas.openrtb import AdRequest
 from schemas.openrtb_response import BidResponse
 from tests.kafka.cluster import until
@@ -94,7 +95,16 @@ def body(**fields: Any) -> bytes:
 
 @pytest.mark.parametrize(
     ("tmax", "waits_ms"),
-    [(250, 250), ("250", 250), (3_000_000_000, 3_000), (0, 1_000), ("soon", 1_000), (0.5, 1_000), ([250], 1_000)],
+    [
+        (250, 250),
+        ("250", 250),
+        (3_000_000_000, 3_000),
+        (0, 1_000),
+        ("soon", 1_000),
+        (0.5, 1_000),
+        ([250], 1_000),
+        (True, 1_000),
+    ],
 )
 def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -> None:
     assert _tmax_ms(body(tmax=tmax)) == waits_ms
@@ -102,6 +112,19 @@ def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -
 
 def test_a_tmax_is_read_of_a_request_that_had_to_be_repaired_as_of_any() -> None:
     assert _tmax_ms(body(tmax=120.0, device={"ifa": 7})) == 120
+
+
+async def test_a_request_that_is_too_large_with_its_key_is_told_as_any_that_is_too_large() -> None:
+    def of_size(size: int) -> bytes:
+        return body(tmax=3_000, pad="x" * (size - len(body(tmax=3_000, pad=""))))
+
+    room = REQUEST_BYTES_MAX - len("u1")  # its key
+    async with called() as gateway:
+        assert (await gateway.answer(gateway.send(call(of_size(room)))))[0] == 204
+        status, _, text = await gateway.answer(gateway.send(call(of_size(room + 1))))
+        assert (status, gateway.sample("responses_total", status="413", reason="too_large")) == (413, 1)
+        assert f"key and value have more than {REQUEST_BYTES_MAX} bytes" in text.decode()
+        assert [len(asked) for asked, _ in gateway.feed.asked] == [room]
 
 
 async def test_tmax_counts_from_when_the_call_came_and_not_from_when_the_loop_had_time_for_it() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -50,8 +50,8 @@ async def playing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Replie
     assert metrics.replies.labels("failed")._value.get() == 2, "one was being sent, and one waited"
 
 
-def reply(topic: str) -> Reply:
-    return Reply(topic=topic, partition=0, record=Record(topic="replies", key=b"r", value=b"{}", headers=()))
+def reply(topic: str, partition: int = 0) -> Reply:
+    return Reply(topic=topic, partition=partition, record=Record(topic="replies", key=b"r", value=b"{}", headers=()))
 
 
 async def test_a_topic_that_is_not_there_holds_up_no_other_and_what_waits_for_it_is_counted_at_the_end(
@@ -95,3 +95,37 @@ async def test_the_largest_result_can_be_repeated_and_hundreds_of_usual_ones_sha
     finally:
         await producer.stop()
     assert None not in taken
+
+
+async def test_a_topic_that_was_widened_is_asked_for_once_and_not_for_each_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that never learns of a partition would lose its replies for as long as it keeps what it knows."""
+
+    class Narrow(PlayedProducer):
+        asked = 0
+        partitions = 1
+
+        @property
+        def client(self) -> Self:
+            return self
+
+        def force_metadata_update(self) -> None:
+            self.asked += 1
+            self.partitions = 2
+
+        async def send(self, topic: str, *given: Any, partition: int, **fields: Any) -> asyncio.Future[Any]:
+            assert partition < self.partitions
+            return await super().send(topic, *given, **fields)
+
+    producer, metrics = Narrow(), Metrics()
+    monkeypatch.setattr(replies, "AIOKafkaProducer", lambda **_: producer)
+    sending = Replies(("here",), {}, metrics)
+    running = asyncio.create_task(sending.run())
+    sending.offer([reply("here", partition) for partition in (1, 1, 7, 7, 0)])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    counts = {what: metrics.replies.labels(what)._value.get() for what in ("sent", "failed")}
+    assert (producer.asked, counts) == (1, {"sent": 2, "failed": 3})

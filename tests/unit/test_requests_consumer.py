@@ -1,6 +1,7 @@
 """Where shards are, as lag tools and the group are told, when partitions go away and come back."""
 
 import asyncio
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ class Group:
         self.flowing: set[TopicPartition] = set()  # the others are paused
         self.answered_ms: dict[TopicPartition, int] = {}
         self.unreadable: dict[TopicPartition, Exception] = {}
+        self.positions: dict[TopicPartition, int] = {}
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -57,6 +59,9 @@ class Group:
         if where in self.unreadable:
             raise self.unreadable[where]
         return {where: [record(where)]}
+
+    async def position(self, where: TopicPartition) -> int:
+        return self.positions[where]
 
     async def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(places, FIRST)
@@ -112,6 +117,26 @@ async def test_a_shard_that_comes_back_is_where_others_took_it(group: Group, req
     assert requests.lag(0) is None
     await requests._look_at_paused()
     assert requests.lag(0) == 20
+
+
+async def test_markers_and_aborted_records_of_a_feeds_transactions_are_no_lag(
+    group: Group, requests: RequestsConsumer
+) -> None:
+    requests.open(0, END - 5)
+    group.positions[ZERO] = END  # nothing was fetched, and all is passed
+    assert requests.lag(0) == 5
+    await requests._look_at_passed()
+    assert requests.lag(0) == 0
+    requests._go_back(ZERO)
+    assert requests.lag(0) == 5
+    await requests._look_at_passed()
+    requests._put({ZERO: [dataclasses.replace(record(ZERO), offset=END - 5)]})  # which is not decided yet
+    assert requests.lag(0) == 5
+    requests.decided(0, END - 4)
+    assert requests.lag(0) == 0
+    requests.drop_all()
+    requests.open(0, END - 4)
+    assert requests.lag(0) == 4
 
 
 async def test_at_a_revocation_the_group_is_told_what_owners_still_finished(

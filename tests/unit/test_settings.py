@@ -60,6 +60,8 @@ def test_a_file_may_begin_with_the_mark_that_windows_editors_write(tmp_path: pat
         ("ADJUDGE_STATE", "file:///a%00b", "file:///var/lib/adjudge"),
         ("ADJUDGE_LOG_FORMAT", "xml", "console, json"),
         ("ADJUDGE_REPLY_TOPICS", "a topic", "names of topics"),
+        ("ADJUDGE_REPLY_TOPICS", "ads.replies,ads.results", r"names ads\.results .*only ads\.replies takes replies"),
+        ("ADJUDGE_REPLY_TOPICS", "ads.journal", r"names ads\.journal"),
         (
             "ADJUDGE_BUFFER_RECORDS",
             "100",
@@ -71,6 +73,11 @@ def test_a_file_may_begin_with_the_mark_that_windows_editors_write(tmp_path: pat
 def test_a_value_out_of_its_limits_is_refused_with_what_would_do(name: str, text: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=hint):
         load_settings({name: text})
+
+
+def test_replies_may_go_to_any_topic_that_is_not_one_of_this_prefix() -> None:
+    told = {"ADJUDGE_TOPIC_PREFIX": "b.", "ADJUDGE_REPLY_TOPICS": "ads.results,b.replies,mine"}
+    assert load_settings(told).reply_topics == ("ads.results", "b.replies", "mine")
 
 
 def test_servers_may_have_spaces_between_them() -> None:
