@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 import msgspec
@@ -375,7 +376,7 @@ def _outcome(error: FeedError) -> str:
 def _read(request: Mapping[str, object] | bytes) -> tuple[bytes, bytes, bytes]:
     """Id, record key and bytes of a request. Raises FeedInvalid."""
     try:
-        value = request if isinstance(request, bytes) else orjson.dumps(dict(request))
+        value = request if isinstance(request, bytes) else _as_json(request)
         name = read_name(value)
         request_id, key = name.id.encode(), request_key(name)
     except (SchemaError, TypeError, ValueError) as error:
@@ -383,3 +384,23 @@ def _read(request: Mapping[str, object] | bytes) -> tuple[bytes, bytes, bytes]:
     if len(key) + len(value) > REQUEST_BYTES_MAX:
         raise FeedInvalid(f"key and request have more than {REQUEST_BYTES_MAX} bytes")
     return request_id, key, value
+
+
+def _as_json(request: Mapping[str, object]) -> bytes:
+    """A number that is none would be written as null: a floor of NaN, as no floor. Raises TypeError or ValueError."""
+    value = orjson.dumps(dict(request))
+    if b"null" in value and (place := next(_not_finite(request, ""), None)) is not None:
+        raise ValueError(f"{place} is not a finite number")
+    return value
+
+
+def _not_finite(value: object, place: str) -> Iterator[str]:
+    """Where in a request numbers are NaN or infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _not_finite(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _not_finite(inner, f"{place}[{number}]")
