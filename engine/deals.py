@@ -4,7 +4,7 @@ OpenRTB 2.6, 3.2.11 (Pmp) and 3.2.12 (Deal); the rules are written out in docs/a
 the policy's currency per impression.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import numpy as np
 from engine import layout
 from engine.domains import domain_listed
 from engine.layout import CANDIDATE, UNKNOWN
+from engine.limits import PLACED_SLICE_ROWS
 from engine.reasons import Reason
 from engine.verdicts import EVERYTHING, VerdictTable
 
@@ -112,23 +113,40 @@ class Book:
         return self._by_id
 
 
-class DealTable(VerdictTable[OwnDeals]):
-    """Verdicts on deals, and ``terms``, int64[rows, values, TERMS]. Row EVERYTHING: of an imp without ``pmp``."""
+def by_deal(values: Sequence[OwnDeals]) -> Generator[None, None, dict[str, list[int]]]:
+    """For each deal id the places of the values that have it; in slices (D11)."""
+    having: dict[str, list[int]] = {}
+    for place, own in enumerate(values, 1):
+        for deal in own.deals:
+            having.setdefault(deal.id, []).append(place - 1)
+        if place % PLACED_SLICE_ROWS == 0:
+            yield
+    return having
 
-    def __init__(self, values: Sequence[OwnDeals]) -> None:
+
+class DealTable(VerdictTable[OwnDeals]):
+    """Verdicts on deals, and ``terms``, int64[rows, values, TERMS]. Row EVERYTHING: of an imp without ``pmp``.
+
+    ``having``: as ``by_deal`` makes it.
+    """
+
+    def __init__(self, values: Sequence[OwnDeals], having: Mapping[str, Sequence[int]]) -> None:
         super().__init__(values)
         self._books: Final[dict[int, Book]] = {}
         self.terms: layout.Ints = np.zeros((1, len(values), layout.TERMS), np.int64)
         self._dealt: Final = np.array([bool(own.deals) for own in values], np.bool_)
+        self._having: Final = having
         self.table[EVERYTHING] = np.where(self._dealt, int(Reason.NO_DEAL), CANDIDATE)
 
     def offered(self, offers: Offers) -> int:
-        """The row of an imp's offers: what they are to ads without a deal is known at once."""
+        """The row of an imp's offers: what they are to ads that have none of these deals is known at once."""
         held, book = offers in self._rows, Book(offers)
         row = self.row(offers, lambda own: book.terms(own).verdict)
         if not held:
             self._books[row] = book
-            self.table[row] = np.where(self._dealt, UNKNOWN, book.terms(NO_DEALS).verdict)
+            self.table[row] = np.where(self._dealt, int(Reason.NO_DEAL), book.terms(NO_DEALS).verdict)
+            for offer in offers.deals:
+                self.table[row, self._having.get(offer.id, [])] = UNKNOWN
         if len(self.terms) < len(self.table):
             more = len(self.table) - len(self.terms)
             self.terms = np.concatenate((self.terms, np.zeros((more, *self.terms.shape[1:]), np.int64)))

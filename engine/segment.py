@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine import layout
 from engine.bitmaps import Words, pack
-from engine.deals import DealTable, OwnDeals
+from engine.deals import DealTable, OwnDeals, by_deal
 from engine.dsa import RENDERED, TOLD
 from engine.format_table import FormatTable
 from engine.formats import Signature
@@ -231,6 +231,7 @@ class Segment:
         codes: layout.Uint32s,
         index: TargetingIndex,
         condition: layout.Int32s,
+        having: Mapping[str, Sequence[int]],
     ) -> None:
         self.rows: Final = tuple(rows.rows)
         self.facts: Final = tuple(rows.facts)
@@ -250,7 +251,7 @@ class Segment:
         self.attribute_verdicts: Final = VerdictTable(self.attr.values)
         self.language_verdicts: Final = VerdictTable(self.text("language").values)
         self.seat_verdicts: Final = VerdictTable(self.text("seat").values)
-        self.deal_verdicts: Final = DealTable(self.deals.values)
+        self.deal_verdicts: Final = DealTable(self.deals.values, having)
         self.house_from: Final = int(np.searchsorted(self.numbers["tier_group"], 1))
         self.schedule_cache: tuple[int, int, layout.Verdicts] | None = None  # [from, until) in ms, and the verdicts
         self._cache: collections.OrderedDict[Hashable, tuple[tuple[Hashable, object], ...]] = collections.OrderedDict()
@@ -345,7 +346,9 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
         yield
     ordered_columns = yield from every(seldom, columns.ordered(order))
     codes = yield from every(seldom, ordered_columns.codes())
-    return Segment(ordered_columns, ordered_rows, codes=codes, index=index, condition=condition)
+    having = yield from by_deal(cast("Facet[OwnDeals]", ordered_columns.facets["deals"]).values)
+    yield
+    return Segment(ordered_columns, ordered_rows, codes=codes, index=index, condition=condition, having=having)
 
 
 def build(rows: Sequence[Row]) -> Segment:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from engine.deals import DealTable, Offer, Offers, OwnDeal, OwnDeals
+from engine.deals import DealTable, Offer, Offers, OwnDeal, OwnDeals, by_deal
 from engine.decide import decide
 from engine.decision import Decision
 from engine.layout import CANDIDATE, UNKNOWN
 from engine.limits import VERDICT_ROWS_MAX
 from engine.reasons import Reason
+from engine.slices import at_once
 from engine.verdicts import EVERYTHING
 from schemas.codes import Nbr
 from tests.builders import (
@@ -232,9 +233,13 @@ def test_fields_of_imps_for_targeting_are_there_for_it() -> None:
     assert not decided(stage, banner_imp(rwdd=1, exp=60, clickbrowser=1)).impressions
 
 
+def deal_table(*values: OwnDeals) -> DealTable:
+    return DealTable(values, at_once(by_deal(values)))
+
+
 def test_verdicts_and_terms_stay_together_when_rows_are_used_again() -> None:
     own = OwnDeals(deals=(OwnDeal(id="d1", floor_nanos=5, fixed=False, admits=True),))
-    table = DealTable([own, OwnDeals()])
+    table = deal_table(own, OwnDeals())
     assert table.table[EVERYTHING].tolist() == [Reason.NO_DEAL, CANDIDATE]
     for floor in range(3 * VERDICT_ROWS_MAX):
         offers = Offers(
@@ -249,3 +254,14 @@ def test_verdicts_and_terms_stay_together_when_rows_are_used_again() -> None:
         assert table.table[row].tolist() == [CANDIDATE, Reason.PRIVATE_AUCTION]
         assert table.terms[row, 0].tolist() == [max(floor, 5), floor % 2, 0]
     assert len(table.terms) == len(table.table) <= 2 * VERDICT_ROWS_MAX
+
+
+def test_only_line_items_that_have_a_deal_of_the_imp_wait_to_be_judged() -> None:
+    first, second = (OwnDeal(id=name, floor_nanos=0, fixed=False, admits=True) for name in ("d1", "d2"))
+    table = deal_table(*[OwnDeals(deals=deals) for deals in ((first,), (second,), (), (first, second, second))])
+    offer = Offer(id="d2", floor_nanos=7, fixed=False, wseat=(), wadomain=())
+    strange = Offer(id="d9", floor_nanos=0, fixed=False, wseat=(), wadomain=())
+    row = table.offered(Offers(private=False, deals=(strange, offer)))
+    assert table.table[row].tolist() == [Reason.NO_DEAL, UNKNOWN, CANDIDATE, UNKNOWN]
+    table.judge(row, 3)
+    assert (table.table[row, 3], *table.terms[row, 3].tolist()) == (CANDIDATE, 7, 0, 1)
