@@ -19,6 +19,7 @@ from engine.formats import (
     imp_spec,
 )
 from schemas.entities import BannerFormat, Format
+from schemas.limits import VIDEO_DURATION_S_MAX
 from schemas.openrtb import read_request
 
 CARD: list[dict[str, Any]] = [
@@ -178,6 +179,7 @@ def test_every_required_asset_must_be_there() -> None:
         ({"mimes": ["video/webm"]}, SIZE_MISMATCH),
         ({"minduration": 16}, SIZE_MISMATCH),
         ({"maxduration": 15}, FITS),
+        ({"maxduration": 14}, SIZE_MISMATCH),
         ({"protocols": [8]}, SIZE_MISMATCH),
         ({"protocols": [3, 8]}, FITS),
     ],
@@ -188,6 +190,20 @@ def test_video_asset_is_held_to_what_the_request_asks_for(asked: dict[str, Any],
     assert fits(spec.shape, [card(*CARD, clip)]) == code
     untold = {name: value for name, value in clip.items() if name != "duration_s"}
     assert fits(spec.shape, [card(untold)]) == SIZE_MISMATCH
+
+
+def test_video_asset_may_be_vast_of_its_own_in_the_versions_that_it_names() -> None:
+    vast = {"role": "video", "text": "<VAST/>", "mime": "video/mp4", "duration_s": 15, "protocols": [3]}
+    for protocols, code in (([3, 7], FITS), ([7], SIZE_MISMATCH)):
+        spec = slot(native=native({"video": {"mimes": ["video/mp4"], "protocols": protocols}}))
+        assert fits(spec.shape, [card(vast)]) == code
+
+
+def test_video_asset_is_no_longer_than_videos_of_players_are() -> None:
+    clip = {"role": "video", "url": "https://a.example/v", "mime": "video/mp4", "w": 640, "h": 360}
+    spec = slot(native=native({"video": {"mimes": ["video/mp4"]}}))
+    assert fits(spec.shape, [card({**clip, "duration_s": VIDEO_DURATION_S_MAX})]) == FITS
+    assert fits(spec.shape, [card({**clip, "duration_s": VIDEO_DURATION_S_MAX + 1})]) == SIZE_MISMATCH
 
 
 def test_each_required_image_needs_one_of_its_own() -> None:

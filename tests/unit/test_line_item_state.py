@@ -141,6 +141,8 @@ def test_an_ad_whose_last_update_is_not_valid_stays_in_the_list_with_its_problem
     assert state.warnings == ("ad ad2: its last update is not valid: weight: expected int >= 0",)
     assert state.verdict.startswith("can serve with 1 of 2 ads")
     assert state_after(ad("ad1", weight=-1)).verdict == "cannot serve: invalid_update"
+    both = state_after(ad("ad1", status="paused"), ad("ad2"), ad("ad2", weight=-1))
+    assert both.verdict == "cannot serve: invalid_update, status_inactive"
 
 
 @pytest.mark.parametrize("value", [b"{", b"[1]", b'{"line_item_id":7}', b"[" * 100_000, b"{}"])
