@@ -68,6 +68,16 @@ def test_an_entry_is_judged_as_soon_as_every_topic_was_read_past_its_requests() 
     assert audit.totals.entries == 3
 
 
+def test_a_topic_that_is_read_far_ahead_waits_for_the_journal_and_for_the_other_topics() -> None:
+    log = sound_log()
+    audit = ShardAudit(SHARD, partitions=PARTITIONS)
+    read(audit, "results", *log["results"])
+    assert audit.backlog("results") == 5
+    read(audit, "journal", *log["journal"])
+    audit.close("journal")
+    assert (audit.backlog("journal"), audit.backlog("results")) == (3, 5)
+
+
 @pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
 def test_what_no_entry_has_decided_yet_waits_for_no_other_topic(order: tuple[str, ...]) -> None:
     """A topic of which much waits is paused: an audit of a shard that is far behind would never end."""
