@@ -32,7 +32,7 @@ class PollHealth:
 
     def succeeded(self, topic: str) -> None:
         """The topic was read."""
-        if self._since[topic] is not None and self._problems.pop(topic, ""):
+        if self._problems.pop(topic, ""):
             log.info("a topic is read again", topic=topic)
         self._since[topic] = None
 

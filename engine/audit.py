@@ -134,6 +134,7 @@ class ShardAudit:
         self._read_below: Final = dict.fromkeys(TOPICS[1:], -1)  # all records that belong to a request below are in
         self._broadcast: Final = Letters(self._kept)
         self._decided_behind = 0  # requests below are decided by entries behind the cut
+        self._journal_ended = False
 
     def add(self, topic: str, offset: int, *, value: bytes | None, headers: Headers = ()) -> None:
         """Take in the next record of one of ``TOPICS`` (logical names)."""
@@ -145,7 +146,9 @@ class ShardAudit:
 
     def close(self, topic: str) -> None:
         """No more comes of a topic: it was read to an end that lies at or behind that of the journal."""
-        if topic != "journal":
+        if topic == "journal":
+            self._journal_ended = True
+        else:
             self._read_below[topic] = END
         self._judge_ready()
 
@@ -192,7 +195,12 @@ class ShardAudit:
             yield from ((topic, output) for output in outputs if output.request_offset >= decided)
 
     def backlog(self, topic: str) -> int:
-        """Records of a topic that wait for other topics: a reader may pause one that is far ahead."""
+        """Records of a topic that wait for other topics: a reader may pause one that is far ahead.
+
+        None where every entry is judged: what is left then waits for nothing but its own end.
+        """
+        if self._journal_ended and not self._entries:
+            return 0
         held = {
             "journal": len(self._entries),
             "requests": len(self._requests),
@@ -270,6 +278,8 @@ class ShardAudit:
                 return
             self._entries.popleft()
             self._judge(offset, entry, until)
+        if self._journal_ended:
+            self._requests.clear()  # no entry is left that decided them
 
     def _judge(self, offset: int, entry: Entry, until: int) -> None:
         """All that one entry wrote, against the requests it decided."""

@@ -141,9 +141,9 @@ def decision_place(decision_id: str) -> tuple[str, int, int]:
     return epoch, int(shard), int(offset)
 
 
-def request_fact(offset: int, value: bytes | None) -> RequestFact:
+def request_fact(offset: int, value: bytes) -> RequestFact:
     """Any bytes are a request; those in which an id can be read ask for a result."""
-    return RequestFact(offset=offset, request_id=readable_id(value or b""))
+    return RequestFact(offset=offset, request_id=readable_id(value))
 
 
 def result_fact(offset: int, value: bytes) -> ResultFact:

@@ -159,6 +159,11 @@ def entry(sequence: int, runs: tuple[Run, ...], **counts: int) -> bytes:
     )
 
 
+def run(topic: str, start: int, end: int) -> list[dict[str, object]]:
+    """One range of input, as an entry's JSON has it."""
+    return [{"topic": topic, "from": start, "to": end}]
+
+
 def sound_log() -> Log:
     """Seven requests in three entries: the second unreadable, the sixth at a gap; one rejected entity; one tick."""
     genesis = Genesis(epoch=EPOCH, shard=SHARD, partitions=PARTITIONS, start_offset=10, engine_version="1")

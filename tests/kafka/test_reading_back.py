@@ -108,6 +108,15 @@ async def test_what_retention_removed_of_one_topic_before_the_others_is_no_viola
     assert 1 < audited.whole_from[0] <= audited.cuts[0] + 1
 
 
+async def test_an_audit_of_a_shard_that_is_far_behind_ends(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_audit, "BACKLOG_MAX", 10)
+    monkeypatch.setattr(command_audit, "BACKLOG_LOW", 5)
+    await cluster.create(shards=1)
+    await cluster.write("requests", [request_record(number) for number in range(50)])
+    audited = await read_and_audit(cluster.settings())
+    assert (audited.violations, audited.cuts) == ((), {0: None})
+
+
 async def test_requests_that_are_gone_undecided_are_found(cluster: Cluster) -> None:
     await _decided(cluster, 5)
     await cluster.write("requests", [request_record(number) for number in range(5, 10)])

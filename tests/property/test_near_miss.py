@@ -120,3 +120,15 @@ def test_equal_words_at_two_places_are_two_tests() -> None:
     assert found is not None
     assert len(set(found)) == 2
     assert isinstance(found[0], Leaf)
+
+
+def test_first_comes_what_alone_stood_in_the_way_most_often_and_then_what_failed_most_often() -> None:
+    condition = parse_condition({"a": 1, "b": 1, "c": 1, "d": 1})
+    near = NearMisses()
+    met = ["d", "bd", "ad", "acd", "acd", "ab", "ab", "ab"]
+    for names in met:
+        near.add(near_miss(condition, dict.fromkeys(names, 1)))
+    assert [(each["failed"], each["alone"]) for each in near.tests()] == [(4, 2), (6, 0), (3, 0), (2, 0)]
+    away = near.as_json()["away"]
+    assert isinstance(away, dict)
+    assert [*away.items()] == [("1", 2), ("2", 5), ("3", 1)]

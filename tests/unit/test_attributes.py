@@ -55,6 +55,7 @@ def test_keywords_of_site_app_content_and_user() -> None:
         {"site": {"ext": {"community": "knitting"}}},
         {"app": {"ext": {"community": "knitting"}}, "site": {"ext": {"community": ""}}},
         {"app": {"content": {"ext": {"community": "knitting"}}}},
+        {"site": {"content": {"ext": {"community": "knitting"}}}},
     ],
 )
 def test_community_is_read_where_it_is(fields: dict[str, object]) -> None:

@@ -19,6 +19,7 @@ from tests.audited_log import (
     folded,
     letter,
     result,
+    run,
     sound_log,
 )
 
@@ -34,7 +35,8 @@ def test_a_sound_log_passes_in_whatever_order_its_topics_are_read(order: tuple[s
     assert (totals.impressions, totals.costs, totals.dead_letters) == (4, 3, 2)
     assert totals.revenue_nanos == {"USD": 6_000_000}
     assert totals.expected_revenue_nanos == {"USD": 6_500_000}
-    assert all(audit.backlog(topic) == 0 for topic in TOPICS if topic != "requests")
+    assert (audit.violations_found, audit.whole_from) == (0, 1)
+    assert all(audit.backlog(topic) == 0 for topic in TOPICS)
 
 
 def test_outputs_that_an_entry_behind_the_cut_wrote_are_not_judged() -> None:
@@ -287,6 +289,26 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
         "dead-letters",
         2,
     ),
+    "a dead letter names no offset as its origin": (
+        lambda log: log["dead-letters"].append(
+            Written(2, b"{", (("adjudge-topic", b"controls"), ("adjudge-offset", b"x")))
+        ),
+        "unreadable",
+        "dead-letters",
+        2,
+    ),
+    "a dead letter names no topic as its origin": (
+        lambda log: log["dead-letters"].append(Written(2, b"{", (("adjudge-offset", b"4"),))),
+        "unreadable",
+        "dead-letters",
+        2,
+    ),
+    "a dead letter of no entry has a header that is no text": (
+        lambda log: log["dead-letters"].append(Written(2, b"{", (*letter("controls", 1), ("by", b"\xff")))),
+        "dead_letter",
+        "dead-letters",
+        2,
+    ),
     "an entry is lost": (lambda log: log["journal"].pop(3), "sequence", "journal", 4),
     "the first entry is lost": (lambda log: log["journal"].pop(2), "sequence", "journal", 3),
     "a digest does not chain": (
@@ -322,7 +344,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Log], object], str, str, int]] = {
     "a range overlaps": (lambda log: _runs(log["journal"][4], 12, 17), "run", "journal", 4),
     "a range is empty": (lambda log: _runs(log["journal"][4], 13, 13), "run", "journal", 4),
     "an entity is taken twice": (
-        lambda log: changed(log["journal"][4], runs=[*_run("campaign-updates", 4, 5), *_run("requests", 13, 17)]),
+        lambda log: changed(log["journal"][4], runs=[*run("campaign-updates", 4, 5), *run("requests", 13, 17)]),
         "run",
         "journal",
         4,
@@ -361,20 +383,17 @@ def _result_of(log: Log, request: int) -> None:
     log["results"].insert(place, Written(2 * place - 1, result(request, ())))
 
 
-def _run(topic: str, start: int, end: int) -> list[dict[str, object]]:
-    return [{"topic": topic, "from": start, "to": end}]
-
-
 def _runs(written: Written, start: int, end: int) -> None:
-    changed(written, runs=_run("requests", start, end))
+    changed(written, runs=run("requests", start, end))
 
 
+@pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
 @pytest.mark.parametrize("name", TAMPERINGS)
-def test_tampering_is_found_where_it_was_done(name: str) -> None:
+def test_tampering_is_found_where_it_was_done(name: str, order: tuple[str, ...]) -> None:
     tamper, rule, topic, offset = TAMPERINGS[name]
     log = sound_log()
     tamper(log)
-    found = [(each.rule, each.topic, each.partition, each.offset) for each in audited(log).violations]
+    found = [(each.rule, each.topic, each.partition, each.offset) for each in audited(log, order).violations]
     assert (rule, topic, SHARD, offset) in found
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from schemas.journal import Delta, Entry, Log, Run, Whole, decode_journal
+from schemas.journal import Counts, Delta, Entry, Log, Run, Whole, decode_journal
 from schemas.wire import encode
-from tests.audited_log import EPOCH, PARTITIONS, SHARD, Written, audited, changed, sound_log
+from tests.audited_log import EPOCH, PARTITIONS, SHARD, Written, audited, changed, result, sound_log
 from tests.audited_log import Log as Topics
 
 COUNTS = {"requests": 7, "unreadable": 1}
@@ -202,3 +202,23 @@ def test_behind_a_cut_the_first_entry_tells_the_owner() -> None:
     log["journal"] = log["journal"][3:]
     (found,) = audited(log, journal=3).violations
     assert (found.rule, found.offset) == ("fence", 4)
+
+
+@pytest.mark.parametrize(("before", "behind"), [(0, 0), (3, 5)])
+def test_a_second_genesis_is_found_and_so_is_one_behind_entries_of_which_the_first_is_gone(
+    before: int, behind: int
+) -> None:
+    log = sound_log()
+    genesis = Written(behind, log["journal"][0].value)
+    log["journal"] = log["journal"][before:]
+    log["journal"].insert(1 if behind == 0 else len(log["journal"]), genesis)
+    assert ("genesis", behind) in [(each.rule, each.offset) for each in audited(log, journal=before).violations]
+
+
+def test_what_a_wrong_checkpoint_says_is_not_taken_over() -> None:
+    log = checkpointed(position=16, counts={"requests": 6})
+    right = whole(position=18, clock_ms=2_000, counts={"requests": 8, "unreadable": 1})
+    requests = (Run(topic="requests", from_=17, to=18),)
+    _appended(log, runs=requests, counts=Counts(results=1), delta=Delta(counts={"requests": 1}), checkpoint=right)
+    log["results"].append(Written(20, result(17, ())))
+    assert [(each.rule, each.offset) for each in audited(log).violations] == [("checkpoint", 4)] * 2

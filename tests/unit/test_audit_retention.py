@@ -20,6 +20,8 @@ def kept(topic: str, since: int) -> Log:
 @pytest.mark.parametrize(
     ("topic", "since", "whole_from"),
     [
+        ("requests", 10, 1),
+        ("requests", 11, 2),
         ("requests", 12, 2),
         ("requests", 16, 4),
         ("results", 1, 2),
@@ -154,6 +156,42 @@ def test_a_dead_letter_behind_one_of_an_entry_behind_the_cut_is_found() -> None:
     audit.add_behind(behind.offset, behind.value)
     audit.finish()
     assert [(each.topic, each.offset) for each in audit.violations] == [("dead-letters", 3)]
+
+
+def test_a_dead_letter_between_two_of_an_entry_is_of_no_entry_that_is_gone() -> None:
+    log = sound_log()
+    log["journal"] = log["journal"][4:]
+    behind, between = written_off("controls", 3, 3)
+    for request, at in ((13, 2), (15, 4)):
+        _unreadable(log, request, Written(at, b"?", letter("requests", request)))
+    log["dead-letters"].insert(-1, between)
+    changed(log["journal"][0], counts={"results": 1, "impressions": 1, "costs": 1, "dead_letters": 2})
+    (found,) = audited(log, journal=4).violations
+    assert (found.rule, found.topic, found.offset) == ("dead_letter", "dead-letters", 3)
+    log["journal"].append(behind)
+    assert audited(log, journal=4).violations == []
+
+
+@pytest.mark.parametrize("order", [TOPICS, TOPICS[::-1]])
+def test_letters_are_held_to_where_their_entries_lie_and_not_to_how_many_came_before(order: tuple[str, ...]) -> None:
+    """Markers of transactions and fences lie between entries: offsets of the journal run ahead of sequences."""
+    log = sound_log()
+    for place, (sequence, offset) in enumerate(((4, 20), (5, 22))):
+        run = Run(topic="controls", from_=place, to=place + 1)
+        log["journal"].append(Written(offset, entry(sequence, (run,), dead_letters=1)))
+    log["dead-letters"] = [Written(3, b"{", letter("controls", 1))]
+    audit = audited(log, order, dead_letters=3)
+    assert (audit.violations, audit.whole_from) == ([], 5)
+
+
+def test_a_dead_letter_of_an_entry_that_is_gone_is_found_once_where_it_comes_twice() -> None:
+    log = sound_log()
+    log["journal"] = log["journal"][4:]
+    behind, its_letter = written_off("controls", 3, 2)
+    log["journal"].append(behind)
+    log["dead-letters"] += [its_letter, Written(3, b"{", letter("campaign-updates", 4))]
+    (found,) = audited(log, journal=4).violations
+    assert (found.rule, found.topic, found.offset) == ("unique", "dead-letters", 3)
 
 
 def test_outputs_of_entries_that_are_gone_are_not_held() -> None:

@@ -33,6 +33,7 @@ def test_a_shard_that_was_held_for_long_has_no_rivals_any_more() -> None:
 def test_a_process_of_another_group_is_named_with_what_to_do() -> None:
     rivals = Rivals("ours")
     assert rivals.name == "another process"
+    assert "one ADJUDGE_GROUP" in rivals.advice
     rivals.took_over(0.0, fence("theirs"))
     assert rivals.name == "b of the group theirs"
     assert "give all their engines one ADJUDGE_GROUP (here ours)" in rivals.advice
@@ -52,3 +53,7 @@ def test_a_shard_that_no_other_group_took_is_never_left_to_anybody(former: Fence
         rivals.fenced(float(taken))
         assert rivals.pause_s == 0
         rivals.took_over(taken + 0.5, former)
+    for pause_s in (0, 1):
+        rivals.fenced(4.0)
+        assert rivals.pause_s == pause_s
+        rivals.took_over(4.5, fence("theirs"))

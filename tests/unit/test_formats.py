@@ -15,10 +15,12 @@ from engine.formats import (
     Signature,
     chosen_format,
     fits,
+    flex_ratio,
     format_signature,
     imp_spec,
 )
 from schemas.entities import BannerFormat, Format
+from schemas.limits import VIDEO_DURATION_S_MAX
 from schemas.openrtb import read_request
 
 CARD: list[dict[str, Any]] = [
@@ -86,7 +88,8 @@ def test_only_where_no_size_is_given_is_every_size_allowed(spec: dict[str, Any])
         {"w": 300, "h": 0},
         {"format": [{"w": 300}]},
         {"format": [{"wratio": 6}]},
-        {"format": [{"wmin": 100}]},
+        {"format": [{"hratio": 5}]},
+        {"format": [{"wmin": 1}]},
         {"format": [{"w": 300, "wratio": 6, "hratio": 5}]},
     ],
 )
@@ -103,7 +106,18 @@ def test_a_flexible_size_allows_its_exact_ratio_from_its_least_width_on() -> Non
     assert not shown(spec, 300, 251)
     assert shown({"format": [{"wratio": 6, "hratio": 5}]}, 6, 5)
     assert not shown({"format": [{"w": 320, "h": 50, "wratio": 6, "hratio": 5}]}, 300, 250)
+    assert not shown({"format": [{"h": 50, "wratio": 6, "hratio": 5}]}, 300, 250)
     assert slot(banner=spec).shape == slot(banner={"format": [{"wratio": 6, "hratio": 5, "wmin": 300}]}).shape
+
+
+@pytest.mark.parametrize("side", ["wratio", "hratio"])
+def test_of_one_side_of_a_ratio_nothing_follows(side: str) -> None:
+    assert not shown({"format": [{side: 1}]}, 250, 250)
+
+
+def test_a_banner_that_fits_by_its_size_is_told_no_ratio() -> None:
+    shape = slot(banner={"format": [{"w": 300, "h": 250}, {"wratio": 6, "hratio": 5}]}).shape
+    assert [flex_ratio(shape, banner(w, h)) for w, h in ((300, 250), (600, 500), (500, 600))] == [None, (6, 5), None]
 
 
 def test_banner_fits_by_exact_size() -> None:
@@ -145,7 +159,7 @@ def test_first_fitting_format_of_the_creative_is_shown() -> None:
         ({"img": {"type": 3, "hmin": 629}}, SIZE_MISMATCH),
         ({"img": {"type": 3, "w": 600, "wmin": 300, "h": 300, "hmin": 150}}, FITS),
         ({"img": {"type": 3, "w": 600, "hmin": 150}}, SIZE_MISMATCH),
-        ({"img": {"type": 3, "mimes": ["image/jpg", "IMAGE/WEBP"]}}, FITS),
+        ({"img": {"type": 3, "mimes": ["image/jpg", "IMAGE/WEBP "]}}, FITS),
         ({"img": {"type": 3, "mimes": ["image/jpg"]}}, SIZE_MISMATCH),
         ({"data": {"type": 1, "len": 4}}, FITS),
         ({"data": {"type": 1, "len": 3}}, SIZE_MISMATCH),
@@ -178,6 +192,7 @@ def test_every_required_asset_must_be_there() -> None:
         ({"mimes": ["video/webm"]}, SIZE_MISMATCH),
         ({"minduration": 16}, SIZE_MISMATCH),
         ({"maxduration": 15}, FITS),
+        ({"maxduration": 14}, SIZE_MISMATCH),
         ({"protocols": [8]}, SIZE_MISMATCH),
         ({"protocols": [3, 8]}, FITS),
     ],
@@ -188,6 +203,20 @@ def test_video_asset_is_held_to_what_the_request_asks_for(asked: dict[str, Any],
     assert fits(spec.shape, [card(*CARD, clip)]) == code
     untold = {name: value for name, value in clip.items() if name != "duration_s"}
     assert fits(spec.shape, [card(untold)]) == SIZE_MISMATCH
+
+
+def test_video_asset_may_be_vast_of_its_own_in_the_versions_that_it_names() -> None:
+    vast = {"role": "video", "text": "<VAST/>", "mime": "video/mp4", "duration_s": 15, "protocols": [3]}
+    for protocols, code in (([3, 7], FITS), ([7], SIZE_MISMATCH)):
+        spec = slot(native=native({"video": {"mimes": ["video/mp4"], "protocols": protocols}}))
+        assert fits(spec.shape, [card(vast)]) == code
+
+
+def test_video_asset_is_no_longer_than_videos_of_players_are() -> None:
+    clip = {"role": "video", "url": "https://a.example/v", "mime": "video/mp4", "w": 640, "h": 360}
+    spec = slot(native=native({"video": {"mimes": ["video/mp4"]}}))
+    assert fits(spec.shape, [card({**clip, "duration_s": VIDEO_DURATION_S_MAX})]) == FITS
+    assert fits(spec.shape, [card({**clip, "duration_s": VIDEO_DURATION_S_MAX + 1})]) == SIZE_MISMATCH
 
 
 def test_each_required_image_needs_one_of_its_own() -> None:
@@ -206,14 +235,26 @@ def test_unknown_type_of_an_image_is_not_an_allowed_one() -> None:
     assert fits(slot(native=native({"img": {}})).shape, [card(untyped)]) == FITS
 
 
+@pytest.mark.parametrize("side", ["w", "h"])
+def test_unknown_size_of_an_image_is_not_an_allowed_one(side: str) -> None:
+    unsized = {"role": "main_image", "url": "https://a.example/i", "w": 9, "h": 9, side: None}
+    assert fits(slot(native=native({"img": {f"{side}min": 1}})).shape, [card(unsized)]) == SIZE_MISMATCH
+    assert fits(slot(native=native({"img": {side: 1}})).shape, [card(unsized)]) == SIZE_MISMATCH
+
+
+def test_an_ad_of_another_kind_is_not_one_that_lacks_an_asset() -> None:
+    assert fits(slot(native=native({"title": {}})).shape, [VIDEO, banner(1, 1)]) == FORMAT_MISMATCH
+
+
 def test_native_request_without_assets_shows_nothing() -> None:
     assert fits(slot(native=native()).shape, [card()]) == FORMAT_MISMATCH
     assert slot(native=native()).native is None
 
 
-def test_jpg_is_jpeg() -> None:
-    spec = slot(native=native({"img": {"mimes": ["image/jpg"]}}))
-    assert fits(spec.shape, [card({**CARD[1], "mime": "image/jpeg"})]) == FITS
+@pytest.mark.parametrize(("asked", "own"), [("image/jpg", "image/jpeg"), ("image/jpeg", "image/jpg")])
+def test_jpg_is_jpeg(asked: str, own: str) -> None:
+    spec = slot(native=native({"img": {"mimes": [asked]}}))
+    assert fits(spec.shape, [card({**CARD[1], "mime": own})]) == FITS
 
 
 def test_frameworks_of_the_creative_must_be_offered_for_its_kind() -> None:
@@ -222,6 +263,9 @@ def test_frameworks_of_the_creative_must_be_offered_for_its_kind() -> None:
     assert fits(spec.shape, [format_signature(dot, api=(5,))]) == FITS
     assert fits(spec.shape, [format_signature(dot, api=(5, 7))]) == FORMAT_MISMATCH
     assert fits(slot(banner={"w": 1, "h": 1}).shape, [format_signature(dot, api=(5,))]) == FORMAT_MISMATCH
+    title: Format = msgspec.convert({"type": "native", "assets": CARD[:1]}, Format)
+    assert fits(spec.shape, [format_signature(title, api=(7,))]) == FITS
+    assert fits(spec.shape, [format_signature(title, api=(5,))]) == FORMAT_MISMATCH
 
 
 def test_shape_is_the_same_for_equal_wishes() -> None:
@@ -232,8 +276,9 @@ def test_shape_is_the_same_for_equal_wishes() -> None:
 
 
 def test_blocked_attributes_and_security() -> None:
-    spec = slot(banner={"battr": [3, 1]}, native={**native({"title": {}}), "battr": [2, 3]}, secure=1)
-    assert (spec.battr, spec.secure) == ((1, 2, 3), True)
+    video = {"mimes": ["video/mp4"], "battr": [16]}
+    spec = slot(banner={"battr": [3, 1]}, native={**native({"title": {}}), "battr": [2, 3]}, video=video, secure=1)
+    assert (spec.battr, spec.secure) == ((1, 2, 3, 16), True)
     assert [slot(banner={}, secure=given).secure for given in (0, None, "1")] == [False, False, True]
 
 

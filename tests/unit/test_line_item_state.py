@@ -71,8 +71,9 @@ def test_that_deals_are_the_only_way_in_is_said(catalog: Catalog) -> None:
 
 def test_a_line_item_that_nobody_wrote_is_not_known(catalog: Catalog) -> None:
     state = line_item_state(catalog, "nothing", now_ms=NOON_MS)
-    assert (state.known, state.ads, state.verdict) == (
+    assert (state.known, state.facts, state.ads, state.verdict) == (
         False,
+        {},
         (),
         "cannot serve: it has no ad whose last update was valid",
     )
@@ -104,6 +105,15 @@ def test_a_creative_that_is_there_is_not_called_missing_for_what_is_wrong_above(
         (creative(secure="x"), "ad ad1: creative cr1: its last update is not valid: secure: must be true or false"),
         (creative(advertiser_id="a2"), "ad ad1: creative cr1 is another advertiser's: a2"),
         (creative(review="pending"), "ad ad1: creative cr1 is pending"),
+        (
+            creative(review="rejected", review_reasons=["loud", "large"]),
+            "ad ad1: creative cr1 is rejected: loud, large",
+        ),
+        (creative(secure=False), "ad ad1: creative cr1 is not secure: imps with secure 1 do not show it"),
+        (
+            line_item(targeting={"user.yob": {"$lt": 2000}}),
+            "targeting reads personal data: nothing serves to people who have not agreed to its use",
+        ),
         (ad(creative_id="cr2"), "ad ad1: creative cr2 is not there"),
         (line_item(deal_ids=["d1"]), "deal d1 is not there"),
         (
@@ -131,6 +141,8 @@ def test_an_ad_whose_last_update_is_not_valid_stays_in_the_list_with_its_problem
     assert state.warnings == ("ad ad2: its last update is not valid: weight: expected int >= 0",)
     assert state.verdict.startswith("can serve with 1 of 2 ads")
     assert state_after(ad("ad1", weight=-1)).verdict == "cannot serve: invalid_update"
+    both = state_after(ad("ad1", status="paused"), ad("ad2"), ad("ad2", weight=-1))
+    assert both.verdict == "cannot serve: invalid_update, status_inactive"
 
 
 @pytest.mark.parametrize("value", [b"{", b"[1]", b'{"line_item_id":7}', b"[" * 100_000, b"{}"])
@@ -145,3 +157,62 @@ def test_the_zone_of_a_campaign_comes_before_its_advertisers() -> None:
     assert state_after(advertiser(timezone="America/New_York")).facts["timezone"] == "America/New_York"
     own = state_after(advertiser(timezone="America/New_York"), campaign(timezone="Asia/Tokyo"))
     assert own.facts["timezone"] == "Asia/Tokyo"
+
+
+def test_the_facts_are_the_line_items_and_those_of_its_owners() -> None:
+    state = state_after(
+        advertiser(currency="EUR", timezone="Europe/Paris"),
+        campaign(
+            flights=[{"start": "2026-01-01"}, {"end": "2027-01-01"}],
+            dayparts=[{"days": ["mon", "tue"], "from": "08:00", "to": "12:00"}, {}],
+            budget={"lifetime_micros": 9_000_000},
+            frequency_caps=[{"impressions": 5, "window_s": 3_600}],
+        ),
+        line_item(
+            tier="standard",
+            targeting={"site.domain": "a.example"},
+            deal_ids=["d1", "d2"],
+            budget={"daily_micros": 1_000_000, "lifetime_micros": 2_000_000},
+            frequency_caps=[{"impressions": 1, "window_s": 60}],
+        ),
+    )
+    assert state.facts == {
+        "status": "active",
+        "tier": "standard",
+        "bid": "2500000 micros, manual, impression",
+        "targeting": {"site.domain": "a.example"},
+        "deals": ["d1", "d2"],
+        "campaign": "c1, active",
+        "flights": ["2026-01-01 to open", "open to 2027-01-01"],
+        "dayparts": ["mon tue 08:00 to 12:00", "every day 00:00 to 24:00"],
+        "advertiser": "a1, active",
+        "timezone": "Europe/Paris",
+        "budgets": [
+            "line item: 1000000 micros a day",
+            "line item: 2000000 micros in all",
+            "campaign: 9000000 micros in all",
+        ],
+        "frequency caps": ["line item: 1 in 60 s", "campaign: 5 in 3600 s"],
+        "currency": "EUR",
+    }
+
+
+def test_an_owner_that_is_missing_or_not_valid_is_told_in_its_place() -> None:
+    assert state_after(line_item(campaign_id="c2")).facts["campaign"] == "c2, not there"
+    told = str(state_after(campaign(timezone="Nowhere/City")).facts["campaign"])
+    assert told.startswith("c1: its last update is not valid: timezone")
+    told = str(state_after(advertiser(currency="dollars")).facts["advertiser"])
+    assert told.startswith("a1: its last update is not valid: currency")
+
+
+def test_ads_are_in_the_order_of_their_ids_with_the_formats_of_their_creatives() -> None:
+    formats = [
+        {"type": "banner", "w": 728, "h": 90, "markup": ""},
+        {"type": "native", "assets": [{"role": "title", "text": "t"}]},
+    ]
+    state = state_after(creative("cr2", formats=formats), ad("ad3", creative_id="cr2"), ad("ad2"), ad("ad2", weight=-1))
+    assert [(each.ad_id, each.creative_id, each.formats) for each in state.ads] == [
+        ("ad1", "cr1", ("banner 300x250",)),
+        ("ad2", "", ()),
+        ("ad3", "cr2", ("banner 728x90", "native")),
+    ]

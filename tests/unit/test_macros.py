@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from engine.limits import TEMPLATE_KEPT_CHARS_MAX
+from engine.effects import OutputTooLargeError
+from engine.limits import MACROS_CHARS_MAX, TEMPLATE_KEPT_CHARS_MAX
 from engine.macros import UNREPLACED, MacroFacts, MacroValues, substitute
 
 SIGNED = "aGk.c2ln"
@@ -76,6 +77,14 @@ def test_a_text_of_any_length_is_taken_apart_alike(chars: int) -> None:
     assert substitute(text, VALUES) == f"{SIGNED}-${{UNKNOWN}}-2.5{tail}"
     cheaper = msgspec.structs.replace(FACTS, price_nanos=1_000_000)
     assert substitute(text, values(cheaper)) == f"{SIGNED}-${{UNKNOWN}}-1{tail}"
+
+
+@pytest.mark.parametrize("text", ["${AUCTION_ID}", "${AUCTION_ID}${AUCTION_MBR}"])
+def test_macros_make_as_many_characters_as_the_limit_says_and_no_more(text: str) -> None:
+    most = msgspec.structs.replace(FACTS, request_id="r" * MACROS_CHARS_MAX)
+    assert substitute(text, values(most)) == most.request_id
+    with pytest.raises(OutputTooLargeError, match="the macros of an ad"):
+        substitute(text, values(msgspec.structs.replace(most, request_id="r" * (MACROS_CHARS_MAX + 1))))
 
 
 def test_values_are_not_searched_for_macros() -> None:

@@ -1,6 +1,7 @@
 """When a topic counts as no longer read."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers import poll_health
 from consumers.poll_health import PollHealth
@@ -36,3 +37,39 @@ def test_a_topic_that_is_read_again_is_not(clock: list[float]) -> None:
         health.failed("controls", "no broker answers for it")
         assert health.reasons() == []
         health.succeeded("controls")
+
+
+def test_a_topic_that_gives_nothing_is_read_as_long_as_brokers_answer_for_it(clock: list[float]) -> None:
+    health = PollHealth(("controls",))
+    reasons = []
+    for records, polled in ((False, 1), (False, 2), (True, 2), (False, 2), (False, 2), (False, 3)):
+        health.observe("controls", records=records, polled=polled)
+        clock[0] += poll_health.SILENCE_S_MAX + 1
+        reasons.append(health.reasons())
+    silent = "controls: not read for {} s: {}"
+    assert reasons == [
+        [],
+        [],
+        [],
+        [silent.format(6, "no answer")],
+        [silent.format(12, "no broker answers for it")],
+        [],
+    ]
+
+
+def test_each_problem_is_logged_once_where_it_lasts_and_its_end_where_it_was_logged(clock: list[float]) -> None:
+    health = PollHealth(("controls",))
+    with capture_logs() as lines:
+        health.failed("controls", "refused")
+        health.succeeded("controls")
+    assert lines == [], "what is over at once"
+    with capture_logs() as lines:
+        for problem in ("refused", "refused", "refused", "gone", "gone"):
+            health.failed("controls", problem)
+        health.succeeded("controls")
+        health.succeeded("controls")
+    assert [(line["log_level"], line["topic"], line.get("problem")) for line in lines] == [
+        ("warning", "controls", "refused"),
+        ("warning", "controls", "gone"),
+        ("info", "controls", None),
+    ]

@@ -4,6 +4,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from consumers.ticks import TICK_AHEAD_MS_MAX, TickClock
+from engine.effects import TICK, Input
 
 
 def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_the_log_says_so_once() -> None:
@@ -16,3 +17,13 @@ def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_the_lo
         assert tick is None or tick.timestamp_ms == clock_ms + ahead_ms
     assert [line["ahead_s"] for line in told.entries] == [TICK_AHEAD_MS_MAX // 1_000]
     assert clock.tick(0, 10**12) is not None, "a shard that no request has told the time"
+    assert clock.tick(clock_ms, 10**12) is None, "doubted again"
+    assert len(told.entries) == 2
+
+
+def test_the_first_tick_may_be_doubted_and_another_is_the_same_input_as_in_a_replay() -> None:
+    told = LogCapture()
+    clock = TickClock(structlog.wrap_logger(None, processors=[told], wrapper_class=structlog.BoundLogger))
+    assert clock.tick(1_000_000, 10**12) is None
+    assert len(told.entries) == 1
+    assert clock.tick(1_000_000, 1_000_001) == Input(topic=TICK, offset=-1, timestamp_ms=1_000_001)

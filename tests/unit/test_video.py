@@ -89,10 +89,29 @@ def code(player: dict[str, Any], form: VideoFormat, api: tuple[int, ...] = ()) -
         ({"boxingallowed": 0, "w": 1_920, "h": 1_080}, FITS),
         ({"boxingallowed": 0, "w": 640, "h": 480}, SIZE_MISMATCH),
         ({"boxingallowed": 0, "w": 640, "h": None}, FITS),
+        ({"minduration": -1, "maxduration": -1, "minbitrate": -1, "maxbitrate": -1}, FITS),
+        ({"boxingallowed": 0, "w": -1}, FITS),
     ],
 )
 def test_a_file_is_held_to_what_the_player_asks_for(asked: dict[str, Any], expected: int) -> None:
     assert code({**PLAYER, **asked}, video()) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "expected"),
+    [
+        ({}, {"mime": "Video/MP4"}, FITS),
+        ({"delivery": [1]}, {"delivery": "streaming"}, FITS),
+        ({"delivery": [2]}, {"delivery": "streaming"}, FORMAT_MISMATCH),
+        ({"minbitrate": 2_000}, {"files": [LARGE]}, FITS),
+        ({"maxbitrate": 800}, {"files": [{**STREAM, "bitrate_kbps": 700}]}, SIZE_MISMATCH),
+        ({"protocols": []}, {"protocols": [8]}, FORMAT_MISMATCH),  # no version that is written for files
+    ],
+)
+def test_one_of_the_files_is_all_that_the_player_asks_for(
+    asked: dict[str, Any], fields: dict[str, Any], expected: int
+) -> None:
+    assert code({**PLAYER, **asked}, video(**{**FILE, **fields})) == expected
 
 
 def test_numbers_as_texts_are_read_as_numbers() -> None:
@@ -138,6 +157,11 @@ def test_a_video_may_name_where_it_is_shown(asked: dict[str, Any], expected: int
     assert code({**PLAYER, **asked}, video()) == FITS
 
 
+def test_a_player_that_does_not_say_where_it_stands_stands_nowhere_that_a_video_asks_for() -> None:
+    for plcmt in range(1, 5):
+        assert code(PLAYER, video(**FILE, plcmt=[plcmt])) == FORMAT_MISMATCH
+
+
 def test_an_unknown_bitrate_is_not_an_allowed_one() -> None:
     untold = video(**{**FILE, "bitrate_kbps": None})
     assert code({**PLAYER, "minbitrate": 1}, untold) == SIZE_MISMATCH
@@ -145,7 +169,7 @@ def test_an_unknown_bitrate_is_not_an_allowed_one() -> None:
     assert code(PLAYER, untold) == FITS
 
 
-@pytest.mark.parametrize("missing", ["mime", "w", "h"])
+@pytest.mark.parametrize("missing", ["url", "mime", "w", "h"])
 def test_a_file_that_vast_cannot_name_fits_nowhere(missing: str) -> None:
     assert code({**PLAYER, "mimes": []}, video(**{**FILE, missing: None})) == FORMAT_MISMATCH
 
@@ -160,7 +184,13 @@ def test_a_file_that_vast_cannot_name_fits_nowhere(missing: str) -> None:
         ({}, {"protocols": [7], "mime": "video/webm"}, FORMAT_MISMATCH),
         ({"mimes": []}, {"protocols": [7], "mime": None}, FITS),
         ({}, {"protocols": [7], "mime": None}, FORMAT_MISMATCH),
+        ({}, {"protocols": [7], "mime": "Video/MP4"}, FITS),
+        ({"boxingallowed": 0}, {"protocols": [7]}, FITS),
+        ({"boxingallowed": 0, "h": 480}, {"protocols": [7]}, SIZE_MISMATCH),
         ({"boxingallowed": 0}, {"protocols": [7], "w": None, "h": None}, SIZE_MISMATCH),
+        ({"boxingallowed": 0}, {"protocols": [7], "w": None}, SIZE_MISMATCH),
+        ({"minbitrate": 900, "maxbitrate": 900}, {"protocols": [7]}, FITS),
+        ({"maxbitrate": 9_000}, {"protocols": [7], "bitrate_kbps": None}, SIZE_MISMATCH),
     ],
 )
 def test_a_markup_is_what_the_creative_says_it_is(asked: dict[str, Any], fields: dict[str, Any], expected: int) -> None:
@@ -258,3 +288,4 @@ def test_a_markup_is_shown_as_it_is_with_macros_replaced() -> None:
     assert found.markup == "<VAST><![CDATA[https://acme.example/?i=d1-0]]></VAST>"
     video_of = told(PLAYER, form)
     assert (video_of.protocol, video_of.sized.w, video_of.form.duration_s) == (3, None, 15)
+    assert told(PLAYER, video(markup="<VAST/>", protocols=[7, 3], mime="video/mp4")).protocol == 7
