@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 
 import pytest
-import structlog
 from structlog.testing import LogCapture
 
 from consumers.buffers import Buffer
@@ -20,6 +19,7 @@ from engine.shard import Shard
 from engine.world import World
 from schemas.journal import Fence
 from tests.simulation.small_world import world
+from tests.unit.logged import logger_to
 
 PARTITIONS = 2
 
@@ -202,7 +202,7 @@ class PlayedJournals:
 async def deciding(monkeypatch: pytest.MonkeyPatch, *, input_s: float) -> AsyncIterator[Scene]:
     """Two shards that decide; they end with the block."""
     scene = Scene(input_s)
-    told = structlog.wrap_logger(None, processors=[scene.told], wrapper_class=structlog.BoundLogger)
+    told = logger_to(scene.told)
     monkeypatch.setattr("consumers.owner.log", told)
     monkeypatch.setattr("consumers.pace.INPUT_S_FIRST", input_s)
     monkeypatch.setattr("consumers.stretches.time.thread_time", lambda: scene.computed_s)

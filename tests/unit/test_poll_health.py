@@ -1,10 +1,11 @@
 """When a topic counts as no longer read."""
 
 import pytest
-from structlog.testing import capture_logs
+from structlog.testing import LogCapture
 
 from consumers import poll_health
 from consumers.poll_health import PollHealth
+from tests.unit.logged import logger_to
 
 
 @pytest.fixture
@@ -57,18 +58,27 @@ def test_a_topic_that_gives_nothing_is_read_as_long_as_brokers_answer_for_it(clo
     ]
 
 
-def test_each_problem_is_logged_once_where_it_lasts_and_its_end_where_it_was_logged(clock: list[float]) -> None:
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
+    capture = LogCapture()
+    monkeypatch.setattr(poll_health, "log", logger_to(capture))
+    return capture
+
+
+def test_a_problem_that_is_over_at_once_is_not_logged(clock: list[float], told: LogCapture) -> None:
     health = PollHealth(("controls",))
-    with capture_logs() as lines:
-        health.failed("controls", "refused")
-        health.succeeded("controls")
-    assert lines == [], "what is over at once"
-    with capture_logs() as lines:
-        for problem in ("refused", "refused", "refused", "gone", "gone"):
-            health.failed("controls", problem)
-        health.succeeded("controls")
-        health.succeeded("controls")
-    assert [(line["log_level"], line["topic"], line.get("problem")) for line in lines] == [
+    health.failed("controls", "refused")
+    health.succeeded("controls")
+    assert told.entries == []
+
+
+def test_each_problem_is_logged_once_where_it_lasts_and_its_end_as_well(clock: list[float], told: LogCapture) -> None:
+    health = PollHealth(("controls",))
+    for problem in ("refused", "refused", "refused", "gone", "gone"):
+        health.failed("controls", problem)
+    health.succeeded("controls")
+    health.succeeded("controls")
+    assert [(line["log_level"], line["topic"], line.get("problem")) for line in told.entries] == [
         ("warning", "controls", "refused"),
         ("warning", "controls", "gone"),
         ("info", "controls", None),

@@ -1,15 +1,15 @@
 """What time an idle shard is told."""
 
-import structlog
 from structlog.testing import LogCapture
 
 from consumers.ticks import TICK_AHEAD_MS_MAX, TickClock
 from engine.effects import TICK, Input
+from tests.unit.logged import logger_to
 
 
 def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_the_log_says_so_once() -> None:
     told = LogCapture()
-    clock = TickClock(structlog.wrap_logger(None, processors=[told], wrapper_class=structlog.BoundLogger))
+    clock = TickClock(logger_to(told))
     clock_ms = 1_000_000
     for ahead_ms, ticked in ((0, True), (TICK_AHEAD_MS_MAX, True), (TICK_AHEAD_MS_MAX + 1, False), (10**12, False)):
         tick = clock.tick(clock_ms, clock_ms + ahead_ms)
@@ -23,7 +23,7 @@ def test_an_idle_shard_is_told_no_time_that_lies_far_ahead_of_its_own_and_the_lo
 
 def test_the_first_tick_may_be_doubted_and_another_is_the_same_input_as_in_a_replay() -> None:
     told = LogCapture()
-    clock = TickClock(structlog.wrap_logger(None, processors=[told], wrapper_class=structlog.BoundLogger))
+    clock = TickClock(logger_to(told))
     assert clock.tick(1_000_000, 10**12) is None
     assert len(told.entries) == 1
     assert clock.tick(1_000_000, 1_000_001) == Input(topic=TICK, offset=-1, timestamp_ms=1_000_001)
