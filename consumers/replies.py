@@ -88,7 +88,7 @@ class _Lane:
         self._metrics = metrics
         self._queue: asyncio.Queue[Reply] = asyncio.Queue(QUEUE_MAX)
         self._in_flight: set[asyncio.Future[Any]] = set()
-        self._looked = -LOOK_AGAIN_S
+        self._looked_s = -LOOK_AGAIN_S
 
     def offer(self, reply: Reply) -> None:
         try:
@@ -138,8 +138,8 @@ class _Lane:
     def _look_again(self, producer: AIOKafkaProducer) -> None:
         """Have the client ask which partitions there are: by itself it does in minutes only."""
         now = time.monotonic()
-        if now - self._looked >= LOOK_AGAIN_S:
-            self._looked = now
+        if now - self._looked_s >= LOOK_AGAIN_S:
+            self._looked_s = now
             producer.client.force_metadata_update()
 
     def _done(self, delivery: asyncio.Future[Any]) -> None:

@@ -191,7 +191,6 @@ class Settings:
         return "Settings(" + ", ".join(f"{name}={value!r}" for name, (value, _) in self.shown().items()) + ")"
 
 
-_BATCHES: Final = ("buffer_records", "batch_records")  # the first is not below the second
 _FIELDS: Final = {field.name: field for field in dataclasses.fields(Settings) if field.metadata}
 
 
@@ -283,8 +282,11 @@ def _check_together(settings: Settings) -> None:
             f" of the engine's topics only {topic_name(settings.topic_prefix, 'replies')} takes replies"
         )
     if settings.buffer_records < settings.batch_records:
-        told = {name: f"{name} = {getattr(settings, name)} ({settings.source(name)})" for name in _BATCHES}
-        raise SettingsError(" must be at least ".join(told.values()))
+        room, batch = [
+            f"{name} = {getattr(settings, name)} ({settings.source(name)})"
+            for name in ("buffer_records", "batch_records")
+        ]
+        raise SettingsError(f"{room} must be at least {batch}")
 
 
 def _topics_of_ours(settings: Settings) -> str:

@@ -116,11 +116,11 @@ class Book:
 def by_deal(values: Sequence[OwnDeals]) -> Generator[None, None, dict[str, list[int]]]:
     """For each deal id the places of the values that have it; in slices (D11)."""
     having: dict[str, list[int]] = {}
-    for place, own in enumerate(values, 1):
-        for deal in own.deals:
-            having.setdefault(deal.id, []).append(place - 1)
-        if place % PLACED_SLICE_ROWS == 0:
-            yield
+    for start in range(0, len(values), PLACED_SLICE_ROWS):
+        for place, own in enumerate(values[start : start + PLACED_SLICE_ROWS], start):
+            for deal in own.deals:
+                having.setdefault(deal.id, []).append(place)
+        yield
     return having
 
 

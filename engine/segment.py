@@ -347,7 +347,6 @@ def build_sliced(rows: Sequence[Row], slice_rows: int = BUILD_SLICE_ROWS) -> Gen
     ordered_columns = yield from every(seldom, columns.ordered(order))
     codes = yield from every(seldom, ordered_columns.codes())
     having = yield from by_deal(cast("Facet[OwnDeals]", ordered_columns.facets["deals"]).values)
-    yield
     return Segment(ordered_columns, ordered_rows, codes=codes, index=index, condition=condition, having=having)
 
 

@@ -31,6 +31,7 @@ from engine.targeting.values import (
     as_number,
     at_path,
     key_of,
+    keys_of,
     kind_of,
     padded_version,
     same_scalar,
@@ -142,7 +143,7 @@ def _elem_match(node: ElemMatch, value: object, groups: Groups) -> bool:
 def _contains_all(node: ContainsAll, value: object, groups: Groups) -> bool:
     if not isinstance(value, list):
         return False
-    keys = {key_of(item) for item in value if isinstance(item, SCALARS)}
+    keys = keys_of(value)
     folded: set[str] = set()
     for one in node.elements:
         if not isinstance(one, Equal) or not isinstance(one.literal, SCALARS):

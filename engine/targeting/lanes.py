@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.bitmaps import Words
 from engine.targeting.clauses import Asks
-from engine.targeting.values import NO_GROUPS, SCALARS, Groups, as_number, key_of
+from engine.targeting.values import NO_GROUPS, Groups, as_number, keys_of
 
 _TEXTS: Final = frozenset([str])
 
@@ -64,13 +64,8 @@ class MembershipLane:
     def _groups_of(self, value: object, groups: Groups) -> list[int]:
         """The work grows with the groups that constraints name, not with what is in them."""
         named = self.slots[str]
-        if isinstance(value, list):
-            keys = {key_of(one) for one in value if isinstance(one, SCALARS)}
-            return [slot for name, slot in named.items() if name in groups and not keys.isdisjoint(groups[str(name)])]
-        if not isinstance(value, SCALARS):
-            return []
-        key = key_of(value)
-        return [slot for name, slot in named.items() if name in groups and key in groups[str(name)]]
+        keys = keys_of(value if isinstance(value, list) else (value,))
+        return [slot for name, slot in named.items() if name in groups and not keys.isdisjoint(groups[str(name)])]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

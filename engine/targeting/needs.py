@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine.targeting.tree import ContainsAll, ElemMatch, Equal, Every, Member, Node, Where
-from engine.targeting.values import SCALARS, Scalar, at_path, key_of
+from engine.targeting.values import SCALARS, Scalar, at_path, key_of, keys_of
 
 Steps: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -55,7 +55,5 @@ def keys_at(value: object, steps: Steps) -> frozenset[object]:
     found: set[object] = set()
     for one in values:
         last = at_path(one, steps[-1])
-        found.update(
-            key_of(each) for each in (last if isinstance(last, list) else (last,)) if isinstance(each, SCALARS)
-        )
+        found |= keys_of(last if isinstance(last, list) else (last,))
     return frozenset(found)

@@ -8,7 +8,7 @@ so strings are ordered by UTF-16 code units, and numbers and strings are compare
 import decimal
 import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from engine.limits import INDEX_DIGITS_MAX, VALUE_KEPT_CHARS_MAX, VERSION_TEXT_CHARS_MAX
@@ -89,6 +89,11 @@ def same_scalar(one: Scalar, other: object) -> bool:
 def key_of(value: Scalar) -> Scalar | tuple[bool]:
     """A key under which scalars meet exactly when ``same_scalar`` says so."""
     return (value,) if isinstance(value, bool) else value
+
+
+def keys_of(elements: Iterable[object]) -> set[Scalar | tuple[bool]]:
+    """The keys of the scalars among elements."""
+    return {key_of(one) for one in elements if isinstance(one, SCALARS)}
 
 
 def utf16_order(one: str, other: str) -> int:
