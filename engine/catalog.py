@@ -70,7 +70,7 @@ class Catalog:
         self.stale_versions = 0  # updates whose version was not above the one held: counted, applied
         self._entities: dict[Key, Entity | Invalid] = {}
         self._children: dict[Key, dict[Key, None]] = {}
-        self._conditions: dict[bytes, Condition] = {}
+        self._conditions: dict[str, Condition] = {}
         self._targeting: dict[str, Condition] = {}  # by line item
         self._schedules: dict[_Times, Schedule] = {}
         self._advertiser_facts: dict[str, AdvertiserFacts] = {}
@@ -288,7 +288,7 @@ class Catalog:
         )
 
     def _condition(self, targeting: Mapping[str, object]) -> Condition:
-        text = orjson.dumps(targeting, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(targeting, option=orjson.OPT_SORT_KEYS).decode()  # its bytes would keep 4 KB, however short
         condition = self._conditions.get(text)
         if condition is None:
             condition = self._conditions[text] = parse_condition(targeting, field="targeting")

@@ -230,13 +230,15 @@ def _part(path: str, operand: object, depth: int) -> _Part | None:
     try:
         text = orjson.dumps(operand)
         # A number that is not finite would be written as null.
-        return None if len(text) > CONDITION_PART_KEPT_BYTES_MAX or b"null" in text else _read_part(path, text, depth)
+        if len(text) > CONDITION_PART_KEPT_BYTES_MAX or b"null" in text:
+            return None
+        return _read_part(path, text.decode(), depth)  # the bytes would keep 4 KB, however short
     except (TypeError, SchemaError):  # what is wrong is said by whoever reads it in its place
         return None
 
 
 @functools.lru_cache(maxsize=CONDITION_PARTS_KEPT)
-def _read_part(path: str, text: bytes, depth: int) -> _Part | None:
+def _read_part(path: str, text: str, depth: int) -> _Part | None:
     return _Reader().part(path, orjson.loads(text), depth)
 
 

@@ -1,6 +1,7 @@
 """The catalog joins what arrives in any order, and forgets nothing and remembers nothing too much."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -258,3 +259,16 @@ def test_a_snapshot_is_built_in_slices_and_only_once(monkeypatch: pytest.MonkeyP
     row = stage.catalog.snapshot().row_of("d0")
     assert row is not None
     assert row.join.ad.status == "paused"
+
+
+def test_a_short_condition_takes_little_memory() -> None:
+    """A line item with one took 9.9 KB while the texts that find equal ones were bytes with room for 4 KB each."""
+    given = [line_item(f"l{number}", targeting={"user.geo.zip": f"{number}"}) for number in range(500)]
+    stage = Stage()
+    tracemalloc.start()
+    try:
+        stage.put(*given)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / len(given) < 4_000
