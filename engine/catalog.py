@@ -8,8 +8,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
 import orjson
 
+from engine.children import Children
 from engine.entity_check import Key, check_entity, references_of
 from engine.levels import Levels
 from engine.limits import BUILD_SLICE_ROWS, SNAPSHOT_ROWS_MAX
@@ -52,6 +54,7 @@ _Times = tuple[str, tuple[Flight, ...], tuple[Daypart, ...]]  # time zone, fligh
 DOWNWARDS: Final = ("advertiser", "campaign", "deal", "conversion", "line_item", "creative", "ad")  # parents first
 ALWAYS: Final = compile_schedule((), (), "UTC")
 EVERYONE: Final = parse_condition({})
+_APART: Final[dict[str, object]] = {}  # in the place of all targeting, see ``Targeting``
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +65,13 @@ class Invalid:
     line_item_id: str | None = None
 
 
+class Targeting(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
+    """A condition and its text as JSON, for all line items that write the same."""
+
+    text: str
+    condition: Condition
+
+
 class Catalog:
     """Every entity and every row. ``apply`` is the only door through which the catalog changes."""
 
@@ -69,9 +79,9 @@ class Catalog:
         self.offset = 0
         self.stale_versions = 0  # updates whose version was not above the one held: counted, applied
         self._entities: dict[Key, Entity | Invalid] = {}
-        self._children: dict[Key, dict[Key, None]] = {}
-        self._conditions: dict[str, Condition] = {}
-        self._targeting: dict[str, Condition] = {}  # by line item
+        self._children = Children()
+        self._shared: dict[str, Targeting] = {}  # by text
+        self._targeting: dict[str, Targeting] = {}  # by line item, each of which is held without it
         self._schedules: dict[_Times, Schedule] = {}
         self._advertiser_facts: dict[str, AdvertiserFacts] = {}
         self._creative_facts: dict[str, CreativeFacts] = {}
@@ -82,12 +92,15 @@ class Catalog:
 
     def entity(self, kind: str, identity: str) -> Entity | Invalid | None:
         """What is held of an entity; Invalid when its last update was not valid, None when there is none."""
-        return self._entities.get((kind, identity))
+        held = self._entities.get((kind, identity))
+        if isinstance(held, LineItem):
+            return msgspec.structs.replace(held, targeting=orjson.loads(self._targeting[identity].text))
+        return held
 
     def ads_of(self, line_item_id: str) -> tuple[str, ...]:
         """Ids of the ads of a line item, sorted."""
         return tuple(
-            sorted(identity for kind, identity in self._children.get(("line_item", line_item_id), {}) if kind == "ad")
+            sorted(identity for kind, identity in self._children.of(("line_item", line_item_id)) if kind == "ad")
         )
 
     def invalid_ads_of(self, line_item_id: str) -> tuple[str, ...]:
@@ -113,15 +126,17 @@ class Catalog:
         try:
             entity = entity_at(address, value)
             check_entity(entity)
-            condition = self._condition(entity.targeting) if isinstance(entity, LineItem) else EVERYONE
+            targeting = self._read_targeting(entity.targeting) if isinstance(entity, LineItem) else None
         except SchemaError as error:
             self._replace(address, Invalid(str(error), _line_item_named(address, value)))
             return (Rejection(offset=offset, field=error.field, problem=str(error)),)
-        held = self._replace(address, entity)
+        if targeting is not None:  # as objects and lists it would take a tenth of the catalog's memory
+            entity = msgspec.structs.replace(entity, targeting=_APART)
+        held = self._replace((entity.kind, entity.id), entity)  # its own id, so that one text of it is kept
         if held is not None and not isinstance(held, Invalid) and entity.version <= held.version:
             self.stale_versions += 1
-        if isinstance(entity, LineItem):
-            self._targeting[entity.id] = condition
+        if targeting is not None:
+            self._targeting[entity.id] = targeting
         return ()
 
     def snapshot(self) -> Snapshot:
@@ -178,13 +193,12 @@ class Catalog:
 
     def _crowded(self) -> bool:
         """Whether most shared conditions or schedules are of former updates: each line item and campaign needs one."""
-        return len(self._conditions) > 2 * len(self._targeting) + 1 or len(self._schedules) > len(self._entities) + 1
+        return len(self._shared) > 2 * len(self._targeting) + 1 or len(self._schedules) > len(self._entities) + 1
 
     def _forget_unshared(self) -> None:
         """Drop shared conditions and schedules that nothing uses any more."""
-        conditions = {id(condition) for condition in self._targeting.values()}
         schedules = {id(row.schedule) for row in self._rows.values()}
-        self._conditions = {text: held for text, held in self._conditions.items() if id(held) in conditions}
+        self._shared = {used.text: used for used in self._targeting.values()}
         self._schedules = {key: held for key, held in self._schedules.items() if id(held) in schedules}
 
     def _replace(self, address: Key, entity: Entity | Invalid | None) -> Entity | Invalid | None:
@@ -211,15 +225,9 @@ class Catalog:
     def _move(self, address: Key, before: Iterable[Key], after: Iterable[Key]) -> None:
         """An entity that was a child of ``before`` is one of ``after``."""
         for parent in before:
-            children = self._children.get(parent, {})
-            children.pop(address, None)
-            if not children:
-                self._children.pop(parent, None)
+            self._children.remove(parent, address)
         for parent in after:
-            if parent in self._children:
-                self._children[parent][address] = None
-            else:
-                self._children[parent] = {address: None}
+            self._children.add(parent, address)
 
     def _rebuild(self, entities_max: int) -> None:
         """Have those below waiting parents wait; then build the rows of ads that do: so many entities at most."""
@@ -230,7 +238,7 @@ class Catalog:
                 if kind == "ad":
                     self._rebuild_ad(identity)
                     continue
-                for child_kind, child in self._children.get((kind, identity), ()):
+                for child_kind, child in self._children.of((kind, identity)):
                     self._waiting[child_kind][child] = None
 
     def _rebuild_ad(self, ad_id: str) -> None:
@@ -247,7 +255,7 @@ class Catalog:
         return build_row(
             join,
             schedule=self._schedule(campaign, advertiser.timezone) if campaign and advertiser else ALWAYS,
-            condition=self._targeting[line_item.id] if line_item else EVERYONE,
+            condition=self._targeting[line_item.id].condition if line_item else EVERYONE,
             advertiser=self._facts_of_advertiser(advertiser) if advertiser else NO_ADVERTISER,
             creative=self._facts_of_creative(creative) if creative else NO_CREATIVE,
         )
@@ -287,12 +295,13 @@ class Catalog:
             references_held=not references or all(isinstance(one, Deal | Conversion) for one in references),
         )
 
-    def _condition(self, targeting: Mapping[str, object]) -> Condition:
-        text = orjson.dumps(targeting, option=orjson.OPT_SORT_KEYS).decode()  # its bytes would keep 4 KB, however short
-        condition = self._conditions.get(text)
-        if condition is None:
-            condition = self._conditions[text] = parse_condition(targeting, field="targeting")
-        return condition
+    def _read_targeting(self, written: Mapping[str, object]) -> Targeting:
+        text = orjson.dumps(written, option=orjson.OPT_SORT_KEYS).decode()  # its bytes would keep 4 KB, however short
+        targeting = self._shared.get(text)
+        if targeting is None:
+            targeting = Targeting(text=text, condition=parse_condition(written, field="targeting"))
+            self._shared[text] = targeting
+        return targeting
 
     def _schedule(self, campaign: Campaign, timezone: str) -> Schedule:
         key = (campaign.timezone or timezone, campaign.flights, campaign.dayparts)

@@ -38,7 +38,8 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An ad and its parents; None where a parent has not arrived or is not valid.
 
     ``broken`` holds when some entity of the chain had an invalid update; ``references_held`` when the deals and
-    the conversion that the line item names are there. ``deals``: those that are, in the line item's order.
+    the conversion that the line item names are there. ``deals``: those that are, in the line item's order. The line
+    item stands here without its targeting, which the row has as its condition.
     """
 
     ad: Ad

@@ -11,6 +11,7 @@ from engine.limits import BUILD_SLICE_ROWS, SNAPSHOT_ROWS_MAX
 from engine.reasons import Reason
 from engine.rows import ELIGIBLE
 from engine.snapshot import Snapshot
+from schemas.entities import LineItem
 from tests.builders import Stage, ad, advertiser, campaign, creative, line_item, one_ad
 
 
@@ -199,11 +200,11 @@ def test_updates_of_one_entity_leave_nothing_behind_however_many(number: int) ->
             campaign(version=version, dayparts=[{"days": ["mon"], "from": hour, "to": "24:00"}]),
         )
         stage.merge()
-    held = len(stage.catalog._conditions) + len(stage.catalog._schedules)
+    held = len(stage.catalog._shared) + len(stage.catalog._schedules)
     assert held <= 2 * (len(one_ad()) + len(others) + 1)
     assert states(stage.world().catalog) == {"ad1": ELIGIBLE}
     (part,) = stage.world().catalog.parts
-    assert part.segment.rows[0].condition in stage.catalog._conditions.values()
+    assert part.segment.rows[0].condition in [shared.condition for shared in stage.catalog._shared.values()]
 
 
 def test_a_line_item_may_name_a_deal_twice_and_change() -> None:
@@ -272,3 +273,13 @@ def test_a_short_condition_takes_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert held / len(given) < 4_000
+
+
+def test_a_line_item_is_told_with_its_targeting() -> None:
+    targeting = {"user.geo.zip": {"$in": ["10115", 7, None]}, "$or": [{"device.os": "iOS"}, {"device.w": 1.5}]}
+    stage = Stage(*one_ad(), line_item(targeting=targeting))
+    held = stage.catalog.entity("line_item", "l1")
+    assert isinstance(held, LineItem)
+    assert held.targeting == targeting
+    stage.put(line_item(version=2))
+    assert getattr(stage.catalog.entity("line_item", "l1"), "targeting", None) == {}
