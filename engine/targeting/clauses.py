@@ -26,8 +26,9 @@ from engine.targeting.tree import (
     Some,
     TreeNode,
     Where,
+    member,
 )
-from engine.targeting.values import SCALARS, Scalar, key_of
+from engine.targeting.values import SCALARS, Scalar
 
 
 class Asks(enum.IntEnum):
@@ -168,11 +169,7 @@ def as_test(constraint: Constraint) -> Test:
     elif constraint.asks is Asks.IN_GROUP:
         node = InGroup(name=str(constraint.values[0]))
     else:
-        node = Member(
-            values=constraint.values,
-            lookup=frozenset(map(key_of, constraint.values)),
-            fold=constraint.asks is Asks.ANY_OF_FOLDED,
-        )
+        node = member(constraint.values, fold=constraint.asks is Asks.ANY_OF_FOLDED)
     return Test(path=constraint.path, node=node, negated=constraint.negated)
 
 

@@ -22,6 +22,7 @@ from engine.limits import (
     CONDITION_PARTS_KEPT,
     CONDITION_TERMS_MAX,
     CONDITION_VALUES_MAX,
+    PATHS_KEPT,
 )
 from engine.targeting.paths import split_path, warning_of
 from engine.targeting.patterns import compile_pattern
@@ -34,7 +35,6 @@ from engine.targeting.tree import (
     InGroup,
     KindIs,
     LiteralValue,
-    Member,
     Node,
     Not,
     ObjectLiteral,
@@ -45,6 +45,7 @@ from engine.targeting.tree import (
     Some,
     Version,
     Where,
+    member,
 )
 from engine.targeting.values import Scalar, as_number, key_of, padded_version
 from schemas.errors import SchemaError
@@ -76,10 +77,16 @@ def parse_condition(obj: object, *, field: str = "") -> Condition:
     root = reader.condition(obj, Place(step=field, above=None, within="", path="", depth=1))
     return Condition(
         root=root,
-        paths=frozenset(reader.paths),
+        paths=_shared_paths(frozenset(reader.paths)),
         warnings=tuple(dict.fromkeys(reader.warnings)),
         groups=tuple(sorted(reader.groups)),
     )
+
+
+@functools.lru_cache(maxsize=PATHS_KEPT)
+def _shared_paths(paths: frozenset[str]) -> frozenset[str]:
+    """One set for all conditions that read the same."""
+    return paths
 
 
 class _Reader:
@@ -290,11 +297,10 @@ def _is_in(reader: _Reader, operand: object, place: Place, *, fold: bool) -> Nod
         reader.warnings.append(f"{place.field} lists no values")
     if not fold and set(map(type, values)) == {str}:  # as most lists are
         texts = dict.fromkeys(cast("list[str]", values))
-        return Member(values=tuple(texts), lookup=frozenset(texts), fold=fold)
+        return member(tuple(texts), fold=fold)
     scalars = [value if isinstance(value, str) else _scalar(value, place.item(i)) for i, value in enumerate(values)]
     folded = [value.lower() if isinstance(value, str) else value for value in scalars] if fold else scalars
-    distinct = {key_of(value): value for value in folded}
-    return Member(values=tuple(distinct.values()), lookup=frozenset(distinct), fold=fold)
+    return member(tuple({key_of(value): value for value in folded}.values()), fold=fold)
 
 
 def _in_group(reader: _Reader, operand: object, place: Place) -> Node:

@@ -76,8 +76,9 @@ def _member(node: Member, value: object, _: Groups) -> bool:
     return (node.fold or not _apart(node.lookup, value)) and any(_is_one_of(node, element) for element in value)
 
 
-def _apart(keys: frozenset[Any], elements: list[object]) -> bool:
+def _apart(keys: frozenset[Any] | tuple[Any, ...], elements: list[object]) -> bool:
     """True: none of many elements has one of the keys, found out without a step for each. False: that is not certain."""
+    keys = frozenset(keys)
     try:
         return keys.isdisjoint(elements) and keys.isdisjoint(_TRUTHS)
     except TypeError:  # an array or object among them

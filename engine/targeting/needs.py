@@ -41,7 +41,7 @@ def _needs(node: Node, steps: Steps, path: tuple[str, ...]) -> Iterator[Need]:
             for one in node.elements:
                 yield from _needs(one, (*steps, path), ())
         case Member(fold=False):
-            yield Need(steps=(*steps, path), keys=node.lookup)
+            yield Need(steps=(*steps, path), keys=frozenset(node.lookup))
         case Equal(fold=False, literal=literal) if isinstance(literal, SCALARS):
             yield Need(steps=(*steps, path), keys=frozenset((key_of(literal),)))
 

@@ -9,8 +9,11 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from engine.limits import MEMBERS_FEW_MAX
 from engine.targeting.patterns import Search
-from engine.targeting.values import Scalar
+from engine.targeting.values import Scalar, key_of
+
+Keys: TypeAlias = frozenset[Scalar | tuple[bool]] | tuple[Scalar | tuple[bool], ...]
 
 
 class TreeNode(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
@@ -38,13 +41,21 @@ class Equal(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
 class Member(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
     """The value, or any element of it if it is an array, is one of ``values``. ``fold``: strings in any case.
 
-    ``values`` are distinct (and lower-case if ``fold``); ``lookup`` holds ``key_of`` each.
+    ``values`` are distinct (and lower-case if ``fold``); ``lookup`` holds ``key_of`` each (``member``).
     """
 
     derived: ClassVar[frozenset[str]] = frozenset(("lookup",))
     values: tuple[Scalar, ...]
-    lookup: frozenset[Scalar | tuple[bool]]
+    lookup: Keys
     fold: bool
+
+
+def member(values: tuple[Scalar, ...], *, fold: bool) -> Member:
+    """See ``Member``. A few values are looked for one by one: a set of its own for each list took a twentieth of a catalog's memory."""
+    if len(values) > MEMBERS_FEW_MAX:
+        return Member(values=values, lookup=frozenset(map(key_of, values)), fold=fold)
+    keys = tuple(map(key_of, values))
+    return Member(values=values, lookup=values if keys == values else keys, fold=fold)
 
 
 class InGroup(TreeNode, frozen=True, eq=False, kw_only=True, gc=False):
