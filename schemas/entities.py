@@ -82,14 +82,14 @@ DsaName = Annotated[str, Meta(min_length=1, max_length=DSA_NAME_CHARS_MAX)]
 Markup = Annotated[str, Meta(max_length=MARKUP_CHARS_MAX)]
 
 
-class Flight(msgspec.Struct, frozen=True, kw_only=True):
+class Flight(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span of instants, ISO 8601: ``start`` included, ``end`` not; null is open. Without an offset: local time."""
 
     start: Moment | None = None
     end: Moment | None = None
 
 
-class Daypart(msgspec.Struct, frozen=True, kw_only=True):
+class Daypart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Local wall times, ``HH:MM``, ``from`` included and ``to`` (up to 24:00) not; no days means every day."""
 
     days: Annotated[tuple[Day, ...], Meta(max_length=7)] = ()
@@ -97,14 +97,14 @@ class Daypart(msgspec.Struct, frozen=True, kw_only=True):
     to: Clock = "24:00"
 
 
-class FrequencyCap(msgspec.Struct, frozen=True, kw_only=True):
+class FrequencyCap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """At most so many impressions to one user in a sliding window of seconds."""
 
     impressions: Annotated[int, Meta(ge=1, le=1_000_000)]
     window_s: WindowS
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class Budget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Most that may be spent, in micros of the advertiser's currency; null is no limit."""
 
     daily_micros: BudgetMicros | None = None
@@ -116,7 +116,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         return self.daily_micros is not None or self.lifetime_micros is not None
 
 
-class Pricing(msgspec.Struct, frozen=True, kw_only=True):
+class Pricing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is paid for. ``amount_micros``: per 1,000 impressions or viewables, else per event."""
 
     event: PricingEvent
@@ -126,7 +126,7 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     conversion_id: Id | None = None
 
 
-class VideoFile(msgspec.Struct, frozen=True, kw_only=True):
+class VideoFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One file of a video: size in pixels; ``delivery`` as VAST has it."""
 
     url: Url
@@ -137,7 +137,7 @@ class VideoFile(msgspec.Struct, frozen=True, kw_only=True):
     delivery: Delivery = "progressive"
 
 
-class Asset(msgspec.Struct, frozen=True, kw_only=True):
+class Asset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One part of a native format: a text, or an image or video by its address and pixels.
 
     ``landing_url``: of an image that is a card of a carousel. A video is a file, or VAST as ``text`` in the versions
@@ -155,7 +155,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     landing_url: Url | None = None
 
 
-class BannerFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="banner"):
+class BannerFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="banner"):
     """Markup for one size in pixels."""
 
     type: ClassVar[Literal["banner"]] = "banner"
@@ -164,14 +164,14 @@ class BannerFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     markup: Markup
 
 
-class NativeFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="native"):
+class NativeFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="native"):
     """Assets that the feed lays out (OpenRTB Native 1.2)."""
 
     type: ClassVar[Literal["native"]] = "native"
     assets: Annotated[tuple[Asset, ...], Meta(min_length=1, max_length=ASSETS_MAX)]
 
 
-class VideoFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="video"):
+class VideoFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="video"):
     """A linear video: files, for which VAST is written, or VAST of the buyer's own as ``markup``.
 
     ``url`` with ``mime``, ``w``, ``h``, ``bitrate_kbps`` and ``delivery`` is one file, ``files`` are more; beside a markup
@@ -198,7 +198,7 @@ class VideoFormat(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 Format = BannerFormat | NativeFormat | VideoFormat
 
 
-class EntityBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class EntityBase(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
     """What all entities have: an id unique in its kind, and a version that grows with every change."""
 
     kind: ClassVar[str]
@@ -206,7 +206,7 @@ class EntityBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     version: Version
 
 
-class Dsa(msgspec.Struct, frozen=True, kw_only=True):
+class Dsa(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """DSA transparency: on whose behalf ads are shown and who paid, the advertiser's name where null.
 
     ``renders``: the creatives show it themselves.
@@ -217,7 +217,7 @@ class Dsa(msgspec.Struct, frozen=True, kw_only=True):
     renders: bool = False
 
 
-class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
+class Advertiser(EntityBase, frozen=True, kw_only=True, gc=False, tag="advertiser"):
     """Who pays. ``cat`` are ids of the taxonomy ``cattax`` (OpenRTB 2.6, List: Category Taxonomies)."""
 
     kind: ClassVar[str] = "advertiser"
@@ -233,7 +233,7 @@ class Advertiser(EntityBase, frozen=True, kw_only=True, tag="advertiser"):
     dsa: Dsa | None = None
 
 
-class Campaign(EntityBase, frozen=True, kw_only=True, tag="campaign"):
+class Campaign(EntityBase, frozen=True, kw_only=True, gc=False, tag="campaign"):
     """When, how fast and with how much money. ``timezone``: null is the advertiser's; no flights: always."""
 
     kind: ClassVar[str] = "campaign"
@@ -250,7 +250,7 @@ class Campaign(EntityBase, frozen=True, kw_only=True, tag="campaign"):
     labels: Labels = ()
 
 
-class LineItem(EntityBase, frozen=True, kw_only=True, tag="line_item"):
+class LineItem(EntityBase, frozen=True, kw_only=True, gc=False, tag="line_item"):
     """What is bought, for how much, from whom. ``targeting``: a condition as plain JSON, read by the engine."""
 
     kind: ClassVar[str] = "line_item"
@@ -266,14 +266,14 @@ class LineItem(EntityBase, frozen=True, kw_only=True, tag="line_item"):
     labels: Labels = ()
 
 
-class VideoTracker(msgspec.Struct, frozen=True, kw_only=True):
+class VideoTracker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom a video player tells of an event, by VAST's name of it (VAST 4.2, 3.14.1)."""
 
     event: VideoEvent
     url: Url
 
 
-class Ad(EntityBase, frozen=True, kw_only=True, tag="ad"):
+class Ad(EntityBase, frozen=True, kw_only=True, gc=False, tag="ad"):
     """The candidate of an auction: a creative under a line item."""
 
     kind: ClassVar[str] = "ad"
@@ -288,7 +288,7 @@ class Ad(EntityBase, frozen=True, kw_only=True, tag="ad"):
     video_trackers: Annotated[tuple[VideoTracker, ...], Meta(max_length=VIDEO_TRACKERS_MAX)] = ()
 
 
-class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
+class Creative(EntityBase, frozen=True, kw_only=True, gc=False, tag="creative"):
     """What is shown, in one or more formats; ``attr`` and ``api`` are OpenRTB 2.6 list values."""
 
     kind: ClassVar[str] = "creative"
@@ -309,7 +309,7 @@ class Creative(EntityBase, frozen=True, kw_only=True, tag="creative"):
     )
 
 
-class Deal(EntityBase, frozen=True, kw_only=True, tag="deal"):
+class Deal(EntityBase, frozen=True, kw_only=True, gc=False, tag="deal"):
     """An agreement with some buyers: its floor, and whether it is auctioned or has a fixed price."""
 
     kind: ClassVar[str] = "deal"
@@ -320,7 +320,7 @@ class Deal(EntityBase, frozen=True, kw_only=True, tag="deal"):
     wadomain: Domains = ()
 
 
-class Conversion(EntityBase, frozen=True, kw_only=True, tag="conversion"):
+class Conversion(EntityBase, frozen=True, kw_only=True, gc=False, tag="conversion"):
     """Which event of an advertiser counts as a conversion, how long after a click or a view."""
 
     kind: ClassVar[str] = "conversion"
