@@ -67,6 +67,7 @@ PATTERN_SET_INSTRUCTIONS_MAX = 1_024  # instructions of the automata of patterns
 PATTERN_SET_MEMORY_BYTES_MAX = 1_048_576  # bytes of such a set; patterns that need more are searched for one by one
 PATTERN_SETS_KEPT = 64  # such sets that are kept for the next version of the catalog
 PATTERN_SETS_AHEAD = 4  # sets of a path, up to which all are searched before a scan asks: 1 us each, asking costs ten
+PATTERNS_ALONE_MAX = 32  # patterns that a request's array is gone through for one by one; beyond, for all together
 PATTERN_SET_TEXT_CHARS_MAX = 512  # characters of a text that sets search, up to 60 us each; beyond, by pattern
 VALUE_KEPT_CHARS_MAX = 256  # characters of a text of which an index keeps anything: addresses of pages come once
 LOCATED_KEPT = 8_192  # values of requests of which an index keeps where they stand among those that conditions name
