@@ -40,8 +40,11 @@ class PolicyInForce:
 
     def floor_nanos(self, attributes: Mapping[str, object], groups: Groups) -> int:
         """The greatest of the policy's floors that hold for a request: nanos of an impression."""
-        held = [nanos for when, nanos in self.floors if when is None or matches(when, attributes, groups)]
-        return max(self.least_floor_nanos, *held, 0)
+        greatest = max(self.least_floor_nanos, 0)
+        for when, nanos in self.floors:
+            if nanos > greatest and (when is None or matches(when, attributes, groups)):
+                greatest = nanos
+        return greatest
 
     def rate_ppb(self, currency: str) -> int | None:
         """Units of the policy's currency for one of ``currency``, ppb; None when the policy names no rate."""
