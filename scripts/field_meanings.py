@@ -157,7 +157,8 @@ _CONTROLS: Final = {
     "ModelControl.values": "by `ad:ID`, `line_item:ID`, `campaign:ID` or `advertiser:ID`, the first that is there",
     "ModelControl.cap_ppb": "most that a probability may come to",
     "ModelControl.bias": "the sum's start, in micro-logits",
-    "ModelControl.weights": "in micro-logits, by feature: `path=value`, `ad.line_item_id=ID` or `line_item=ID`, `path=value*ad.labels=y`",
+    "ModelControl.weights": "in micro-logits, by feature: `path=value`, `ad.line_item_id=ID` or `line_item=ID`, `path=value*ad.labels=y`; "
+    "a list holds each of its values, and no path leads into one (`imp.0.tagid`, `imp.length`): use `adjudge.placement`",
 }
 
 _VERSIONS: Final = {

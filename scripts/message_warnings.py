@@ -15,7 +15,7 @@ from engine.rows import undecided
 from engine.schedule import compile_schedule
 from engine.targeting.absence import warnings_with_absence
 from engine.targeting.condition import Condition, parse_condition
-from engine.targeting.paths import warning_of
+from engine.targeting.paths import ARRAYS, warning_of
 from engine.video import clip_of_format, format_of_asset
 from schemas.controls import Control, Limits, ModelControl, Policy, Seed
 from schemas.decoding import fits
@@ -228,12 +228,18 @@ def _weights(model: Entity | Control) -> Iterator[SchemaError]:
     for parts in dict.fromkeys((*weights.request, *weights.cross)):
         path, fix = ".".join(parts), ""
         warning = warning_of(parts)
-        if any(part.isdigit() for part in parts):
-            warning, fix = f"{path}: a model does not look into arrays by index", "use adjudge.placement and its like"
+        if _in_an_array(parts):
+            warning, fix = f"{path}: a model does not look into arrays", "use adjudge.placement, adjudge.segments, ..."
         elif warning and parts[0] == "ad":
             fix = f"an ad has {', '.join(ROW_FIELDS)}"
         if warning:
             yield SchemaError(f"weights.{path}", warning, fix)
+
+
+def _in_an_array(parts: tuple[str, ...]) -> bool:
+    """Whether a path leads into an array, where conditions may follow it. Below ``ext`` a length is the feed's own."""
+    known = ".".join(parts).startswith(tuple(f"{array}." for array in ARRAYS))
+    return known or any(part.isdigit() for part in parts) or (parts[-1] == "length" and "ext" not in parts)
 
 
 def _stops_nothing(message: Entity | Control) -> Iterator[SchemaError]:

@@ -6,7 +6,7 @@ apart, because a path does not search their elements.
 
 import functools
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from engine.limits import CONDITION_PATH_CHARS_MAX
 
@@ -34,7 +34,7 @@ _NAMES = {
 _FIELDS = {name: frozenset(fields.split()) for name, fields in _NAMES.items()}
 
 # Arrays of objects, and what targets them instead of a path.
-_ARRAYS = {
+ARRAYS: Final = {
     "imp": "use adjudge.placement, or $elemMatch on imp",
     "user.data": "use adjudge.segments, or $elemMatch on user.data",
     "user.eids": "use $elemMatch on user.eids",
@@ -64,7 +64,7 @@ def _split(path: str) -> tuple[str, ...]:
 def warning_of(parts: tuple[str, ...]) -> str | None:
     """What is odd about a path that a condition reads; None when it is a known one."""
     path = ".".join(parts)
-    for array, instead in _ARRAYS.items():
+    for array, instead in ARRAYS.items():
         if path.startswith(array + ".") and not _is_of_array(path[len(array) + 1 :]):
             return f"{path}: {array} is an array of objects, which a path does not search; {instead}"
     known = ""

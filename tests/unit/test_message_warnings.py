@@ -60,12 +60,23 @@ def test_of_every_algorithm_it_is_known_what_it_reads() -> None:
         ("ad.line_item=l1", "ad.line_item"),
         ("imp.0.tagid=top", "imp.0.tagid"),
         ("user.data.id=1", "user.data.id"),
+        ("imp.length=3", "imp.length"),
+        ("site.cat.length=2*tier=house", "site.cat.length"),
+        ("site.ext.length=2", ""),
     ],
 )
 def test_a_weight_of_what_no_request_has_is_a_warning_by_its_path(feature: str, path: str) -> None:
     report = report_on(MODEL | {"algorithm": "logistic", "value": None, "weights": {feature: 5}})
     assert report.ok
     assert [warning.field for warning in report.warnings] == [f"weights.{path}"] * bool(path)
+
+
+@pytest.mark.parametrize("path", ["imp.tagid", "imp.0.tagid", "user.data.id"])
+def test_of_an_array_no_operator_of_conditions_is_advised(path: str) -> None:
+    """A model has no $elemMatch."""
+    (warning,) = report_on(MODEL | {"algorithm": "logistic", "value": None, "weights": {f"{path}=x": 5}}).warnings
+    assert "$elemMatch" not in warning.problem + (warning.fix or "")
+    assert "adjudge.placement" in (warning.fix or "")
 
 
 def test_of_a_field_that_no_ad_has_those_are_told_that_it_has() -> None:
