@@ -1,4 +1,4 @@
-"""Kafka's errors in words: what a user is not allowed to do, and which right (ACL) would allow it."""
+"""Kafka's errors in words: what a user is not allowed to do, which right (ACL) would allow it, and a setting that Kafka refuses."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
     KafkaError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
@@ -19,6 +20,12 @@ _RIGHTS: Final[tuple[tuple[type[KafkaError], str, str], ...]] = (
 )
 
 
+_SESSION: Final = (
+    "the brokers refuse ADJUDGE_SESSION_TIMEOUT_MS: it must lie between their group.min.session.timeout.ms "
+    "(6,000 where they say nothing) and group.max.session.timeout.ms"
+)
+
+
 def missing_right(error: BaseException) -> str:
     """What is refused, and the right that it needs; empty for any other error, or when it was not raised for one."""
     for kind, what, right in _RIGHTS:
@@ -29,8 +36,8 @@ def missing_right(error: BaseException) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """The right that is missing, or what else the error says, for logs and probes."""
-    return missing_right(error) or repr(error)
+    """The right that is missing, the setting that is refused, or what else the error says, for logs and probes."""
+    return missing_right(error) or (_SESSION if isinstance(error, InvalidSessionTimeoutError) else repr(error))
 
 
 def _names(error: BaseException) -> str:

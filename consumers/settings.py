@@ -159,7 +159,9 @@ class Settings:
     kafka_ssl_keyfile: str = _setting("", _FILE, "key of the client certificate", file=True)
     kafka_ssl_password: str = _setting("", _ANY, "password of that key", secret=True)
     session_timeout_ms: int = _setting(
-        10_000, _whole(1_000, 300_000), "after so long without a heartbeat another process takes over"
+        10_000,
+        _whole(1_000, 300_000),
+        "after so long without a heartbeat another process takes over; brokers refuse less than 6000 unless told otherwise",
     )
     batch_records: int = _setting(500, _whole(1, 2_000), "inputs of one transaction, at most")
     batch_wait_ms: int = _setting(2, _whole(0, 1_000), "how long a batch waits for more input")

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.dead_letters import DeadLetter, header_name
 from schemas.json_schema import anything, plainer
+from schemas.limits import REQUEST_BYTES_MAX, REQUEST_ID_CHARS_MAX
 from schemas.native_response import NativeResponse
 from schemas.topics import TOPIC_NAME, TOPIC_PREFIX_DEFAULT, TOPICS, Topic, expected_configs
 from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Message
@@ -38,11 +39,11 @@ ROLES: Final[dict[str, str]] = {
 }
 _ROLE_OF: Final = {"the feed instance that asked": "feed"}
 
-_TEXT: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 1024}
+_TEXT: Final[Json] = {"type": "string", "minLength": 1}
 _USER_KEY: Final = "The user's id, else the device's, else the session's, else the request's."
 _KEYS: Final[Mapping[str, Json]] = {
-    "user id": {**_TEXT, "description": _USER_KEY},
-    "request id": {**_TEXT, "description": "The id of the request."},
+    "user id": {**_TEXT, "maxLength": REQUEST_BYTES_MAX, "description": _USER_KEY},
+    "request id": {**_TEXT, "maxLength": REQUEST_ID_CHARS_MAX, "description": "The id of the request."},
     "kind/id": {"type": "string", "description": "The kind and the id of the entity.", "examples": ["ad/ad1"]},
     "kind/name": {"type": "string", "description": "The kind and the name of the control.", "examples": ["seed/main"]},
     "none": {"type": "null", "description": "No key: the partition is the shard."},
@@ -116,6 +117,12 @@ def _servers() -> Json:
     }
     return {
         "plain": {**server, "protocol": "kafka", "description": "ADJUDGE_KAFKA_SECURITY_PROTOCOL=PLAINTEXT."},
+        "named": {
+            **server,
+            "protocol": "kafka",
+            "description": "ADJUDGE_KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT.",
+            "security": [scheme for scheme in schemes if not scheme["$ref"].endswith("/certificate")],
+        },
         "secure": {
             **server,
             "protocol": "kafka-secure",

@@ -218,7 +218,7 @@ class Dsa(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Advertiser(EntityBase, frozen=True, kw_only=True, gc=False, tag="advertiser"):
-    """Who pays. ``cat`` are ids of the taxonomy ``cattax`` (OpenRTB 2.6, List: Category Taxonomies)."""
+    """Who pays. ``cat`` are ids of the taxonomy ``cattax`` (AdCOM, List: Category Taxonomies)."""
 
     kind: ClassVar[str] = "advertiser"
     status: Status

@@ -27,9 +27,9 @@ _METRICS_HEAD: Final = """\
 # Metrics
 
 What `/metrics` of a process serves, in Prometheus' format. `adjudge schemas` writes this page from the metrics
-themselves. A counter's sample ends in `_total`; a histogram has `_bucket`, `_sum` and `_count`. What to watch, and when to
-be woken: [deployment](../deployment.md#metrics); what labels and some values say:
-[operations](../operations.md#probes-metrics-logs).
+themselves. A counter's sample ends in `_total`; a histogram has `_bucket`, `_sum` and `_count`. A gateway asks by a feed
+client, and serves the metrics of both. What to watch, and when to be woken: [deployment](../deployment.md#metrics); what
+labels and some values say: [operations](../operations.md#probes-metrics-logs).
 """
 
 

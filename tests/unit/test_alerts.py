@@ -10,8 +10,10 @@ from consumers.gateway_metrics import GatewayMetrics
 from consumers.metrics import Metrics
 from schemas.codes import Nbr
 from tests.alert_rules import SCRAPES, asked, grouped, rules
-from tests.documents import ROOT, rows, section
+from tests.documents import ROOT, blocks, rows, section
 from tests.metric_names import described
+from tests.simulation.small_shard import new_shard, results_of
+from tests.simulation.small_world import DEFECT, ELSEWHERE, asks, world
 
 OF_PROMETHEUS = {"job", "instance"}
 RULES = rules()
@@ -100,3 +102,28 @@ def test_prometheus_reads_its_rules_and_every_process_of_the_compose_file() -> N
     }
     serving = {name for name, defined in services.items() if "serve" in str(defined.get("command"))}
     assert targets == {f"{name}:{services[name]['ports'][0].rpartition(':')[2]}" for name in serving}
+
+
+def test_the_share_of_requests_that_got_an_ad_counts_those_that_were_refused() -> None:
+    (shown,) = blocks(section((ROOT / "docs" / "deployment.md").read_text("utf-8"), "## Metrics"), "text")
+    without, _, of_all = shown.splitlines()[0].partition(" / ")
+    inputs = [
+        asks(0, "filled"),
+        asks(1, "unfilled"),
+        asks(2, value=b'{"id":"unreadable"}'),
+        asks(3, value=b"without an id"),
+        asks(4, "unreadable" * 50_000),
+        asks(5, value=b'{"id":"unsupported","imp":[{"id":"1","qty":{"multiplier":2}}]}'),
+        asks(6, DEFECT),
+        asks(7, "misplaced", key=ELSEWHERE[0]),
+    ]
+    effects = new_shard().handle(inputs, world(misplaced="refuse"))
+
+    def counted(expression: str) -> int:
+        (each,) = asked(expression)
+        return sum(many for what, many in effects.stats.items() if re.fullmatch(each.labels["what"], what))
+
+    filled = sum(1 for result in results_of(effects) if result.nbr is None)
+    assert filled == 1
+    assert counted(of_all) == len(inputs)
+    assert counted(without.removeprefix("1 - ")) == len(inputs) - filled

@@ -15,6 +15,9 @@ from engine.replies import reply_address
 from engine.version import ENGINE_VERSION
 from schemas.asyncapi import REPLY_CHANNEL, ROLES, asyncapi_document, roles
 from schemas.dead_letters import DeadLetter, header_name
+from schemas.limits import REQUEST_ID_CHARS_MAX
+from schemas.openrtb import read_request
+from schemas.request_key import request_key
 from schemas.topics import TOPICS, expected_configs
 from schemas.wire import HEADER, MESSAGES, REPLY_HEADER, Headers
 from scripts.command_schemas import GOLDEN, examples, files
@@ -220,6 +223,25 @@ def test_keys_name_the_kinds_there_are() -> None:
     for example in entity["examples"]:
         assert pattern.match(f"{example['payload']['kind']}/{example['payload']['id']}")
     assert not pattern.match("policy/default")
+
+
+def test_keys_are_as_long_as_those_of_requests_that_are_read() -> None:
+    request = read_request(
+        json.dumps({"id": "r" * REQUEST_ID_CHARS_MAX, "imp": [{"id": "1"}], "user": {"id": "u" * 3_000}}).encode()
+    )
+    user = request_key(request.typed).decode()
+    for name, key in (("bid_request", user), ("result", user), ("cost", user), ("reply", request.typed.id)):
+        jsonschema.validate(key, COMPONENTS["messages"][name]["bindings"]["kafka"]["key"])
+
+
+def test_a_server_tells_every_way_to_reach_kafka() -> None:
+    told = [server["description"] for server in DOCUMENT["servers"].values()]
+    assert {name for text in told for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)?\b", text.partition("=")[2])} == {
+        "PLAINTEXT",
+        "SSL",
+        "SASL_PLAINTEXT",
+        "SASL_SSL",
+    }
 
 
 def test_without_the_source_tree_only_the_examples_are_missing() -> None:

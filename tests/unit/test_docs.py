@@ -15,7 +15,7 @@ from consumers.feed_client import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, OUTCOMES
 from consumers.feed_metrics import FeedMetrics
 from consumers.feed_writer import ACKNOWLEDGE_S_MAX
 from consumers.gateway_metrics import GatewayMetrics
-from consumers.metrics import Metrics
+from consumers.metrics import RESTORE_CAUSES, Metrics
 from consumers.settings import load_settings
 from engine import imps, limits, outcome
 from engine.privacy import Basis
@@ -221,6 +221,11 @@ def test_metrics_whose_values_operations_explains_are_metrics() -> None:
     told = rows(section(page("docs/operations.md"), "## Probes, metrics, logs"))
     known = {name for name in inline_codes(page("docs/reference/metrics.md")) if name.startswith("adjudge_")}
     assert {name for row in told for name in row[0].split(", ")} <= known
+
+
+def test_every_cause_of_a_restore_that_an_alert_may_show_is_explained() -> None:
+    told = {row[0]: row[1] for row in rows(section(page("docs/operations.md"), "## Probes, metrics, logs"))}
+    assert set(RESTORE_CAUSES) <= set(re.findall(r"\w+", told["adjudge_restores"]))
 
 
 def test_what_the_feed_client_raises_is_all_there_and_its_limits_are_as_told() -> None:
