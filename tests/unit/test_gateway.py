@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import platform
 import socket
 import threading
@@ -98,7 +99,10 @@ def body(**fields: Any) -> bytes:
     [
         (250, 250),
         ("250", 250),
+        (20.5, 20),
         (3_000_000_000, 3_000),
+        (10**18, 3_000),
+        (10**30, 3_000),
         (0, 1_000),
         ("soon", 1_000),
         (0.5, 1_000),
@@ -107,11 +111,16 @@ def body(**fields: Any) -> bytes:
     ],
 )
 def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -> None:
-    assert _tmax_ms(body(tmax=tmax)) == waits_ms
+    assert _tmax_ms(json.dumps(ad_request("r1", tmax=tmax)).encode()) == waits_ms
 
 
 def test_a_tmax_is_read_of_a_request_that_had_to_be_repaired_as_of_any() -> None:
     assert _tmax_ms(body(tmax=120.0, device={"ifa": 7})) == 120
+
+
+def test_a_tmax_is_read_of_a_request_that_asks_for_what_is_not_supported() -> None:
+    asks_for_a_pod = ad_request("r1", tmax=120) | {"imp": [{"id": "1", "video": {"podid": "p"}}]}
+    assert _tmax_ms(orjson.dumps(asks_for_a_pod)) == 120
 
 
 async def test_a_request_that_is_too_large_with_its_key_is_told_as_any_that_is_too_large() -> None:
