@@ -5,6 +5,7 @@ import contextlib
 import json
 import platform
 import socket
+import struct
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -259,4 +260,42 @@ async def test_a_caller_that_hangs_up_within_a_body_is_counted_and_fills_no_log(
         connection.close()
         await until(lambda: gateway.sample("responses_total", status="499", reason="gone") == 1)
         assert gateway.sample("duration_ms_count") == 1
+    assert caplog.text == ""
+
+
+async def test_a_caller_that_waits_to_be_asked_for_its_body_is_asked_once_its_head_will_do() -> None:
+    waits = ("Expect: 100-Continue",)
+    async with called() as gateway:
+        asked, whole = call(body(), *waits), len(body())
+        connection = gateway.send(asked[:-whole])
+        assert (await gateway.answer(connection.dup(), bodiless=True))[0] == 100
+        connection.sendall(asked[-whole:])
+        status, headers, _ = await gateway.answer(connection)
+        assert (status, headers["x-adjudge-nbr"]) == (204, "508")
+        for refused, head in ((413, f"Content-Length: {REQUEST_BYTES_MAX + 1}"), (415, "Content-Type: text/plain")):
+            text = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{head}\r\nExpect: 100-continue\r\n"
+            length = "" if "Length" in head else "Content-Length: 9\r\n"
+            status, headers, _ = await gateway.answer(gateway.send(f"{text}{length}\r\n".encode()))
+            assert (status, headers["connection"]) == (refused, "close")
+
+
+async def test_what_is_expected_beyond_that_is_refused_as_everything_else_is() -> None:
+    async with called() as gateway:
+        status, headers, text = await gateway.answer(gateway.send(call(body(), "Expect: a miracle")))
+        assert (status, headers["x-openrtb-version"]) == (417, "2.6")
+        assert "'a miracle'" in orjson.loads(text)["error"]
+        assert gateway.sample("responses_total", status="417", reason="expectation") == 1
+        old = call(body(), "Expect: a miracle").replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        assert (await gateway.answer(gateway.send(old)))[0] == 204  # where nothing can be expected
+        assert gateway.feed.asked[0][0] == body()
+
+
+async def test_a_caller_that_hangs_up_before_it_is_asked_for_its_body_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with called() as gateway:
+        connection = gateway.send(call(b"", "Expect: 100-continue").replace(b"Length: 0", b"Length: 9"))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()  # by a reset
+        await until(lambda: gateway.sample("responses_total", status="499", reason="gone") == 1)
     assert caplog.text == ""
