@@ -224,6 +224,8 @@ class FeedClient:
         """Room for one more request, or why there is none."""
         if self._problem:
             raise FeedClosed(self._problem)
+        if self._replies and (deaf := self._replies.problem):  # it would be decided, and charged, for nobody
+            raise FeedUnavailable(f"no reply would be heard: {deaf}")
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):  # Kafka's answer would end the producer for everybody
             raise RuntimeError(
