@@ -115,6 +115,7 @@ class FeedClient:
         self._headers: list[tuple[str, bytes]] = []
         self._problem = NOT_OPEN
         self._replies: ReplyReader | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that it was opened in
         self._closing = contextlib.AsyncExitStack()
         self._entered = False
 
@@ -150,6 +151,7 @@ class FeedClient:
             self._running = asyncio.create_task(self._run(reader), name="feed")
             opening.push_async_callback(self._end)
             self._closing = opening.pop_all()
+        self._loop = asyncio.get_running_loop()
         self._problem = ""
         return self
 
@@ -165,7 +167,7 @@ class FeedClient:
 
         ``request``: an OpenRTB 2.6 BidRequest, as JSON text or to be made one; its id is yours, and new for each attempt.
         Raises FeedInvalid, FeedDuplicate, FeedFull, FeedUnavailable, FeedTimeout, FeedClosed; ValueError for a time-out
-        that is none.
+        that is none, RuntimeError in another event loop.
         """
         if not 0 < timeout <= TIMEOUT_S_MAX:
             raise ValueError(f"timeout is {timeout}; it is more than 0 and at most {TIMEOUT_S_MAX:g} seconds")
@@ -174,6 +176,9 @@ class FeedClient:
             result = await self._decide(request, timeout, started + timeout)
         except FeedError as error:
             self.metrics.requests.labels(_outcome(error)).inc()
+            raise
+        except asyncio.CancelledError:
+            self.metrics.requests.labels("cancelled").inc()
             raise
         self.metrics.requests.labels("answered").inc()
         self.metrics.latency_ms.observe((time.monotonic() - started) * 1_000)
@@ -219,13 +224,20 @@ class FeedClient:
         """Room for one more request, or why there is none."""
         if self._problem:
             raise FeedClosed(self._problem)
+        if self._replies and (deaf := self._replies.problem):  # it would be decided, and charged, for nobody
+            raise FeedUnavailable(f"no reply would be heard: {deaf}")
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):  # Kafka's answer would end the producer for everybody
+            raise RuntimeError(
+                "this feed client was opened in another event loop, and serves the tasks of that one alone"
+            )
         if request_id in self._waiting:
             raise FeedDuplicate(f"a request with the id {request_id.decode()!r} waits for its result already")
         if max(len(self._waiting), self._writer.unacknowledged) >= self._in_flight_max:
             raise FeedFull(f"{self._in_flight_max} requests are in flight (in_flight_max)")
         if self._bytes + size_bytes > IN_FLIGHT_BYTES_MAX:
             raise FeedFull(f"{self._bytes} bytes of requests are in flight (at most {IN_FLIGHT_BYTES_MAX})")
-        asked = _Asked(answer=asyncio.get_running_loop().create_future(), size_bytes=size_bytes)
+        asked = _Asked(answer=loop.create_future(), size_bytes=size_bytes)
         self._waiting[request_id] = asked
         self._bytes += size_bytes
         self.metrics.in_flight.set(len(self._waiting))
@@ -388,6 +400,8 @@ def _read(request: Mapping[str, object] | bytes) -> tuple[bytes, bytes, bytes]:
 
 def _as_json(request: Mapping[str, object]) -> bytes:
     """A number that is none would be written as null: a floor of NaN, as no floor. Raises TypeError or ValueError."""
+    if not isinstance(request, Mapping):
+        raise TypeError(f"it is a {type(request).__name__}, neither a mapping nor the bytes of JSON text")
     value = orjson.dumps(dict(request))
     if b"null" in value and (place := next(_not_finite(request, ""), None)) is not None:
         raise ValueError(f"{place} is not a finite number")

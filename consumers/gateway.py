@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -66,7 +67,7 @@ class Gateway:
     def app(self) -> web.Application:
         """The auction beside the probes."""
         app = make_app(self._metrics, self.unready, self._refresh_gauges)
-        app.add_routes([web.route("*", PATH, self._call)])
+        app.add_routes([web.route("*", PATH, self._call, expect_handler=_as_it_is)])
         return app
 
     def unready(self) -> list[str]:
@@ -130,21 +131,32 @@ class Gateway:
         return (_bid(result), "bid") if result.filled else (_no_bid(result.response.nbr, result), "no_bid")
 
 
+async def _as_it_is(_: web.Request) -> None:
+    """What a caller expects is looked at with the rest of the head, and counted if it is refused."""
+
+
 def _tmax_ms(body: bytes) -> int:
     """How long the caller waits. Raises RefusedError for what the engine could not read either."""
     try:
         request = take_request(body)
         readable(request_key(request.typed), body)
         told = request.fields.get("tmax")
-        tmax = None if isinstance(told, bool) else integer(told)
     except UnsupportedError:
-        tmax = None  # a request that is well-formed gets the engine's own answer
+        told = orjson.loads(body).get("tmax")  # a request that is well-formed gets the engine's own answer
     except TooLargeError as error:
         raise RefusedError(413, "too_large", str(error)) from error
     except SchemaError as error:
         problem = f"{error.problem} ({error.fix})" if error.fix else error.problem
         raise RefusedError(400, "unreadable", problem, field=error.field) from error
+    tmax = _whole(told)
     return min(tmax, TMAX_MAX_MS) if tmax is not None and tmax > 0 else TMAX_DEFAULT_MS
+
+
+def _whole(told: object) -> int | None:
+    """Milliseconds, however many, without a fraction of one; None for what is no number."""
+    if isinstance(told, int | float):  # finite, as JSON has it
+        return None if isinstance(told, bool) else int(told)
+    return integer(told)
 
 
 def _refused(error: FeedError) -> RefusedError:

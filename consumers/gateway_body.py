@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from schemas.limits import REQUEST_BYTES_MAX
 
@@ -13,6 +13,7 @@ LOOK_S: Final = 0.05  # between two looks whether a body that does not come is b
 GZIP_WINDOW: Final = 31  # zlib: a gzip head, and the largest window
 GZIP_MEMBERS_MAX: Final = 16  # each copies the rest of the body; packers make one, parallel ones some
 _VERSION_MAJOR: Final = "2"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class RefusedError(Exception):
@@ -29,6 +30,7 @@ class RefusedError(Exception):
 async def read_body(request: web.Request) -> bytes:
     """The JSON text of a call. Raises RefusedError."""
     _check_head(request)
+    await _ask_for_it(request)
     packed = await _read(request)
     return packed if _encoding(request) == "identity" else unpacked(packed)
 
@@ -71,6 +73,20 @@ def _check_head(request: web.Request) -> None:
         raise _too_large()
 
 
+async def _ask_for_it(request: web.Request) -> None:
+    """Tell a caller that waits for it to send the body; before 1.1 none does (RFC 9110, 10.1.1)."""
+    expected = request.headers.get("Expect", "").strip()
+    if not expected or request.version < HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise RefusedError(417, "expectation", f"what is expected is {expected[:20]!r}; 100-continue can be")
+    try:
+        await request.writer.write(_CONTINUE)
+    except OSError as error:
+        raise _gone() from error
+    request.writer.output_size = 0  # the answer has not begun: the server looks here
+
+
 def _encoding(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "identity").strip().lower()
 
@@ -101,9 +117,13 @@ async def _next_chunk(request: web.Request) -> bytes:
                 return await request.content.readany()
         except OSError as error:  # a time-out is one, too: that of LOOK_S, or of a connection
             if request.content.exception() is not None:
-                raise RefusedError(499, "gone", "the caller has hung up") from error
+                raise _gone() from error
         if getattr(request.protocol, "_messages", ()):
             raise RefusedError(400, "chunk", "the body is not in chunks, as its head says")
+
+
+def _gone() -> RefusedError:
+    return RefusedError(499, "gone", "the caller has hung up")
 
 
 def _too_large() -> RefusedError:

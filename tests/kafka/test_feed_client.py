@@ -177,6 +177,7 @@ async def test_what_may_not_be_in_flight_any_more_is_refused_at_once(cluster: Cl
             await feed.decide(ad_request("r3"))
         asked.pop().cancel()  # whoever goes away makes room
         await until(lambda: feed.in_flight == 2 and feed._writer.unacknowledged == 0)
+        assert sample(feed, "requests_total", outcome="cancelled") == 1
         asked.append(asyncio.create_task(feed.decide(ad_request("r4"), timeout=20)))
         async with running(engine_settings(cluster)):
             assert [result.response.id for result in await asyncio.gather(*asked)] == ["r0", "r1", "r4"]
@@ -197,6 +198,15 @@ async def test_closing_tells_those_who_wait_and_leaves_nothing(cluster: Cluster)
         await feed.decide(ad_request("r0"))
     assert feed.problem == "the client was closed"
     await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_another_event_loop_is_told_so_and_does_no_harm(cluster: Cluster) -> None:
+    await cluster.create()
+    async with running(engine_settings(cluster)), FeedClient(feed_settings(cluster)) as feed:
+        with pytest.raises(RuntimeError, match="opened in another event loop"):
+            await asyncio.to_thread(asyncio.run, feed.decide(ad_request("r0"), timeout=0.5))
+        assert (await feed.decide(ad_request("r1"), timeout=20)).response.id == "r1"
+    assert len(await cluster.values("requests")) == 1
 
 
 async def test_a_client_is_opened_once_at_a_time(cluster: Cluster) -> None:
@@ -249,6 +259,7 @@ async def test_a_defect_inside_ends_the_client_and_is_told_to_everybody(
         ({"imp": []}, "id: is required"),
         ({"id": ""}, "id"),
         ({"id": "r", "when": asyncio}, "not JSON serializable"),
+        ('{"id":"r"}', "a str, neither a mapping nor the bytes"),
         ({"id": "r", "pad": "x" * 262_144}, "more than 262144 bytes"),
     ],
 )

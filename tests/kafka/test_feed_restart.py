@@ -56,7 +56,10 @@ async def test_a_feed_and_a_gateway_outlive_a_restart_of_the_broker(tmp_path: pa
             assert (await feed.decide(ad_request("r5"), timeout=20)).filled
             assert await _status(http, "r6", tmax=3_000) == 200
             await asyncio.to_thread(kafka.stop)  # while nobody asks anything; and then all of them end
-            await until(lambda: "no broker answers" in "".join(served.unready()), 20)
+            await until(lambda: "no broker answers" in feed.problem and bool(served.unready()), 20)
+            with pytest.raises(FeedUnavailable, match=r"no reply would be heard: restart\.replies: not read for"):
+                await feed.decide(ad_request("r7"))
+            assert await _status(http, "r8") == 503
         await asyncio.to_thread(kafka.start)
         async with Cluster(bootstrap=kafka.bootstrap, prefix="restart.", folder=tmp_path) as cluster:
             written = [orjson.loads(value)["id"] for value in await cluster.values("requests")]

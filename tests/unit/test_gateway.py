@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import platform
 import socket
+import struct
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -98,7 +100,10 @@ def body(**fields: Any) -> bytes:
     [
         (250, 250),
         ("250", 250),
+        (20.5, 20),
         (3_000_000_000, 3_000),
+        (10**18, 3_000),
+        (10**30, 3_000),
         (0, 1_000),
         ("soon", 1_000),
         (0.5, 1_000),
@@ -107,11 +112,16 @@ def body(**fields: Any) -> bytes:
     ],
 )
 def test_a_tmax_that_is_none_is_as_good_as_absent(tmax: object, waits_ms: int) -> None:
-    assert _tmax_ms(body(tmax=tmax)) == waits_ms
+    assert _tmax_ms(json.dumps(ad_request("r1", tmax=tmax)).encode()) == waits_ms
 
 
 def test_a_tmax_is_read_of_a_request_that_had_to_be_repaired_as_of_any() -> None:
     assert _tmax_ms(body(tmax=120.0, device={"ifa": 7})) == 120
+
+
+def test_a_tmax_is_read_of_a_request_that_asks_for_what_is_not_supported() -> None:
+    asks_for_a_pod = ad_request("r1", tmax=120) | {"imp": [{"id": "1", "video": {"podid": "p"}}]}
+    assert _tmax_ms(orjson.dumps(asks_for_a_pod)) == 120
 
 
 async def test_a_request_that_is_too_large_with_its_key_is_told_as_any_that_is_too_large() -> None:
@@ -250,4 +260,42 @@ async def test_a_caller_that_hangs_up_within_a_body_is_counted_and_fills_no_log(
         connection.close()
         await until(lambda: gateway.sample("responses_total", status="499", reason="gone") == 1)
         assert gateway.sample("duration_ms_count") == 1
+    assert caplog.text == ""
+
+
+async def test_a_caller_that_waits_to_be_asked_for_its_body_is_asked_once_its_head_will_do() -> None:
+    waits = ("Expect: 100-Continue",)
+    async with called() as gateway:
+        asked, whole = call(body(), *waits), len(body())
+        connection = gateway.send(asked[:-whole])
+        assert (await gateway.answer(connection.dup(), bodiless=True))[0] == 100
+        connection.sendall(asked[-whole:])
+        status, headers, _ = await gateway.answer(connection)
+        assert (status, headers["x-adjudge-nbr"]) == (204, "508")
+        for refused, head in ((413, f"Content-Length: {REQUEST_BYTES_MAX + 1}"), (415, "Content-Type: text/plain")):
+            text = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{head}\r\nExpect: 100-continue\r\n"
+            length = "" if "Length" in head else "Content-Length: 9\r\n"
+            status, headers, _ = await gateway.answer(gateway.send(f"{text}{length}\r\n".encode()))
+            assert (status, headers["connection"]) == (refused, "close")
+
+
+async def test_what_is_expected_beyond_that_is_refused_as_everything_else_is() -> None:
+    async with called() as gateway:
+        status, headers, text = await gateway.answer(gateway.send(call(body(), "Expect: a miracle")))
+        assert (status, headers["x-openrtb-version"]) == (417, "2.6")
+        assert "'a miracle'" in orjson.loads(text)["error"]
+        assert gateway.sample("responses_total", status="417", reason="expectation") == 1
+        old = call(body(), "Expect: a miracle").replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        assert (await gateway.answer(gateway.send(old)))[0] == 204  # where nothing can be expected
+        assert gateway.feed.asked[0][0] == body()
+
+
+async def test_a_caller_that_hangs_up_before_it_is_asked_for_its_body_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with called() as gateway:
+        connection = gateway.send(call(b"", "Expect: 100-continue").replace(b"Length: 0", b"Length: 9"))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()  # by a reset
+        await until(lambda: gateway.sample("responses_total", status="499", reason="gone") == 1)
     assert caplog.text == ""
