@@ -114,7 +114,9 @@ indexed_conditions = _grouped(_fields(indexed_tests), 2)
 
 # Small enough to try every operator with every operand on every value.
 _OPERANDS: list[Json] = ["a", "A", "b", "10", "é", "\U0001f600", 0, 1, 10, 2.5, 2**53, True, False, None]
-_LISTS: list[list[Json]] = [[], ["a"], ["A", "b"], [1, "a"], [True], [False, 10], [None], ["a", 0, 2.5], ["10", 2**53]]
+_LONG: list[Json] = ["A", "b", "é", 0, 2.5, 2**53, True, None, "10"]  # more than MEMBERS_FEW_MAX
+_FEW: list[list[Json]] = [[], ["a"], ["A", "b"], [1, "a"], [True], [False, 10], [None], ["a", 0, 2.5], ["10", 2**53]]
+_LISTS: list[list[Json]] = [*_FEW, _LONG]
 
 
 def _each(names: str, operands: Sequence[Json]) -> list[dict[str, Json]]:
