@@ -207,7 +207,10 @@ def load_settings(
     if file == "":
         raise SettingsError("the name of the settings file is empty: name one, or leave it out")
     path = file or environment.get(CONFIG)
-    here = pathlib.Path.cwd()
+    try:
+        here = pathlib.Path.cwd()
+    except OSError as error:
+        raise SettingsError("the working directory is gone, from which paths are taken: go to another") from error
     texts = _from_file(path) if path else {}
     told = dict(line.partition("=")[::2] for line in environment.get(SOURCES, "").splitlines())
     for variable in sorted(environment):

@@ -47,6 +47,15 @@ def test_what_no_reader_of_a_file_could_take_is_told(tmp_path: pathlib.Path, val
     assert str(file) in str(told.value)
 
 
+def test_a_working_directory_that_is_gone_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="the working directory is gone"):
+        load_settings({})
+
+
 def test_a_file_may_begin_with_the_mark_that_windows_editors_write(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "adjudge.toml"
     file.write_text('kafka = "broker:9092"\n', encoding="utf-8-sig")
