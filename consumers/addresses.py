@@ -24,6 +24,11 @@ def parse_address(text: str, *, port_min: int = 0) -> tuple[str, int]:
             ipaddress.IPv6Address(host[1])
         except ValueError as error:
             raise ValueError(f"{host[1]!r} is no IPv6 address") from error
+    else:
+        try:
+            written.encode("idna")
+        except UnicodeError as error:
+            raise ValueError("a host's name has 1 to 63 letters between its dots (RFC 1035, 2.3.4)") from error
     if not port_min <= int(port) <= PORT_MAX:
         raise ValueError(f"a port is from {port_min} to {PORT_MAX}")
     return host[1] or written, int(port)

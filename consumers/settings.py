@@ -26,6 +26,7 @@ SOURCES: Final = "ADJUDGE_SOURCES"  # told by a process to its children: where i
 NOT_SETTINGS: Final = frozenset((CONFIG, SOURCES, "ADJUDGE_TEST_PROFILE"))
 MASK: Final = "****"
 INSTANCE_CHARS_MAX: Final = 100  # of a group too
+_TOML_BITS: Final = 64  # of a whole number (TOML 1.0)
 
 
 class SettingsError(ValueError):
@@ -208,7 +209,10 @@ def load_settings(
     if file == "":
         raise SettingsError("the name of the settings file is empty: name one, or leave it out")
     path = file or environment.get(CONFIG)
-    here = pathlib.Path.cwd()
+    try:
+        here = pathlib.Path.cwd()
+    except OSError as error:
+        raise SettingsError("the working directory is gone, from which paths are taken: go to another") from error
     texts = _from_file(path) if path else {}
     told = dict(line.partition("=")[::2] for line in environment.get(SOURCES, "").splitlines())
     for variable in sorted(environment):
@@ -233,13 +237,20 @@ def _from_file(path: str) -> dict[str, tuple[str, str]]:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"the settings file {path} is nested too deeply") from error
+    except ValueError as error:  # of int
+        raise SettingsError(f"a number in the settings file {path} has too many digits") from error
     texts = {}
     folder = pathlib.Path(path).absolute().parent
     for name, value in table.items():
         _known(name, f"key {name} of {path}", str)
         listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        if isinstance(value, bool) or not (listed or isinstance(value, (str, int))):
-            raise SettingsError(f"{name} in {path} must be text, a whole number or a list of texts")
+        whole = isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _TOML_BITS
+        if not (listed or whole or isinstance(value, str)):
+            raise SettingsError(
+                f"{name} in {path} must be text, a whole number of {_TOML_BITS} bits or a list of texts"
+            )
         texts[name] = (_placed(name, ",".join(value) if listed else str(value), folder), f"file {path}")
     return texts
 

@@ -1,5 +1,6 @@
 """``adjudge``: the one command. Subcommands live in ``scripts/command_NAME.py`` and are imported when they are used."""
 
+import contextlib
 import difflib
 import importlib
 import io
@@ -122,9 +123,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _failed(text: str, arguments: Sequence[str], status: int) -> int:
-    click.echo(f"Error: {text}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full; the status still tells
+        click.echo(f"Error: {text}", err=True)
     if "--json" in arguments:
-        click.echo(json.dumps({"error": text}))
+        with contextlib.suppress(OSError):
+            click.echo(json.dumps({"error": text}))
     return status
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from scripts.console import console, json_option, print_json, table
+from scripts.console import MessageFile, console, json_option, print_json, table
 from scripts.message_check import Note, Report
 from scripts.message_files import read_items, readable_again
 
@@ -19,12 +19,12 @@ NOTES_SHOWN = 40
 Examples:
   adjudge check campaigns.jsonl
   adjudge check policy.json --json
-  jq .campaigns export.json | adjudge check /dev/stdin
+  jq .campaigns export.json | adjudge check -
 
 A file holds entities, controls and ad requests as JSON lines, as an array, or as objects over several lines.
 """
 )
-@click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
+@click.argument("file", type=MessageFile())
 @json_option
 def check(*, file: pathlib.Path, as_json: bool) -> None:
     """Validate campaigns, controls or requests: each error with its line, its field and the fix.

@@ -21,7 +21,7 @@ from consumers.settings import load_settings
 from schemas.codes import Nbr
 from scripts.command_audit import Audited, read_and_audit
 from scripts.command_audit import show as show_audit
-from scripts.console import console, json_option, print_json
+from scripts.console import Folder, console, json_option, print_json
 from scripts.demo_feed import Feed, FeedError, open_feed
 from scripts.demo_results import Results
 from scripts.demo_setup import Step, bars, make_topics
@@ -173,7 +173,7 @@ Examples:
 @click.option("--processes", type=click.IntRange(1, 16), default=2, show_default=True, help="Engine processes.")
 @click.option(
     "--keep",
-    type=click.Path(path_type=pathlib.Path, file_okay=False),
+    type=Folder(),
     help="Keep Kafka's data and the engine's logs here.",
 )
 @json_option

@@ -20,7 +20,7 @@ from schemas.errors import SchemaError
 from schemas.topics import BY_NAME, topic_name
 from schemas.wire import schema_header
 from scripts.command_check import show, show_warnings
-from scripts.console import bar, console, json_option, print_json, settings_options
+from scripts.console import MessageFile, bar, console, json_option, print_json, settings_options
 from scripts.error_texts import plain
 from scripts.kafka_access import partition_count, producer
 from scripts.message_check import Checked, Report, check_item, check_removal
@@ -55,7 +55,7 @@ Examples:
 """
 )
 @click.argument("topic", type=click.Choice(list(TOPICS)))
-@click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
+@click.argument("file", type=MessageFile())
 @click.option("--rate", type=_Rate(0, RATE_MAX, min_open=True), help="Records a second; as fast as possible if absent.")
 @click.option(
     "--remove", is_flag=True, help="Remove the file's entities or controls: kind and id (or name) are enough."

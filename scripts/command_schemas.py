@@ -13,7 +13,7 @@ import click
 from engine.version import ENGINE_VERSION
 from schemas import asyncapi, json_schema
 from schemas.wire import MESSAGES
-from scripts.console import console, json_option, print_json, table
+from scripts.console import Folder, console, json_option, print_json, table
 from scripts.reference_pages import reference_pages
 
 FOLDER = pathlib.Path("docs")
@@ -31,7 +31,7 @@ Examples:
 """
 )
 @click.option(
-    "--out", type=click.Path(path_type=pathlib.Path, file_okay=False), default=FOLDER, show_default=True,
+    "--out", type=Folder(), default=FOLDER, show_default=True,
     help="Folder of the files.",
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file is missing or not current.")

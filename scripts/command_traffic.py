@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+import urllib.parse
 from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import click
 import uvloop
 from rich.console import Console
 
+from consumers.addresses import PORT_MAX, format_address, parse_address
 from consumers.connection import client_arguments
 from consumers.settings import Settings
 from schemas.topics import topic_name
@@ -50,7 +52,7 @@ def traffic(
     As in a feed's real traffic, some requests cannot be decided and some cannot be read. The exit status is 1 when
     results did not come, or not within the tmax of a call of the gateway.
     """
-    if gateway is not None and re.fullmatch(r"https?://[^\s/]+/?", gateway) is None:
+    if gateway is not None and not _is_gateway(gateway):
         raise click.BadParameter("it must be such as http://127.0.0.1:8180", param_hint="--gateway")
     shown = console(as_json=as_json)
     sample = endless(seed) if requests is None else sample_of(seed, requests)
@@ -63,6 +65,19 @@ def traffic(
         print_json(told)
     if not told["ok"]:
         sys.exit(1)
+
+
+def _is_gateway(url: str) -> bool:
+    """Whether a host and a port can be called there; the path is ours."""
+    if re.fullmatch(r"https?://[^\s/?#]+/?", url) is None:
+        return False
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = PORT_MAX if parts.port is None else parts.port
+        parse_address(format_address(parts.hostname or "", port), port_min=1)
+    except ValueError:
+        return False
+    return True
 
 
 async def _write(

@@ -18,7 +18,7 @@ from consumers.logs import configure_logging
 from consumers.roles import ROLES, run_roles
 from consumers.service import Service
 from consumers.settings import Settings, load_settings
-from scripts.console import console, json_option, print_json
+from scripts.console import Folder, console, json_option, print_json
 from scripts.demo_feed import Feed, open_feed
 from scripts.demo_results import Results
 from scripts.demo_setup import make_topics
@@ -199,9 +199,7 @@ Examples:
     "--traffic", "rate", type=click.IntRange(0, 5_000), default=0, show_default=True, help="Requests/s to send."
 )
 @click.option("--empty", is_flag=True, help="No sample campaigns and policies.")
-@click.option(
-    "--data", type=click.Path(path_type=pathlib.Path, file_okay=False), help="Keep Kafka's data and state here."
-)
+@click.option("--data", type=Folder(), help="Keep Kafka's data and state here.")
 @json_option
 def up(*, data: pathlib.Path | None, as_json: bool, **options: Any) -> None:
     """Run a whole system here with sample campaigns, all roles in one process, until Ctrl-C."""

@@ -3,8 +3,10 @@
 import functools
 import json
 import os
+import pathlib
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
@@ -15,6 +17,30 @@ from rich.text import Text
 from consumers.settings import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the end of a line
+
+
+class Folder(click.Path):
+    """A folder, there or not. An empty name, as of a shell's unset variable, would be that of the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=pathlib.Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path. Raises click.BadParameter."""
+        return super().convert(value, param, ctx) if value else self.fail("the folder's name is empty", param, ctx)
+
+
+class MessageFile(click.Path):
+    """A file to read, or a pipe; ``-`` is standard input, as elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=pathlib.Path, exists=True, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path. Raises click.BadParameter."""
+        return super().convert("/dev/stdin" if value == "-" else value, param, ctx)
 
 
 def json_option(command: Command) -> Command:
@@ -55,13 +81,17 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table of texts; cells are shown as they are, whatever the console."""
+    """A table of texts; cells are shown as they are, but for what would steer a terminal."""
     made = Table(title=title, title_justify="left")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(str(value)) for value in row))
+        made.add_row(*(Text(_CONTROL.sub(_by_its_code, str(value))) for value in row))
     return made
+
+
+def _by_its_code(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
 
 
 def bar(shown: Console) -> Progress:

@@ -101,11 +101,20 @@ def _item(line: int, raw: bytes) -> Item:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         numbers = unreadable_numbers(raw.decode("utf-8", "replace"))
-        field, problem = numbers[0] if numbers else ("", f"is not JSON: {error}")
+        field, problem = numbers[0] if numbers else ("", _fault(line, raw, error))
         return Item(line=line, raw=raw, fields=None, problem=problem, field=field)
     if not isinstance(value, dict):
         return Item(line=line, raw=raw, fields=None, problem="is not a JSON object")
     return Item(line=line, raw=raw, fields=value, repeated=repeated_keys(raw.decode()))
+
+
+def _fault(line: int, raw: bytes, error: orjson.JSONDecodeError) -> str:
+    """What is wrong with the bytes that begin on a line, by the line and column of the file."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "is not UTF-8 text"
+    return f"is not JSON: {error.msg} (line {line + error.lineno - 1}, column {error.colno})"
 
 
 def _whole(content: bytes) -> Iterator[Item]:

@@ -99,7 +99,13 @@ async def test_a_no_bid_tells_its_reason_and_one_without_is_counted_as_timed_out
     assert told == {"ok": False, "answers": {"204": 2, "timed_out": 1}}
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:8180", "ftp://x", "http://a/openrtb2/auction", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:8180", "ftp://x", "http://a/openrtb2/auction", "", "http://[::1", "http://a:99999", "http://a:0",
+        "http://a:b", "http://?a", "http://#a", "http://a..b:80", "http://user:word@",
+    ],
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused_with_an_example(address: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["traffic", "--gateway", address]) == 2
+    assert cli.run(["traffic", "--gateway", address, "--requests", "1"]) == 2
     assert "http://127.0.0.1:8180" in capsys.readouterr().err

@@ -20,3 +20,14 @@ def test_what_is_written_is_read(host: str, port: int) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="address"):
         parse_address(text)
+
+
+@pytest.mark.parametrize("host", ["a..b", "..", "a" * 64, "\u00e4" * 60])
+def test_a_name_that_cannot_be_looked_up_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="1 to 63 letters between its dots"):
+        parse_address(f"{host}:1")
+
+
+@pytest.mark.parametrize("host", ["a.", "a" * 63, "b\u00fccher.example", "under_scored"])
+def test_a_name_that_can_be_looked_up_is_read(host: str) -> None:
+    assert parse_address(f"{host}:1") == (host, 1)

@@ -203,15 +203,42 @@ def test_check_exits_with_1_when_a_message_is_wrong(capsys: pytest.CaptureFixtur
     assert "none in this file" in capsys.readouterr().out
 
 
-async def test_check_reads_what_is_piped_into_it() -> None:
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+async def test_check_reads_what_is_piped_into_it(name: str) -> None:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "scripts.cli", "check", "/dev/stdin", "--json",
+        sys.executable, "-m", "scripts.cli", "check", name, "--json",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     out, _ = await child.communicate(SEED.encode())
     checked = last_json(out.decode())
     assert isinstance(checked, dict)
     assert (child.returncode, checked["messages"], checked["errors"]) == (0, 1, [])
+
+
+@pytest.mark.parametrize(
+    "words", [("up", "--seed=x", "--data"), ("demo", "--seed=x", "--keep"), ("schemas", "--out")], ids=str
+)
+def test_an_empty_name_is_no_folder(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run([words[0], words[-1], "", *words[1:-1]]) == 2  # the first that is wrong is told
+    assert f"'{words[-1]}': the folder's name is empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["check nope --json", "settings --json --kafka nowhere"])
+async def test_an_error_that_nobody_reads_is_told_by_the_exit_status_alone(words: str) -> None:
+    out, reads = os.pipe()[::-1]
+    os.close(reads)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", *words.split(), stdout=out, stderr=subprocess.PIPE
+    )
+    os.close(out)
+    _, err = await child.communicate()
+    assert child.returncode == (2 if words.startswith("check") else 1)
+    assert b"Error: " in err
+    assert b"Traceback" not in err
 
 
 async def test_letters_that_standard_output_cannot_encode_are_shown_by_their_code(tmp_path: pathlib.Path) -> None:
@@ -268,6 +295,17 @@ def test_as_many_partitions_as_may_be_asked_for_fit_into_one_request_to_kafka() 
     assert sum(records) < 10_000, "of topics, partitions and settings: MAX_RECORDS_PER_USER_OP of Kafka's controller"
     settings = [rule.created for topic in TOPICS for rule in expected_configs(topic, window_ms).values()]
     assert max(int(value) for value in settings if value.isdecimal()) < 2**63
+
+
+def test_what_would_steer_a_terminal_is_shown_by_its_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "campaigns.jsonl"
+    file.write_text(ADVERTISER.replace('"a1"', r'"\u001b[2J\u009b"'), encoding="utf-8")
+    assert cli.run(["check", str(file)]) == 1
+    shown = capsys.readouterr().out
+    assert r"\x1b[2J\x9b" in shown
+    assert not {"\x1b", "\x9b"} & set(shown)
 
 
 def test_check_finds_a_key_that_is_given_twice(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:

@@ -36,6 +36,25 @@ def test_a_broken_line_does_not_hide_the_others(tmp_path: pathlib.Path) -> None:
     assert fourth[0] == 4
 
 
+@pytest.mark.parametrize(
+    ("content", "line", "problem"),
+    [
+        (
+            b'{"id":"a"}\n{"id":"b", oops}\n',
+            2,
+            "is not JSON: unexpected character, expected a string key (line 2, column 12)",
+        ),
+        (b'{\n"id":\n"\\ud800"}\n', 1, "is not JSON: no low surrogate in string (line 3, column 2)"),
+        (b'{"id":"a"}\n{"id":"\xe9"}\n', 2, "is not UTF-8 text"),
+    ],
+)
+def test_a_fault_is_told_by_its_place_in_the_file(
+    tmp_path: pathlib.Path, content: bytes, line: int, problem: str
+) -> None:
+    *_, told = items(tmp_path, content)
+    assert (told.line, told.problem) == (line, problem)
+
+
 def test_an_array_keeps_the_bytes_and_the_line_of_each(tmp_path: pathlib.Path) -> None:
     content = b'[\n  {"price": 0.100},\n  {\n    "price": 1e2\n  }, 5\n]\n'
     assert read(tmp_path, content) == [

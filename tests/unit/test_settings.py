@@ -31,6 +31,31 @@ def test_a_misspelt_name_is_refused_with_the_nearest_one(tmp_path: pathlib.Path)
             load_settings({}, file=str(file))
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("[" * 3_000 + "]" * 3_000, "is nested too deeply"),
+        ("9" * 5_000, "too many digits"),
+        ("0x" + "f" * 5_000, "batch_records in .* a whole number of 64 bits"),
+    ],
+)
+def test_what_no_reader_of_a_file_could_take_is_told(tmp_path: pathlib.Path, value: str, problem: str) -> None:
+    file = tmp_path / "adjudge.toml"
+    file.write_text(f"batch_records = {value}\n")
+    with pytest.raises(SettingsError, match=problem) as told:
+        load_settings({}, file=str(file))
+    assert str(file) in str(told.value)
+
+
+def test_a_working_directory_that_is_gone_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="the working directory is gone"):
+        load_settings({})
+
+
 def test_a_file_may_begin_with_the_mark_that_windows_editors_write(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "adjudge.toml"
     file.write_text('kafka = "broker:9092"\n', encoding="utf-8-sig")
