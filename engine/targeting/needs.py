@@ -73,7 +73,7 @@ class Searches:
     def found_at(self, value: object, steps: Steps) -> frozenset[str]:
         """The sources of those that are found in any text there, or may be: what cannot be searched for together."""
         sources: set[str] = set()
-        for text in {one for one in _standing(value, steps) if isinstance(one, str)}:
+        for text in dict.fromkeys(one for one in _standing(value, steps) if isinstance(one, str)):
             for stretch, together in self._sets:
                 found = together.found(text)
                 sources.update(stretch if found is None else [stretch[place] for place in found])
