@@ -47,9 +47,18 @@ async def partition_count(settings: Settings, name: str) -> int:
 
 @contextlib.asynccontextmanager
 async def consumer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group, which goes where it is told, stopped at the end."""
+    """A consumer without a group, which goes where it is told, stopped at the end. It waits for an answer as long as an admin
+    client does, and not the 40 s that are the client's own.
+    """
     arguments = client_arguments(settings)
-    made = AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
+    made = AIOKafkaConsumer(
+        **arguments,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **options,
+    )
     async with _started(made, arguments, settings, close_in_time) as client:
         yield client
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import click
 import pytest
 
+from consumers import client_start
 from consumers.settings import Settings, load_settings
 from scripts import kafka_access
 from scripts.demo_setup import make_topics
@@ -47,6 +48,24 @@ async def test_every_client_of_a_command_says_where_nobody_answers(
         click.ClickException, match=rf"^cannot reach Kafka at {DEAD} \(from .+\): nothing listens there"
     ):
         await attempt(load_settings({"ADJUDGE_KAFKA": DEAD}))
+
+
+async def _never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize("attempt", [_look_at_ends, _read], ids=lambda one: one.__name__)
+async def test_a_broker_that_never_answers_is_told_soon(
+    attempt: Callable[[Settings], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers of topics took 45 s, as aiokafka's consumer waits for 40 by itself."""
+    monkeypatch.setattr(kafka_access, "REQUEST_TIMEOUT_MS", 200)
+    monkeypatch.setattr(client_start, "PROBE_TIMEOUT_MS", 200)
+    async with await asyncio.start_server(_never_answer, "127.0.0.1", 0) as silent, asyncio.timeout(30):
+        settings = load_settings({"ADJUDGE_KAFKA": f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"})
+        with pytest.raises(click.ClickException, match=r"^cannot reach Kafka at .+: no answer within"):
+            await attempt(settings)
 
 
 async def test_an_error_is_told_though_the_client_cancels_itself_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
