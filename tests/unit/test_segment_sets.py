@@ -9,11 +9,11 @@ import pytest
 from engine.attributes import attributes
 from engine.targeting import evaluator
 from engine.targeting.condition import parse_condition
-from engine.targeting.evaluator import holds, matches
+from engine.targeting.evaluator import matches
 from engine.targeting.index import TargetingIndex
-from engine.targeting.tree import Node
-from engine.targeting.values import Groups, Scalar, key_of
+from engine.targeting.values import Scalar, key_of
 from tests.builders import NOW_MS
+from tests.unit.asked_nodes import asked_of
 
 NAMES: Final = [f"s{number}" for number in range(110_000)]
 CONDITIONS: Final = 9_000
@@ -79,13 +79,7 @@ def test_a_floor_does_not_go_through_segments_one_by_one_where_none_is_listed(mo
 
 def test_all_of_many_numbers_are_not_looked_for_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As they were, five thousand in a list of as many took seconds."""
-    asked: list[object] = []
-
-    def counted(node: Node, value: object, groups: Groups) -> bool:
-        asked.append(node)
-        return holds(node, value, groups)
-
-    monkeypatch.setattr(evaluator, "holds", counted)
+    asked = asked_of(monkeypatch, evaluator)
     numbers = list(range(100))
     for listed in (numbers, [*numbers, True, None, 1.0]):
         assert matches(parse_condition({"x": {"$all": listed, "$alli": listed}}), {"x": listed})

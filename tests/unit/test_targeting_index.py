@@ -8,10 +8,10 @@ from engine.limits import PATTERN_SET_TEXT_CHARS_MAX, PATTERNS_ALONE_MAX
 from engine.targeting import index
 from engine.targeting.clauses import identity_of
 from engine.targeting.condition import parse_condition
-from engine.targeting.evaluator import holds, matches
-from engine.targeting.tree import Node
-from engine.targeting.values import NO_GROUPS, Groups
+from engine.targeting.evaluator import matches
+from engine.targeting.values import NO_GROUPS
 from tests.builders import Json
+from tests.unit.asked_nodes import asked_of
 
 
 def test_a_test_that_all_alternatives_of_a_condition_share_is_compared_with_others_once(
@@ -34,13 +34,7 @@ def test_a_test_that_all_alternatives_of_a_condition_share_is_compared_with_othe
 
 def test_an_array_is_gone_through_only_for_conditions_whose_values_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was for each condition, a user's thousand segments took a second of two thousand of them."""
-    asked: list[Node] = []
-
-    def counted(node: Node, value: object, groups: Groups) -> bool:
-        asked.append(node)
-        return holds(node, value, groups)
-
-    monkeypatch.setattr(index, "holds", counted)
+    asked = asked_of(monkeypatch, index)
     ids = [f"s{number}" for number in range(100)]
     conditions = [
         *({"user.data": {"$elemMatch": {"name": "p", "segment": {"$elemMatch": {"id": one}}}}} for one in ids),
@@ -58,13 +52,7 @@ def test_an_array_is_gone_through_only_for_conditions_whose_values_it_has(monkey
 
 def test_an_array_is_searched_for_many_patterns_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by itself, two thousand patterns took six seconds of one request with a thousand segments."""
-    asked: list[Node] = []
-
-    def counted(node: Node, value: object, groups: Groups) -> bool:
-        asked.append(node)
-        return holds(node, value, groups)
-
-    monkeypatch.setattr(index, "holds", counted)
+    asked = asked_of(monkeypatch, index)
     conditions: list[Json] = [{"list": {"$elemMatch": {"$regex": f"^s{number}-[a-f]$"}}} for number in range(300)]
     conditions += [{"user.data": {"$elemMatch": {"id": {"$regex": f"{number}$"}, "n": 1}}} for number in range(300)]
     conditions += [{"list": {"$all": [{"$regex": f"s{number}-"}, "s7-b"]}} for number in range(300)]
