@@ -7,7 +7,6 @@ from schemas.errors import SchemaError
 from schemas.limits import PLAIN_DEPTH_MAX
 
 INT64 = range(-(2**63), 2**63)
-_SIMPLE: Final = frozenset([str, bool, float, type(None)])
 
 PATTERN_OPERATORS: Final = ("$regex", "$regexi", "$notRegex", "$notRegexi")
 
@@ -39,44 +38,32 @@ def check_amounts(conditions: Mapping[str, object], *, terms: int, values: int, 
 
 def check_plain(obj: object, field: str) -> None:
     """Raise SchemaError for integers beyond int64 and for objects and lists nested too deeply."""
-    if _is_plain((obj,), 0):  # nearly always
-        return
-    fault = _fault(obj, 1)
-    if fault is not None:
-        where, problem, hint = fault
+    if not _are_plain((obj,), 0):  # only then is it told where
+        where, problem, hint = _fault(obj, 1)
         raise SchemaError(f"{field}{where}", problem, hint)
 
 
-def _is_plain(inner: Iterable[object], depth: int) -> bool:
-    """Whether there is no fault, and nothing but what decoders make of JSON: found out in half the time that ``_fault`` takes."""
-    for value in inner:
+def _are_plain(values: Iterable[object], depth: int) -> bool:
+    """Whether a reader could hold all of these values, which stand in so many objects and lists."""
+    for value in values:
         kind = type(value)
         if kind is int:
             if value not in INT64:
                 return False
         elif kind is dict or kind is list:
-            below = cast("dict[str, object]", value).values() if kind is dict else cast("list[object]", value)
-            if depth == PLAIN_DEPTH_MAX or not _is_plain(below, depth + 1):
+            inner = cast("dict[str, object]", value).values() if kind is dict else cast("list[object]", value)
+            if depth == PLAIN_DEPTH_MAX or not _are_plain(inner, depth + 1):
                 return False
-        elif kind not in _SIMPLE:
-            return False
     return True
 
 
-def _fault(obj: object, depth: int) -> tuple[str, str, str] | None:
-    """Where in an object the first fault is, as the end of its path; what it is, and what would do."""
-    if isinstance(obj, str):
-        return None
-    if isinstance(obj, int):
-        return None if obj in INT64 else ("", "is an integer beyond 64 bits", "use a text")
+def _fault(obj: object, level: int) -> tuple[str, str, str]:
+    """Where in an object that is not plain the first fault is, as the end of its path; what it is, and what would do."""
     if not isinstance(obj, dict | list):
-        return None
-    if depth > PLAIN_DEPTH_MAX:
+        return "", "is an integer beyond 64 bits", "use a text"
+    if level > PLAIN_DEPTH_MAX:
         return "", "is nested too deeply", f"at most {PLAIN_DEPTH_MAX} levels are read (PLAIN_DEPTH_MAX)"
-    named = isinstance(obj, dict)
-    for place, inner in obj.items() if isinstance(obj, dict) else enumerate(obj):
-        fault = None if type(inner) is str else _fault(inner, depth + 1)
-        if fault is not None:  # only then is it told where it stands
-            where, problem, hint = fault
-            return f".{place}{where}" if named else f"[{place}]{where}", problem, hint
-    return None
+    inside = obj.items() if isinstance(obj, dict) else enumerate(obj)
+    place, inner = next((place, inner) for place, inner in inside if not _are_plain((inner,), level))
+    where, problem, hint = _fault(inner, level + 1)
+    return f".{place}{where}" if isinstance(obj, dict) else f"[{place}]{where}", problem, hint
