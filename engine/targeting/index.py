@@ -8,7 +8,6 @@ grows with the number of paths and with the clauses that are asked for, never wi
 """
 
 import bisect
-import collections
 import dataclasses
 import itertools
 from collections.abc import Generator, Hashable, Iterator, Sequence
@@ -19,14 +18,14 @@ from numpy.typing import NDArray
 
 from engine.bitmaps import pack
 from engine.layout import UNKNOWN, Ints, Verdicts, Words
-from engine.limits import INDEX_LANES_MAX, PATTERN_SETS_AHEAD, PATTERNS_ALONE_MAX, TEST_ANSWERS_KEPT_BYTES
+from engine.limits import INDEX_LANES_MAX, PATTERN_SETS_AHEAD, TEST_ANSWERS_KEPT_BYTES
 from engine.slices import at_once
 from engine.targeting.clauses import Asks, Clause, Constraint, Range, Test, as_test, clauses_of, identity_of
 from engine.targeting.condition import Condition
 from engine.targeting.drafts import Draft, MembershipDraft, RangeDraft, Vocabulary
 from engine.targeting.evaluator import holds
 from engine.targeting.lanes import RangeLane
-from engine.targeting.needs import Need, Searches, Sought, Steps, keys_at, needs_of
+from engine.targeting.needs import ArrayTests
 from engine.targeting.patterns import SearchSet, search_set, search_sets
 from engine.targeting.tables import Kept, LanesOfPath, LaneTables, assemble
 from engine.targeting.tree import Pattern
@@ -83,32 +82,14 @@ class TargetingIndex:
     at a time: what it remembers is worked on in place.
     """
 
-    __slots__ = (
-        "_asked",
-        "_compiled",
-        "_found",
-        "_groups",
-        "_kept",
-        "_kept_bytes",
-        "_keys",
-        "_located",
-        "_needs",
-        "_searches",
-        "_untold",
-    )
+    __slots__ = ("_arrays", "_compiled", "_groups", "_kept", "_kept_bytes", "_located", "_untold")
 
     def __init__(self, conditions: Sequence[Condition], *, compiled: _Compiled | None = None) -> None:
         self._compiled = compiled or at_once(_compile(conditions, len(conditions)))
         self._kept: dict[tuple[int, type, object], Verdicts] = {}  # answers by first test of a path, and its value
         self._kept_bytes = 0
         self._located: Kept = {}
-        self._needs: dict[int, tuple[Need | Sought, ...]] = {}  # by test, once one is asked
-        self._keys: dict[tuple[int, Steps], frozenset[object]] = {}  # by path and steps: what this request has there
-        self._searches: dict[tuple[int, Steps], Searches] = {}  # by path and steps: the patterns of all tests
-        self._asked: collections.Counter[tuple[int, Steps]] = (
-            collections.Counter()
-        )  # how often this request was asked for one
-        self._found: dict[tuple[int, Steps], frozenset[str]] = {}  # which of them this request has there
+        self._arrays = ArrayTests([test.node for test in self._compiled.tests])
         self._untold = np.full(len(self._compiled.tests), UNKNOWN, np.int8)
         self._groups = NO_GROUPS  # those that the kept answers were given under
 
@@ -141,8 +122,7 @@ class TargetingIndex:
     def clauses_for(self, attributes: Attributes, groups: Groups = NO_GROUPS) -> Clauses:
         """The clauses as a request finds them under the groups in force; good until the next request's."""
         compiled = self._compiled
-        for of_request in (self._keys, self._asked, self._found):
-            of_request.clear()
+        self._arrays.forget_request()
         if groups is not self._groups:
             self._groups = groups
             self._forget()
@@ -165,46 +145,9 @@ class TargetingIndex:
             for together in tested.sets:
                 if test in together.numbers and together.answer(value, answers):
                     return together.numbers
-        answers[test] = self._may_hold(test, tested, value) and holds(self._compiled.tests[test].node, value, groups)
+        may_hold = not isinstance(value, list | dict) or self._arrays.may_hold(test, tested.first, tested.after, value)
+        answers[test] = may_hold and holds(self._compiled.tests[test].node, value, groups)
         return test
-
-    def _may_hold(self, test: int, tested: Tested, value: object) -> bool:
-        """Whether an array has what a test of it looks for; True of all other values."""
-        if not isinstance(value, list | dict):
-            return True
-        return all(
-            self._may_be_found(need, tested, value) if isinstance(need, Sought) else self._has(need, tested, value)
-            for need in self._needs_of(test)
-        )
-
-    def _needs_of(self, test: int) -> tuple[Need | Sought, ...]:
-        needs = self._needs.get(test)
-        if needs is None:
-            needs = self._needs[test] = needs_of(self._compiled.tests[test].node)
-        return needs
-
-    def _has(self, need: Need, tested: Tested, value: object) -> bool:
-        place = tested.first, need.steps
-        found = self._keys.get(place)
-        if found is None:
-            found = self._keys[place] = keys_at(value, need.steps)
-        return not need.keys.isdisjoint(found)
-
-    def _may_be_found(self, need: Sought, tested: Tested, value: object) -> bool:
-        """Whether a text there has the pattern; True also where few are asked for, each of which is searched for by itself."""
-        place = tested.first, need.steps
-        self._asked[place] += 1
-        if self._asked[place] <= PATTERNS_ALONE_MAX:
-            return True
-        found = self._found.get(place)
-        if found is None:
-            searches = self._searches.get(place)
-            if searches is None:
-                needs = itertools.chain.from_iterable(map(self._needs_of, range(tested.first, tested.after)))
-                sought = (one for one in needs if isinstance(one, Sought) and one.steps == need.steps)
-                searches = self._searches[place] = Searches(sought)
-            found = self._found[place] = searches.found_at(value, need.steps)
-        return need.pattern.source in found
 
     def _answered(self, attributes: Attributes) -> Verdicts:
         """The answers known from former requests with the same values, and those that are had for less than a scan that has to

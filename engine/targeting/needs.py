@@ -4,16 +4,20 @@
 one by one, for a second; but most name what they look for, and what a request does not have, none of them finds.
 """
 
-from collections.abc import Iterable, Iterator
+import collections
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
 
+from engine.limits import PATTERNS_ALONE_MAX
 from engine.targeting.patterns import search_set, search_sets
 from engine.targeting.tree import ContainsAll, ElemMatch, Equal, Every, Member, Node, Pattern, Where
 from engine.targeting.values import SCALARS, Scalar, at_path, key_of, keys_of
 
 Steps: TypeAlias = tuple[tuple[str, ...], ...]
+Place: TypeAlias = tuple[int, Steps]  # the first test of a path, and the steps from what stands there
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
@@ -56,9 +60,61 @@ def _needs(node: Node, steps: Steps, path: tuple[str, ...]) -> Iterator[Need | S
             yield Sought(steps=(*steps, path), pattern=node)
 
 
-def keys_at(value: object, steps: Steps) -> frozenset[object]:
-    """Every key that stands where the steps lead, also as an element of a last array."""
-    return frozenset(keys_of(_standing(value, steps)))
+class ArrayTests:
+    """Which tests may hold of what a request has, one request after the other. ``nodes``: of all tests, by number, those of a path
+    in a row.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._nodes: Final = nodes
+        self._needs: Final[dict[int, tuple[Need | Sought, ...]]] = {}  # by test, once one is asked
+        self._searches: Final[dict[Place, Searches]] = {}
+        self._keys: Final[dict[Place, set[Scalar | tuple[bool]]]] = {}  # from here on: of this request
+        self._asked: Final[collections.Counter[Place]] = collections.Counter()  # patterns
+        self._found: Final[dict[Place, frozenset[str]]] = {}  # sources of patterns
+
+    def forget_request(self) -> None:
+        """Another request comes."""
+        for of_request in (self._keys, self._asked, self._found):
+            of_request.clear()
+
+    def may_hold(self, test: int, first: int, after: int, value: object) -> bool:
+        """Whether an array, or an object of arrays, has what a test of it looks for. ``first``, ``after``: the tests of its path."""
+        return all(
+            self._may_be_found(need, range(first, after), value)
+            if isinstance(need, Sought)
+            else self._has(need, first, value)
+            for need in self._needs_of(test)
+        )
+
+    def _needs_of(self, test: int) -> tuple[Need | Sought, ...]:
+        needs = self._needs.get(test)
+        if needs is None:
+            needs = self._needs[test] = needs_of(self._nodes[test])
+        return needs
+
+    def _has(self, need: Need, first: int, value: object) -> bool:
+        place = first, need.steps
+        found = self._keys.get(place)
+        if found is None:
+            found = self._keys[place] = keys_of(_standing(value, need.steps))
+        return not need.keys.isdisjoint(found)
+
+    def _may_be_found(self, need: Sought, tests: range, value: object) -> bool:
+        """Whether a text there has the pattern; True also where few are asked for, each of which is searched for by itself."""
+        place = tests.start, need.steps
+        self._asked[place] += 1
+        if self._asked[place] <= PATTERNS_ALONE_MAX:
+            return True
+        found = self._found.get(place)
+        if found is None:
+            searches = self._searches.get(place)
+            if searches is None:
+                needs = itertools.chain.from_iterable(map(self._needs_of, tests))
+                sought = (one for one in needs if isinstance(one, Sought) and one.steps == need.steps)
+                searches = self._searches[place] = Searches(sought)
+            found = self._found[place] = searches.found_at(value, need.steps)
+        return need.pattern.source in found
 
 
 class Searches:
