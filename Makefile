@@ -32,7 +32,7 @@ lint: $(STAMP)
 
 test: $(STAMP)  ## Lint, types, unit, property, simulation and real-Kafka tests: 8 to 11 minutes on two cores
 	@$(MAKE) --no-print-directory --jobs 2 lint $(WARM)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 docs: $(STAMP)  ## The site, in build/docs/index.html; a broken link or a wrong example fails it
 	$(BIN)/python -m sphinx -W --keep-going -q -b doctest -c docs . build/doctest
