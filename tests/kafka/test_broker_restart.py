@@ -35,12 +35,13 @@ async def test_an_engine_that_loses_its_broker_while_it_starts_waits_for_it_and_
 
         monkeypatch.setattr(service, "warm_up", stop_kafka)  # between looking at the topics and reading them
         async with running(cluster.settings(ADJUDGE_REPLY_TOPICS=replies), ready=False) as engine:
-            await until(lambda: "campaign-updates: not read for" in "".join(engine.unready()))
-            reasons = engine.unready()
-            assert "campaign-updates: not read yet" in reasons
-            assert any(
-                reason.startswith("requests: not read for") and "Unable to bootstrap" in reason for reason in reasons
-            )
+
+            def unread(topic: str) -> str:
+                return next((one for one in engine.unready() if one.startswith(f"{topic}: not read for")), "")
+
+            await until(lambda: unread("campaign-updates") and unread("requests"))  # one a moment after the other
+            assert "campaign-updates: not read yet" in engine.unready()
+            assert "Unable to bootstrap" in unread("requests")
             await asyncio.to_thread(kafka.start)
             await until(lambda: not engine.unready())
             async with Cluster(bootstrap=kafka.bootstrap, prefix="begin.", folder=tmp_path) as again:

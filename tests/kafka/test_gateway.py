@@ -112,9 +112,8 @@ async def test_what_cannot_be_asked_is_refused_with_its_reason_and_not_written(c
             assert answer_headers["x-openrtb-version"] == "2.6"
         answered, _, _ = await caller.post(_too_much_and_never_an_end())  # no Content-Length
         assert answered == 413
-        assert (
-            await _told_length(caller.served.address, REQUEST_BYTES_MAX + 1) == b"HTTP/1.1 413 Request Entity Too Large"
-        )
+        told = await _told_length(caller.served.address, REQUEST_BYTES_MAX + 1)
+        assert told.startswith(b"HTTP/1.1 413 ")  # Python 3.13 has other words for it
         async with caller.http.get(PATH) as answer:
             assert answer.status == 405
         assert await cluster.log_end("requests") == 0
