@@ -2,6 +2,7 @@
 
 Two runs of the same traffic, each after one of its kind that warms everything up: once as fast as it can be written, for the
 rate; once at half that rate, or at one that is given, in an open loop, for the latency, which a queue would otherwise hide.
+Before, both of a process in the engine's place that decides nothing: what client, broker and machine leave to be had.
 """
 
 import dataclasses
@@ -12,8 +13,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.connection import client_arguments
-from consumers.settings import Settings
-from scripts.bench_cluster import cpu_s, is_ready, open_cluster, process_of, told_by
+from consumers.settings import Settings, load_settings
+from scripts.bench_cluster import BenchCluster, BenchProcessError, cpu_s, is_ready, open_cluster, process_of, told_by
 from scripts.bench_core import values
 from scripts.bench_raw import RawLoop, echo
 from scripts.demo_setup import make_topics
@@ -22,8 +23,19 @@ from scripts.sample_catalog import entities
 
 HALF: Final = 0.5
 RAW_VALUES: Final = 1_000
+UNDECIDED_PREFIX: Final = "undecided."
 WARM_UP: Final = 4  # times the requests of a run: at first a broker compiles itself, on the same cores
 WARM_UP_S: Final = 25  # at the steady rate: small transactions take other ways through a broker than large ones
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """One run of what decides nothing: what generator and reader told, and the CPU that a request took."""
+
+    rate: float
+    generator: Mapping[str, float]
+    reader: Mapping[str, float]
+    cpu_us: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +53,11 @@ class Round:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Both rounds, beside the raw loop on the same Kafka."""
+    """Both rounds, beside the raw loop and what decides nothing on the same Kafka."""
 
     raw: RawLoop
+    undecided_fastest: Undecided
+    undecided_paced: Undecided
     fastest: Round
     paced: Round
     stall_max_ms: float
@@ -55,6 +69,7 @@ async def run(requests: int, partitions: int, line_items: int, rate: int | None)
     async with open_cluster() as cluster:
         settings = cluster.settings
         raw = await echo(client_arguments(settings), values(RAW_VALUES))
+        undecided = await _undecided(cluster, partitions, requests, rate)
         await make_topics(settings, partitions)
         await cluster.load(entities(1, line_items), partitions)
         async with cluster.engine() as engine:
@@ -66,6 +81,8 @@ async def run(requests: int, partitions: int, line_items: int, rate: int | None)
             told = await _metrics(engine)
     return Pipeline(
         raw=raw,
+        undecided_fastest=undecided[0],
+        undecided_paced=undecided[1],
         fastest=fastest,
         paced=paced,
         stall_max_ms=told["adjudge_loop_stall_max_ms"],
@@ -78,16 +95,51 @@ def steady_rate(fastest: float, wanted: int | None) -> int:
     return wanted or max(1, int(fastest * HALF))
 
 
+async def _undecided(
+    cluster: BenchCluster, partitions: int, requests: int, rate: int | None
+) -> tuple[Undecided, Undecided]:
+    """Both runs of ``bench_undecided``, on topics of its own."""
+    settings = load_settings({**cluster.environment, "ADJUDGE_TOPIC_PREFIX": UNDECIDED_PREFIX})
+    await make_topics(settings, partitions)
+
+    async def run(requests: int, rate: int, seed: int) -> Undecided:
+        before = cpu_s(process.pid)
+        generator, reader = await _traffic(settings, partitions, requests=requests, rate=rate, seed=seed)
+        spent_s = cpu_s(process.pid) - before
+        return Undecided(
+            rate=requests / reader["seconds"],
+            generator=generator,
+            reader=reader,
+            cpu_us=spent_s * 1e6 / requests,
+        )
+
+    async with process_of("bench_undecided", settings.kafka, settings.topic_prefix, partitions) as process:
+        if not await is_ready(process):
+            raise BenchProcessError("the process of the benchmark that decides nothing did not start")
+        await run(WARM_UP * requests, 0, 2)
+        fastest = await run(requests, 0, 3)
+        steady = steady_rate(fastest.rate, rate)
+        await run(WARM_UP_S * steady, steady, 4)
+        return fastest, await run(requests, steady, 5)
+
+
+async def _traffic(
+    settings: Settings, partitions: int, *, requests: int, rate: int, seed: int
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Have requests written and all their results read; what generator and reader tell."""
+    async with process_of("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests) as reader:
+        if not await is_ready(reader):
+            raise BenchProcessError("the reader of the benchmark did not start")
+        generating = process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
+        async with generating as generator:
+            return await told_by(generator, "generator"), await told_by(reader, "reader")
+
+
 async def _round(
     settings: Settings, engine: EngineProcess, partitions: int, *, requests: int, rate: int, seed: int
 ) -> Round:
     before, cpu_before = await _metrics(engine), cpu_s(engine.pid)
-    async with process_of("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests) as reader:
-        if not await is_ready(reader):
-            raise engine.failure("the reader did not start")
-        generating = process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
-        async with generating as generator:
-            told = [await told_by(generator, "generator"), await told_by(reader, "reader")]
+    generator, reader = await _traffic(settings, partitions, requests=requests, rate=rate, seed=seed)
     after, spent_s = await _metrics(engine), cpu_s(engine.pid) - cpu_before
 
     def mean(name: str) -> float:
@@ -95,9 +147,9 @@ async def _round(
         return (after[f"{name}_sum"] - before[f"{name}_sum"]) / count if count else 0.0
 
     return Round(
-        rate=requests / told[1]["seconds"],
-        generator=told[0],
-        reader=told[1],
+        rate=requests / reader["seconds"],
+        generator=generator,
+        reader=reader,
         engine_cpu_us=spent_s * 1e6 / requests,
         decide_us=mean("adjudge_decide_us"),
         commit_ms=mean("adjudge_commit_ms"),
@@ -115,6 +167,7 @@ async def _metrics(engine: EngineProcess) -> Mapping[str, float]:
 def lines(pipeline: Pipeline) -> Sequence[Sequence[object]]:
     """For people: what, as fast as it goes, at a steady rate."""
     both = (pipeline.fastest, pipeline.paced)
+    floor = (pipeline.undecided_fastest, pipeline.undecided_paced)
 
     def row(name: str, *cells: float) -> Sequence[object]:
         return (name, *(f"{cell:,.1f}" for cell in cells))
@@ -130,6 +183,11 @@ def lines(pipeline: Pipeline) -> Sequence[Sequence[object]]:
         row("generator late at most, ms", *(one.generator["late_ms_max"] for one in both)),
         row("latency p50, ms", *(one.reader["p50_ms"] for one in both)),
         row("latency p99, ms", *(one.reader["p99_ms"] for one in both)),
+        row("nothing decided: requests/s", *(one.rate for one in floor)),
+        row("  CPU, us a request", *(one.cpu_us for one in floor)),
+        row("  latency p50, ms", *(one.reader["p50_ms"] for one in floor)),
+        row("  latency p99, ms", *(one.reader["p99_ms"] for one in floor)),
+        row("requests/s, in % of those with nothing decided", 100 * both[0].rate / floor[0].rate),
     ]
 
 

@@ -85,7 +85,11 @@ def catalog(*, line_items: int, live: bool, as_json: bool) -> None:
 @click.option("--rate", type=click.IntRange(1), help="Requests/s for the latency.  [default: half of the fastest]")
 @json_option
 def pipeline(*, requests: int, partitions: int, line_items: int, rate: int | None, as_json: bool) -> None:
-    """The engine between Kafka and Kafka: rate as fast as it goes, latency at half of it or at a given rate."""
+    """The engine between Kafka and Kafka: rate as fast as it goes, latency at half of it or at a given rate.
+
+    Beside it a process that answers every request with the records of an earlier decision, exactly once: what is left
+    to be had on this machine when deciding takes no time.
+    """
     shown = console(as_json=as_json)
     with shown.status("Measuring the pipeline"):
         found = uvloop.run(bench_pipeline.run(requests, partitions, line_items, rate))
