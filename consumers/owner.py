@@ -250,6 +250,9 @@ class Owner:
                         if former is not None:
                             await former
         except BaseExceptionGroup as group:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # which a group that failed forgets, before Python 3.13
+                raise asyncio.CancelledError from group
             raise _one_of(group) from group
         finally:
             self._ports.metrics.shard_deciding.labels(self.partition).set(0)

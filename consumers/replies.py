@@ -116,10 +116,10 @@ class _Lane:
         self._metrics.replies.labels("failed").inc(self._queue.qsize())
 
     async def _send(self, producer: AIOKafkaProducer, reply: Reply) -> None:
-        if len(self._in_flight) >= IN_FLIGHT_MAX:
-            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
         record = reply.record
         try:
+            if len(self._in_flight) >= IN_FLIGHT_MAX:
+                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
             delivery = await producer.send(
                 reply.topic, record.value, key=record.key, partition=reply.partition, headers=list(record.headers)
             )

@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -91,9 +92,20 @@ def cli(*, debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process. A letter that standard output cannot encode is shown by its code."""
+    _fill_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _fill_closed_streams() -> None:
+    """What is closed (``<&-``) leaves its number to the next file, and an event loop that gets 0, 1 or 2 aborts at its end."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def run(arguments: list[str]) -> int:

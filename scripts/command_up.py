@@ -18,6 +18,7 @@ from consumers.logs import configure_logging
 from consumers.roles import ROLES, run_roles
 from consumers.service import Service
 from consumers.settings import Settings, load_settings
+from consumers.stopping import unless_stopped
 from scripts.console import Folder, console, json_option, print_json
 from scripts.demo_feed import Feed, open_feed
 from scripts.demo_results import Results
@@ -62,7 +63,11 @@ async def run(
         told["state"] = (data / "state").as_uri()
     settings = load_settings(os.environ, overrides=told)
     configure_logging(log_format=settings.log_format, level=settings.log_level)
-    async with LocalKafka(port=kafka_port, data=data, console=shown) as kafka:
+    async with contextlib.AsyncExitStack() as closing:
+        starting = closing.enter_async_context(LocalKafka(port=kafka_port, data=data, console=shown))
+        kafka = await unless_stopped(stop, starting)
+        if kafka is None:
+            return Results()
         shards = None if stop.is_set() else await make_topics(settings, partitions)
         if shards is None or stop.is_set():
             return Results()

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import pathlib
+import queue
 import shutil
 import tempfile
 import threading
@@ -27,9 +28,12 @@ ATTEMPTS_MAX = 6
 BACKOFF_S = 1.0  # doubled after each attempt
 CONNECTIONS = 6
 TIMEOUT_S = 30
+LOOK_S = 0.1  # between two looks whether anybody still waits
 
 Progress = Callable[[int, int], None]
 """Called with (bytes present, bytes in all), from one thread at a time."""
+
+Outcomes = queue.SimpleQueue[Exception | None]
 
 
 class JarError(Exception):
@@ -70,8 +74,13 @@ def cache_folder() -> pathlib.Path:
     return platformdirs.user_cache_path("adjudge", appauthor=False) / f"kafka-{KAFKA_VERSION}"
 
 
-def ensure_jars(*, folder: pathlib.Path | None = None, progress: Progress | None = None) -> tuple[pathlib.Path, ...]:
-    """All jars, intact, fetched where needed; safe for several processes at once. ``JarError`` when that fails."""
+def ensure_jars(
+    *, folder: pathlib.Path | None = None, progress: Progress | None = None, given_up: threading.Event | None = None
+) -> tuple[pathlib.Path, ...]:
+    """All jars, intact, fetched where needed; safe for several processes at once. ``JarError`` when that fails.
+
+    ``given_up``: set once nobody waits for them any more, which is an error soon.
+    """
     jars = locked_jars()
     target = folder or cache_folder()
     try:
@@ -80,9 +89,9 @@ def ensure_jars(*, folder: pathlib.Path | None = None, progress: Progress | None
         raise JarError(f"cannot make the cache folder {target}: {error}; set XDG_CACHE_HOME to another one") from error
     with futures.ThreadPoolExecutor(CONNECTIONS) as pool:
         intact = list(pool.map(lambda jar: jar.intact(target / jar.filename), jars))
-        missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]
-        if missing:
-            _fetch_all(missing, target, pool, _Meter(jars, missing, progress))
+    missing = [jar for jar, present in zip(jars, intact, strict=True) if not present]
+    if missing:
+        _fetch_all(missing, target, _Meter(jars, missing, progress), given_up or threading.Event())
     return tuple(target / jar.filename for jar in jars)
 
 
@@ -102,16 +111,39 @@ class _Meter:
                 self._progress(self._done, self._total)
 
 
-def _fetch_all(missing: Sequence[Jar], target: pathlib.Path, pool: futures.ThreadPoolExecutor, meter: _Meter) -> None:
+def _fetch_all(missing: Sequence[Jar], target: pathlib.Path, meter: _Meter, given_up: threading.Event) -> None:
+    """Those under way when it ends early are not waited for: a server may be silent for TIMEOUT_S, again and again."""
     stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target) as staging:
-        pending = [pool.submit(_fetch, jar, target, pathlib.Path(staging), meter, stop) for jar in missing]
+    left = iter(missing)  # which all threads share
+    outcomes: Outcomes = queue.SimpleQueue()
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target, ignore_cleanup_errors=True) as staging:
+
+        def work() -> None:
+            for jar in left:
+                problem: Exception | None = JarError(f"fetching {jar.coordinates} failed")
+                try:
+                    _fetch(jar, target, pathlib.Path(staging), meter, stop)
+                    problem = None
+                except (JarError, OSError) as error:
+                    problem = error
+                finally:
+                    outcomes.put(problem)
+
         try:
-            for future in futures.as_completed(pending):
-                future.result()
+            for _ in range(CONNECTIONS):
+                threading.Thread(target=work, daemon=True).start()
+            for _ in missing:
+                if problem := _next(outcomes, given_up):
+                    raise problem
         finally:
             stop.set()
-            futures.wait(pending)
+
+
+def _next(outcomes: Outcomes, given_up: threading.Event) -> Exception | None:
+    while not given_up.is_set():
+        with contextlib.suppress(queue.Empty):
+            return outcomes.get(timeout=LOOK_S)
+    return JarError("fetching Kafka was given up")
 
 
 def _fetch(jar: Jar, target: pathlib.Path, staging: pathlib.Path, meter: _Meter, stop: threading.Event) -> None:
@@ -121,7 +153,7 @@ def _fetch(jar: Jar, target: pathlib.Path, staging: pathlib.Path, meter: _Meter,
         if stop.wait(BACKOFF_S * 2 ** (attempt - 1) if attempt else 0):
             return
         folder = staging / f"{jar.filename}.{attempt}"
-        problem = _fetch_once(jar, folder, meter)
+        problem = _fetch_once(jar, folder, meter, stop)
         if not problem:
             next(folder.rglob("*.jar")).replace(target / jar.filename)
             return
@@ -134,7 +166,7 @@ def _fetch(jar: Jar, target: pathlib.Path, staging: pathlib.Path, meter: _Meter,
         )
 
 
-def _fetch_once(jar: Jar, folder: pathlib.Path, meter: _Meter) -> str:
+def _fetch_once(jar: Jar, folder: pathlib.Path, meter: _Meter, stop: threading.Event) -> str:
     """One attempt, with jgo; returns what went wrong, or an empty string.
 
     jgo only warns of a wrong checksum and leaves half a file behind: hence a folder for each attempt, and our check.
@@ -145,6 +177,8 @@ def _fetch_once(jar: Jar, folder: pathlib.Path, meter: _Meter) -> str:
     def count(_filename: str, _total: int) -> Iterator[Callable[[int], None]]:
         def advance(size: int) -> None:
             nonlocal counted
+            if stop.is_set():
+                raise OSError("nobody waits for it")
             counted += size
             meter.add(size)
 

@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,6 +112,7 @@ class LocalKafka:
         self._temporary: pathlib.Path | None = None
         self._log_from = 0
         self._locked: IO[str] | None = None  # the folder's lock, which ends with this process
+        self.given_up = threading.Event()  # nobody waits for the start any more
         self.port = port or 0
         self.log_path = pathlib.Path()
         self.java_pid = 0
@@ -127,9 +129,9 @@ class LocalKafka:
 
     def start(self) -> Self:
         """Fetch Kafka if needed, start it, wait until it answers. May be called again after ``stop``."""
-        classpath = os.pathsep.join(map(str, _jars(self._console)))
+        classpath = os.pathsep.join(map(str, _jars(self._console, self.given_up)))
         if not self._record_into:
-            self._start_caches = _start_caches(classpath, self._console)
+            self._start_caches = _start_caches(classpath, self._console, self.given_up)
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             try:
                 self._start_once(classpath)
@@ -189,7 +191,16 @@ class LocalKafka:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.start)
+        self.given_up.clear()
+        starting = asyncio.create_task(asyncio.to_thread(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self.given_up.set()
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                await asyncio.to_thread(self.stop)
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self.stop)
@@ -266,6 +277,8 @@ class LocalKafka:
     def _await_answer(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
         while time.monotonic() < deadline:
+            if self.given_up.is_set():
+                raise asyncio.CancelledError
             if not self.running:
                 raise self._failure("Kafka did not start")
             if _broker_answers(self.port):
@@ -313,34 +326,36 @@ def _cluster_id(chosen: uuid.UUID) -> str:
     return "k" + base64.urlsafe_b64encode(chosen.bytes).decode().rstrip("=")[1:]
 
 
-def _jars(console: Console | None) -> tuple[pathlib.Path, ...]:
+def _jars(console: Console | None, given_up: threading.Event) -> tuple[pathlib.Path, ...]:
     try:
         with _download_bar(console or Console(stderr=True)) as bar:
-            return ensure_jars(progress=bar)
+            return ensure_jars(progress=bar, given_up=given_up)
     except JarError as error:
         raise LocalKafkaError(str(error)) from error
 
 
-def _start_caches(classpath: str, console: Console | None) -> pathlib.Path | None:
+def _start_caches(classpath: str, console: Console | None, given_up: threading.Event) -> pathlib.Path | None:
     """What makes a start faster: recorded in a run of its own at the first start of all, done without where it fails."""
     java = java_runtime()
     if java is None:
         return None
     shown = console or Console(stderr=True)
     try:
-        return start_caches(java, classpath, lambda folder: _record(folder, shown))
+        return start_caches(java, classpath, lambda folder: _record(folder, shown, given_up))
     except (OSError, LocalKafkaError) as error:
         shown.print(f"Kafka starts as slowly as ever, since its start could not be recorded: {error}", markup=False)
         return None
 
 
-def _record(folder: pathlib.Path, console: Console) -> None:
+def _record(folder: pathlib.Path, console: Console, given_up: threading.Event) -> None:
     with (
         console.status("Recording a start of Kafka, once: later ones take a quarter of the time"),
         tempfile.TemporaryDirectory(prefix="adjudge-kafka-") as data,
-        LocalKafka(data=pathlib.Path(data), record_into=folder),
     ):
-        pass
+        recorded = LocalKafka(data=pathlib.Path(data), record_into=folder)
+        recorded.given_up = given_up
+        with recorded:
+            pass
 
 
 class _Bar:

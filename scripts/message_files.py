@@ -16,6 +16,7 @@ from typing import Final
 import orjson
 
 from scripts.json_faults import repeated_keys, unreadable_numbers
+from scripts.stop_signals import ending_as_by_ctrl_c
 
 WHOLE_BYTES_MAX: Final = 268_435_456  # of a file that is no JSON lines
 LINE_BYTES_MAX: Final = 16_777_216  # of a line of JSON lines, its end included; no message has so many
@@ -44,7 +45,7 @@ def readable_again(path: pathlib.Path) -> Iterator[pathlib.Path]:
     if path.is_file():
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="adjudge-") as copy:
+    with ending_as_by_ctrl_c(), tempfile.NamedTemporaryFile(prefix="adjudge-") as copy:
         with path.open("rb") as once:
             shutil.copyfileobj(once, copy)
         copy.flush()

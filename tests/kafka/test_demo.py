@@ -74,7 +74,8 @@ def made(temporary: pathlib.Path, name: str) -> list[pathlib.Path]:
     return [*temporary.glob(f"adjudge-demo-*/{name}")]
 
 
-async def test_a_demo_that_is_ended_leaves_no_key_behind(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_demo_that_is_ended_leaves_no_key_behind(number: signal.Signals, tmp_path: pathlib.Path) -> None:
     """However early: one of its engines has just made the key, the other is yet to start."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "scripts.cli", "demo", "--requests", "1000000", "--json",
@@ -82,7 +83,7 @@ async def test_a_demo_that_is_ended_leaves_no_key_behind(tmp_path: pathlib.Path)
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     await until(lambda: made(tmp_path, "state/token.key"))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     out, err = await process.communicate()
     assert (process.returncode, json.loads(out.splitlines()[-1])) == (130, {"error": "interrupted"}), err.decode()
     assert made(tmp_path, "") == []

@@ -1,6 +1,7 @@
 """The local Kafka works, ends with its parent whatever happens to it, and says why when it cannot start."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import platform
@@ -21,6 +22,8 @@ from scripts.java_runtime import java_runtime
 from scripts.kafka_jars import ensure_jars
 from scripts.local_kafka import LocalKafka
 from scripts.local_kafka_error import LocalKafkaError
+from tests.kafka.cluster import until
+from tests.kafka.ports import free_ports
 
 pytestmark = pytest.mark.kafka
 
@@ -138,6 +141,53 @@ def test_kafka_ends_even_when_its_supervisor_is_killed(monkeypatch: pytest.Monke
         assert gone_within(broker.java_pid, broker.port, 5)
         assert not broker.running
     assert list(tmp_path.iterdir()) == []
+
+
+def held(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [*folder.iterdir()]
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Whether Kafka answers already or not: the start goes on in a thread of its own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broker = LocalKafka(jvm_options=["-XX:TieredStopAtLevel=1"])
+    starting = asyncio.create_task(broker.__aenter__())
+    await until(lambda: broker.java_pid)
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled()
+    assert not broker.running
+    assert gone_within(broker.java_pid, broker.port, 5)
+    assert held(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+async def test_ctrl_c_is_heard_while_kafka_is_fetched_from_a_server_that_is_silent(
+    command: str, tmp_path: pathlib.Path
+) -> None:
+    named = zip(("kafka", "http", "gateway"), free_ports(3), strict=True)
+    ports = [f"--{name}-port={port}" for name, port in named] if command == "up" else []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scripts.cli", command, *ports,
+            cwd=ROOT, env=os.environ | {"XDG_CACHE_HOME": str(tmp_path), "HTTPS_PROXY": proxy, "https_proxy": proxy},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        asked, _ = await asyncio.get_running_loop().sock_accept(silent)
+        with asked:
+            child.send_signal(signal.SIGINT)
+            try:
+                async with asyncio.timeout(10):
+                    out, _ = await child.communicate()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
+    assert child.returncode == (130 if command == "demo" else 0), out.decode()
+    assert "Traceback" not in out.decode()
 
 
 def test_a_port_in_use_is_the_stated_reason() -> None:

@@ -120,7 +120,7 @@ class Scene:
 
     ``said``: what happened, in words. ``may_end``: commits wait for it. ``input_s``: of computing, for each input.
     ``commit_error`` and ``defect``: what the next commit, and deciding the next batch, fail with. ``told``: lines of the
-    owners' logs.
+    owners' logs. ``tasks``: in which the owners run; a test may cancel one.
     """
 
     def __init__(self, input_s: float) -> None:
@@ -131,6 +131,7 @@ class Scene:
         self.commit_error: Exception | None = None
         self.defect: Exception | None = None
         self.told = LogCapture()
+        self.tasks: list[asyncio.Task[None]] = []
         self.requests = PlayedRequests()
         self.journals = [PlayedJournal() for _ in range(PARTITIONS)]
         self.ports = OwnerPorts(
@@ -209,7 +210,7 @@ async def deciding(monkeypatch: pytest.MonkeyPatch, *, input_s: float) -> AsyncI
     monkeypatch.setattr(Shard, "handling", _noted(scene))
     owners = [Owner(partition, scene.ports) for partition in range(PARTITIONS)]
     scene.may_end.set()
-    tasks = [asyncio.create_task(owner.run()) for owner in owners]
+    scene.tasks = [asyncio.create_task(owner.run()) for owner in owners]
     await settle()
     assert all(owner.deciding for owner in owners)
     scene.may_end.clear()
@@ -218,7 +219,7 @@ async def deciding(monkeypatch: pytest.MonkeyPatch, *, input_s: float) -> AsyncI
     scene.may_end.set()
     for owner in owners:
         owner.stop()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*(task for task in scene.tasks if not task.cancelled()))
 
 
 def _noted(scene: Scene) -> Callable[[Shard, Sequence[Input], World, int], Generator[bool, None, Effects]]:
@@ -251,3 +252,12 @@ async def settle() -> None:
     """Until nothing goes on that does not wait for something."""
     for _ in range(200):
         await asyncio.sleep(0)
+
+
+async def come_to(what: Callable[[], bool]) -> None:
+    """Until it is so, and no turn of the event loop further."""
+    for _ in range(200):
+        if what():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come to that")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -213,6 +214,43 @@ async def test_check_reads_what_is_piped_into_it(name: str) -> None:
     checked = last_json(out.decode())
     assert isinstance(checked, dict)
     assert (child.returncode, checked["messages"], checked["errors"]) == (0, 1, [])
+
+
+@pytest.mark.parametrize("words", ["check -", "load controls -"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_what_was_piped_into_a_command_is_gone_when_it_is_ended(
+    words: str, number: signal.Signals, tmp_path: pathlib.Path
+) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.cli", *words.split(), env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdin is not None
+    child.stdin.write(f"{SEED}\n".encode() * 50_000)  # much more than a pipe holds: it has begun to read
+    await child.stdin.drain()
+    child.send_signal(number)
+    _, err = await child.communicate()
+    assert (child.returncode, err) == (cli.EXIT_INTERRUPTED, b"\nError: interrupted\n")
+    assert contents(tmp_path) == []
+
+
+def contents(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [*folder.iterdir()]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["topics check", "serve"])
+async def test_a_standard_stream_that_is_closed_changes_nothing_else(closed: str, words: str) -> None:
+    child = await asyncio.create_subprocess_exec(
+        "sh", "-c", f'exec "$0" -m scripts.cli {words} --json --kafka {DEAD} {closed}', sys.executable,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await child.communicate()
+    assert child.returncode == cli.EXIT_PROBLEM
+    assert (b"cannot reach Kafka" in out, b"cannot reach Kafka" in err) == (
+        ">&-" not in closed.split(),
+        "2>&-" not in closed,
+    )
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,25 @@ def test_a_network_that_never_works_is_an_error_that_says_what_to_do(
     assert not list(tmp_path.glob(".fetch-*"))
 
 
+def test_a_server_that_is_silent_is_not_waited_for_once_nobody_wants_the_jars(
+    repository: Repository, tmp_path: pathlib.Path
+) -> None:
+    given_up, may_answer = threading.Event(), threading.Event()
+
+    def silent(handler: http.server.BaseHTTPRequestHandler, content: bytes) -> None:
+        given_up.set()
+        may_answer.wait()
+        whole(handler, content)
+
+    repository.troubles["one"] = [silent]
+    try:
+        with pytest.raises(JarError, match="given up"):
+            ensure_jars(folder=tmp_path, given_up=given_up)
+        assert not list(tmp_path.glob(".fetch-*"))
+    finally:
+        may_answer.set()
+
+
 def test_a_cache_folder_that_cannot_be_made_is_an_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JarError, match="XDG_CACHE_HOME"):

@@ -7,7 +7,7 @@ import pytest
 from consumers.pace import BATCH_S
 from consumers.transactions import DoubtfulError, TooLargeError
 from engine.partitioning import partition_of
-from tests.unit.owner_scene import PARTITIONS, Scene, deciding, settle
+from tests.unit.owner_scene import PARTITIONS, Scene, come_to, deciding, settle
 
 CHEAP_S = 1e-6
 LONG_S = 0.4 * BATCH_S  # so that a stretch is one input, and a batch two
@@ -98,3 +98,23 @@ async def test_misplaced_requests_are_warned_of_and_not_with_every_batch(scene: 
         await settle()
     assert scene.decided == ["decide 0: 3", "decide 0: 1"]
     assert [line["misplaced"] for line in scene.told.entries if "misplaced" in line] == [3]
+
+
+@pytest.mark.parametrize("scene", [LONG_S], indirect=True)
+@pytest.mark.parametrize("deciding_next", [True, False])
+async def test_a_shard_that_is_cancelled_ends_also_when_its_commit_fails_meanwhile(
+    scene: Scene, *, deciding_next: bool
+) -> None:
+    """As when another task of the process has failed: nobody tells the owner to stop, and the process waits for it."""
+    scene.put(0)
+    await settle()
+    if deciding_next:
+        scene.put(0, 3)
+        await come_to(lambda: "decide 0: 2" in scene.said)
+    scene.commit_error = DoubtfulError("no answer")
+    scene.may_end.set()
+    if not deciding_next:
+        await come_to(lambda: scene.commit_error is None)
+    scene.tasks[0].cancel()
+    await settle()
+    assert scene.tasks[0].cancelled()

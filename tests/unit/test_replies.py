@@ -85,6 +85,22 @@ async def test_every_reply_that_was_offered_is_counted_once_when_the_process_end
     assert counts == {"sent": 2, "failed": 4}
 
 
+async def test_replies_that_wait_for_room_are_counted_when_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    producer, metrics = PlayedProducer(), Metrics()
+    monkeypatch.setattr(replies, "AIOKafkaProducer", lambda **_: producer)
+    monkeypatch.setattr(replies, "DRAIN_S_MAX", 0.01)
+    monkeypatch.setattr(replies, "IN_FLIGHT_MAX", 1)
+    sending = Replies(("slow",), {}, metrics)
+    running = asyncio.create_task(sending.run())
+    sending.offer([reply("slow")] * 4)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert producer.sent == ["slow"]
+    assert metrics.replies.labels("failed")._value.get() == 4
+
+
 async def test_the_largest_result_can_be_repeated_and_hundreds_of_usual_ones_share_a_batch() -> None:
     """A partition gets one batch at a time: small ones would make its replies wait for round trips."""
     producer = Replies(("here",), {}, Metrics())._make()

@@ -16,7 +16,7 @@ from scripts import command_up
 from scripts.cli import run
 from scripts.demo_results import Results
 from scripts.local_kafka_error import LocalKafkaError
-from scripts.stop_signals import stop_on_signals
+from scripts.stop_signals import ending_as_by_ctrl_c, stop_on_signals
 from scripts.topic_ends import TopicEnds
 
 STEPS = ["kafka", "topics", "feed", "load controls", "load campaign-updates", "engine"]
@@ -119,6 +119,17 @@ async def test_a_first_signal_asks_to_stop_and_a_second_is_not_waited_for() -> N
     await stop.wait()
     assert not loop.remove_signal_handler(signal.SIGINT)
     assert loop.remove_signal_handler(signal.SIGTERM)
+
+
+def test_a_terminal_that_is_closed_does_not_end_what_nohup_runs() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ending_as_by_ctrl_c():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, former)
 
 
 @pytest.mark.parametrize("option", ["--http-port", "--gateway-port"])
