@@ -6,7 +6,7 @@ Each finding is (rule, topic, offset, problem): the record that breaks the rule,
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from engine.audit_facts import CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact, Told
+from engine.audit_facts import BidFact, CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact, Told
 from schemas.limits import PPB
 
 Finding = tuple[str, str, int, str]
@@ -90,8 +90,15 @@ def letters_of(requests: Sequence[RequestFact], letters: Sequence[LetterFact]) -
 
 def impressions_of(results: Sequence[ResultFact], impressions: Sequence[ImpressionFact]) -> Iterator[Finding]:
     """Each filled slot has one impression with the same ad and money, and each impression a filled slot."""
-    filled = {bid.impression_id: (result, bid) for result in results for bid in result.bids}
+    filled: dict[str, tuple[ResultFact, BidFact]] = {}
+    for result in results:
+        for bid in result.bids:
+            filled.setdefault(bid.impression_id, (result, bid))
+    shown: set[str] = set()
     for served in impressions:
+        if served.identity in shown:
+            continue  # ``repeated`` tells it
+        shown.add(served.identity)
         if served.identity not in filled:
             yield "impression", "impressions", served.offset, f"{served.identity} is in no result"
             continue
@@ -123,17 +130,19 @@ def _bounds(served: ImpressionFact) -> Iterator[Finding]:
 
 def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -> Iterator[Finding]:
     """What is paid as served is charged once, at its price, and nothing else is charged at the decision."""
-    served = {impression.identity: impression for impression in impressions}
+    served: dict[str, ImpressionFact] = {}
+    for impression in impressions:
+        served.setdefault(impression.identity, impression)
     charged: set[str] = set()
     for cost in costs:
-        impression = served.get(cost.impression_id)
-        if impression is None:
+        paid = served.get(cost.impression_id)
+        if paid is None:
             yield "cost", "costs", cost.offset, f"{cost.impression_id} is no impression of its transaction"
             continue
         if cost.impression_id in charged:
             yield "cost", "costs", cost.offset, f"{cost.impression_id} is charged a second time"
         charged.add(cost.impression_id)
-        for problem in (*_cause(cost, impression), *_money(cost, impression)):
+        for problem in (*_cause(cost, paid), *_money(cost, paid)):
             yield "cost", "costs", cost.offset, problem
     for identity, impression in served.items():
         if impression.event == "impression" and not impression.test and identity not in charged:

@@ -171,7 +171,7 @@ def show(shown: Console, audited: Audited) -> None:
         table.add_row(name, ", ".join(f"{shard}: {sequence}" for shard, sequence in entries.items()))
     shown.print(table)
     for violation in audited.violations[:VIOLATIONS_SHOWN]:
-        shown.print(str(violation), style="red")
+        shown.print(str(violation), style="red", soft_wrap=True)  # a line each, for grep
     if audited.clean:
         shown.print("Clean: every result, impression and cost is accounted for.", style="green")
     else:

@@ -52,3 +52,13 @@ def test_money_is_shown_exactly_however_much_it_is() -> None:
     assert "9,007,199,254.740993 EUR" in out.getvalue()
     assert "-1.500000 JPY" in out.getvalue()
     assert ".000000 USD" in out.getvalue()
+
+
+def test_a_finding_is_one_line_however_long_it_is() -> None:
+    broken = Violation(rule="cost", topic="costs", partition=1, offset=7, problem="word " * 100)
+    out = io.StringIO()
+    show(
+        Console(file=out, width=80),
+        Audited(totals=Totals(), cuts={}, whole_from={}, violations=(broken,), violations_found=1),
+    )
+    assert f"{broken}\n" in out.getvalue()

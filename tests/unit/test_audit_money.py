@@ -192,3 +192,19 @@ def test_the_effect_of_a_place_is_a_part_of_what_a_click_there_is_worth() -> Non
     changed(log["impressions"][1], effect_ppm=250_000)
     (found,) = audited(log).violations
     assert found.problem == "expects 500000 nanos, its price gives 250000"
+
+
+def test_an_impression_that_comes_twice_with_another_price_is_held_against_no_cost() -> None:
+    log = sound_log()
+    forged = Written(99, log["impressions"][0].value)
+    changed(forged, price_nanos=1)
+    log["impressions"].insert(1, forged)
+    found = [(each.rule, each.topic, each.offset) for each in audited(log).violations]
+    assert found == [("counts", "journal", 2), ("unique", "impressions", 99)]
+
+
+def test_a_result_that_comes_twice_with_another_price_is_held_against_no_impression() -> None:
+    log = sound_log()
+    log["results"].insert(1, Written(1, log["results"][0].value.replace(b'"token":"t"', b'"token":"u"')))
+    found = [(each.rule, each.topic, each.offset) for each in audited(log).violations]
+    assert found == [("counts", "journal", 2), ("unique", "results", 1)]
