@@ -155,6 +155,12 @@ class ShardAudit:
             self._read_below[topic] = END
         self._judge_ready()
 
+    @property
+    def unproved(self) -> bool:
+        """Whether nothing was left to prove: of a log that has begun, no entry is there of which nothing is gone."""
+        last = self.chain.last_sequence
+        return self.chain.cut if last is None else self.whole_from is None or self.whole_from > last
+
     def has_open_outputs(self) -> bool:
         """Whether there are outputs that no entry accounts for: entries behind the cut may."""
         return bool(self._broadcast.unexplained()) or any(True for _ in self._undecided())
