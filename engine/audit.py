@@ -4,11 +4,14 @@ A pure fold over the records of one shard. The journal says which requests each 
 it wrote; each output says which request it belongs to. An entry is judged once every topic has been read past its
 requests: what is held is bounded by how far the topics are apart, and an error is found at one entry only.
 
-What is proved: the sequence is contiguous, digests chain, fences rise, time and offsets in force do not fall, checkpoints
-agree as far as ``engine/audit_chain.py`` says; ranges of input are half-open, without gap or
-overlap, and none is gone that was not decided; each readable request has one result, in order, and each other one a dead
-letter; each impression belongs to a filled slot, and pays no more than its bid and no less than its reserve; each cost belongs to
-an impression, whose price it charges to the same campaign, at its rate in the advertiser's currency; ids are unique; counts and sums agree. Where retention removed records of an entry, what is left of it is held to the topics that are whole.
+What is proved: the sequence is contiguous, digests chain, fences rise, time and offsets in force do not fall,
+checkpoints agree as far as ``engine/audit_chain.py`` says; ranges of input are half-open, without gap or overlap, and
+none is gone that was not decided; each readable request has one result, in order, and each other one a dead letter; a
+result was decided under what its entry names; each impression belongs to a filled slot, whose bid and decision it
+repeats, and pays no more than its bid and no less than its reserve; each cost belongs to an impression, whose
+decision it repeats and whose price it charges to the same campaign, at its rate in the advertiser's currency; ids are
+unique; counts and sums agree. Where retention removed records of an entry, what is left of it is held to the topics
+that are whole.
 """
 
 import collections
@@ -151,6 +154,12 @@ class ShardAudit:
         else:
             self._read_below[topic] = END
         self._judge_ready()
+
+    @property
+    def unproved(self) -> bool:
+        """Whether nothing was left to prove: of a log that has begun, no entry is there of which nothing is gone."""
+        last = self.chain.last_sequence
+        return self.chain.cut if last is None else self.whole_from is None or self.whole_from > last
 
     def has_open_outputs(self) -> bool:
         """Whether there are outputs that no entry accounts for: entries behind the cut may."""

@@ -62,6 +62,7 @@ def judge(
         yield "counts", "journal", offset, f"says {entry.counts}, there are {found}"
     for topic, facts in written.outputs():
         yield from repeated(topic, facts)
+    yield from _in_force(offset, entry, written.results)
     if not gone & {"requests", "results"}:
         yield from results_of(written.requests, written.results, log)
     if not gone & {"requests", "dead-letters"}:
@@ -70,3 +71,22 @@ def judge(
         yield from impressions_of(written.results, written.impressions)
     if not gone & {"impressions", "costs"}:
         yield from costs_of(written.impressions, written.costs)
+
+
+def _in_force(offset: int, entry: Entry, results: Sequence[ResultFact]) -> Iterator[Finding]:
+    """All of an entry was decided under the campaigns and controls that it names, and no later than its clock."""
+    for name in ("catalog_offset", "controls_offset"):
+        said = getattr(entry, name)
+        others = [result for result in results if result.facts[name] != said]
+        if others and len(others) == len(results):
+            yield "offsets", "journal", offset, f"says {name} {said}, its results say {others[0].facts[name]}"
+            continue
+        for result in others:
+            problem = f"says {name} {result.facts[name]}, its entry {entry.sequence} says {said}"
+            yield "offsets", "results", result.offset, problem
+    for result in results:
+        if result.event_time_ms > entry.clock_ms:
+            problem = (
+                f"was decided at {result.event_time_ms}, the clock of its entry {entry.sequence} is {entry.clock_ms}"
+            )
+            yield "clock", "results", result.offset, problem

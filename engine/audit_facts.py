@@ -3,22 +3,31 @@
 import dataclasses
 import decimal
 import re
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import msgspec
 
 from schemas.decoding import decode
 from schemas.errors import SchemaError
-from schemas.events import Cost, Impression
+from schemas.events import Cost, DecisionFacts, Impression
 from schemas.limits import PPB, PPM
-from schemas.openrtb_response import BidResponse
+from schemas.openrtb_response import Bid, BidResponse
 from schemas.request_id import readable_id
 
 DECISION_ID_SHOWN_CHARS: Final = 80  # of a text that is none, in its error
 _NUMBER: Final = re.compile("[0-9]{1,19}")  # of a shard or an offset: an int64 at most
+# What an impression says as its bid does, by its own names; in the order of ``_told_by_bid``.
+_TOLD: Final = (
+    "imp_id", "position", "ad_id", "campaign_id", "creative_id", "deal_id", "pricing_event", "currency", "price_nanos", "token"
+)  # fmt: skip
+_FACTS: Final = tuple(field.name for field in msgspec.structs.fields(DecisionFacts))
 _RESULT: Final = msgspec.json.Decoder(BidResponse)
 _IMPRESSION: Final = msgspec.json.Decoder(Impression)
 _COST: Final = msgspec.json.Decoder(Cost)
+
+
+Told = Mapping[str, object]
 
 
 class Output(Protocol):
@@ -50,20 +59,16 @@ class RequestFact:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BidFact:
-    """A filled slot of a result. ``shown``: imp, campaign, creative, the deal or None, and the token."""
+    """A filled slot of a result. ``told``: what its impression has to say as well, by the names that it has there."""
 
     impression_id: str
-    ad_id: str
-    shown: tuple[str | None, ...]
-    event: str
-    currency: str
-    price_nanos: int
+    told: Told
     expected_revenue_nanos: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFact:
-    """A result: one for each readable request."""
+    """A result: one for each readable request. ``facts``: what every output of its decision says alike, by name."""
 
     offset: int
     request_offset: int
@@ -72,6 +77,9 @@ class ResultFact:
     shard: int
     request_id: str
     nbr: int | None
+    currency: str | None
+    event_time_ms: int
+    facts: Told
     bids: tuple[BidFact, ...]
 
 
@@ -79,14 +87,14 @@ class ResultFact:
 class ImpressionFact:
     """A served impression; ``recomputed_revenue_nanos`` follows from its price, probability and effect.
 
-    ``shown``: see BidFact; ``payer``: see CostFact.
+    ``told``: see BidFact; ``facts``: see ResultFact; ``payer``: see CostFact.
     """
 
     offset: int
     request_offset: int
     identity: str
-    ad_id: str
-    shown: tuple[str | None, ...]
+    told: Told
+    facts: Told
     payer: tuple[str | None, ...]
     event: str
     currency: str
@@ -104,13 +112,15 @@ class ImpressionFact:
 class CostFact:
     """A charge: in the policy's ``currency``, and what its advertiser pays at ``rate_ppb``.
 
-    ``payer``: advertiser, campaign, line item, ad, and the deal or None.
+    ``payer``: advertiser, campaign, line item, ad, and the deal or None; ``facts``: see ResultFact.
     """
 
     offset: int
     request_offset: int
     identity: str
     impression_id: str
+    sequence: int
+    facts: Told
     payer: tuple[str | None, ...]
     event: str
     currency: str
@@ -158,14 +168,13 @@ def result_fact(offset: int, value: bytes) -> ResultFact:
         shard=shard,
         request_id=response.id,
         nbr=response.nbr,
+        currency=response.cur,
+        event_time_ms=response.ext.adjudge.event_time_ms,
+        facts=_facts(response.ext.adjudge),
         bids=tuple(
             BidFact(
                 impression_id=bid.ext.adjudge.impression_id,
-                ad_id=bid.adid,
-                shown=(bid.impid, bid.cid, bid.crid, bid.dealid, bid.ext.adjudge.token),
-                event=bid.ext.adjudge.price_event,
-                currency=bid.ext.adjudge.currency,
-                price_nanos=bid.ext.adjudge.price_nanos,
+                told=dict(zip(_TOLD, _told_by_bid(bid), strict=True)),
                 expected_revenue_nanos=_cpm_nanos(bid.price),
             )
             for seat in response.seatbid
@@ -184,8 +193,8 @@ def impression_fact(offset: int, value: bytes) -> ImpressionFact:
         offset=offset,
         request_offset=request_offset,
         identity=served.impression_id,
-        ad_id=served.ad_id,
-        shown=(served.imp_id, served.campaign_id, served.creative_id, served.deal_id, served.token),
+        told={name: getattr(served, name) for name in _TOLD},
+        facts=_facts(served),
         payer=_payer(served),
         event=served.pricing_event,
         currency=served.currency,
@@ -209,6 +218,8 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         request_offset=request_offset,
         identity=cost.cost_id,
         impression_id=cost.impression_id,
+        sequence=cost.sequence,
+        facts=_facts(cost),
         payer=_payer(cost),
         event=cost.billing_event,
         currency=cost.currency,
@@ -219,6 +230,18 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         rate_ppb=cost.rate_ppb,
         advertiser_charged_nanos=cost.advertiser_charged_nanos,
     )
+
+
+def _told_by_bid(bid: Bid) -> tuple[object, ...]:
+    more = bid.ext.adjudge
+    return (
+        bid.impid, more.position, bid.adid, bid.cid, bid.crid, bid.dealid, more.price_event, more.currency, more.price_nanos,
+        more.token,
+    )  # fmt: skip
+
+
+def _facts(told: DecisionFacts) -> Told:
+    return {name: getattr(told, name) for name in _FACTS}
 
 
 def _payer(told: Impression | Cost) -> tuple[str | None, ...]:

@@ -4,11 +4,14 @@ Each finding is (rule, topic, offset, problem): the record that breaks the rule,
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from engine.audit_facts import CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact
+from engine.audit_facts import BidFact, CostFact, ImpressionFact, LetterFact, Output, RequestFact, ResultFact, Told
 from schemas.limits import PPB
 
 Finding = tuple[str, str, int, str]
+
+VALUE_CHARS_SHOWN: Final = 80  # of a value in a finding: a longer one, as a token is, is said to be another
 
 
 def repeated(topic: str, facts: Sequence[Output]) -> Iterator[Finding]:
@@ -33,13 +36,16 @@ def results_of(
     asked = {request.offset: request for request in requests}
     for result in results:
         request = asked.get(result.request_offset)
+        foreign = result.shard != shard or epoch not in {None, result.epoch}
         if request is None:
             yield "result", "results", result.offset, f"no request lies at {result.request_offset}"
         elif request.request_id is None:
             yield "result", "results", result.offset, "answers a record without a readable id"
         elif request.request_id != result.request_id:
             yield "result", "results", result.offset, f"answers {result.request_id!r}, asked was {request.request_id!r}"
-        if result.shard != shard or epoch not in {None, result.epoch}:
+        elif not foreign:
+            yield from (("result", "results", result.offset, problem) for problem in _contradictions(result))
+        if foreign:
             yield "result", "results", result.offset, f"{result.identity} is of another log or shard"
         if (result.nbr is None) is not bool(result.bids):
             yield "result", "results", result.offset, "has both bids and nbr, or neither"
@@ -47,6 +53,27 @@ def results_of(
     for request in requests:
         if request.request_id is not None and request.offset not in answered:
             yield "result", "requests", request.offset, f"{request.request_id!r} has no result"
+
+
+def _contradictions(result: ResultFact) -> Iterator[str]:
+    """A result says twice what it answers, and in which currency: to any feed, and in ``ext.adjudge``."""
+    said = {"decision_id": result.identity, "request_id": result.request_id}
+    if others := _differing({name: result.facts[name] for name in said}, said):
+        yield f"its ext.adjudge differs from the rest of it: {others}"
+    for bid in result.bids:
+        if bid.told["currency"] != result.currency:
+            yield f"its cur is {result.currency!r}, {bid.impression_id} is priced in {bid.told['currency']}"
+
+
+def _differing(own: Told, theirs: Told) -> str:
+    """The names whose values are not the same, with both values; empty when there are none."""
+    others = [name for name, value in own.items() if value != theirs[name]]
+    return "; ".join(f"{name} is {_both(own[name], theirs[name])}" for name in others)
+
+
+def _both(own: object, theirs: object) -> str:
+    shown = f"{own!r}, there {theirs!r}"
+    return shown if len(shown) <= 2 * VALUE_CHARS_SHOWN else "another"
 
 
 def letters_of(requests: Sequence[RequestFact], letters: Sequence[LetterFact]) -> Iterator[Finding]:
@@ -63,19 +90,23 @@ def letters_of(requests: Sequence[RequestFact], letters: Sequence[LetterFact]) -
 
 def impressions_of(results: Sequence[ResultFact], impressions: Sequence[ImpressionFact]) -> Iterator[Finding]:
     """Each filled slot has one impression with the same ad and money, and each impression a filled slot."""
-    filled = {bid.impression_id: (result, bid) for result in results for bid in result.bids}
+    filled: dict[str, tuple[ResultFact, BidFact]] = {}
+    for result in results:
+        for bid in result.bids:
+            filled.setdefault(bid.impression_id, (result, bid))
+    shown: set[str] = set()
     for served in impressions:
+        if served.identity in shown:
+            continue  # ``repeated`` tells it
+        shown.add(served.identity)
         if served.identity not in filled:
             yield "impression", "impressions", served.offset, f"{served.identity} is in no result"
             continue
-        _, bid = filled.pop(served.identity)
-        told = (bid.ad_id, bid.event, bid.currency, bid.price_nanos)
-        if told != (served.ad_id, served.event, served.currency, served.price_nanos):
-            yield "impression", "impressions", served.offset, f"differs from its result, which says {told}"
-        if bid.shown != served.shown:
-            yield "impression", "impressions", served.offset, f"shows {served.shown}, its result {bid.shown}"
+        result, bid = filled.pop(served.identity)
+        if others := _differing({**served.facts, **served.told}, {**result.facts, **bid.told}):
+            yield "impression", "impressions", served.offset, f"differs from its result at {result.offset}: {others}"
         if bid.expected_revenue_nanos != served.expected_revenue_nanos:
-            problem = f"expects {served.expected_revenue_nanos} nanos, its result {bid.expected_revenue_nanos}"
+            problem = f"expects {served.expected_revenue_nanos} nanos, its result at {result.offset} {bid.expected_revenue_nanos}"
             yield "revenue", "impressions", served.offset, problem
         if served.expected_revenue_nanos != served.recomputed_revenue_nanos:
             problem = (
@@ -99,17 +130,19 @@ def _bounds(served: ImpressionFact) -> Iterator[Finding]:
 
 def costs_of(impressions: Sequence[ImpressionFact], costs: Sequence[CostFact]) -> Iterator[Finding]:
     """What is paid as served is charged once, at its price, and nothing else is charged at the decision."""
-    served = {impression.identity: impression for impression in impressions}
+    served: dict[str, ImpressionFact] = {}
+    for impression in impressions:
+        served.setdefault(impression.identity, impression)
     charged: set[str] = set()
     for cost in costs:
-        impression = served.get(cost.impression_id)
-        if impression is None:
+        paid = served.get(cost.impression_id)
+        if paid is None:
             yield "cost", "costs", cost.offset, f"{cost.impression_id} is no impression of its transaction"
             continue
         if cost.impression_id in charged:
             yield "cost", "costs", cost.offset, f"{cost.impression_id} is charged a second time"
         charged.add(cost.impression_id)
-        for problem in (*_cause(cost, impression), *_money(cost, impression)):
+        for problem in (*_cause(cost, paid), *_money(cost, paid)):
             yield "cost", "costs", cost.offset, problem
     for identity, impression in served.items():
         if impression.event == "impression" and not impression.test and identity not in charged:
@@ -120,6 +153,11 @@ def _cause(cost: CostFact, impression: ImpressionFact) -> Iterator[str]:
     if impression.test or impression.event != "impression":
         what = "a test" if impression.test else f"what is paid for each {impression.event}"
         yield f"charges {what} at the decision"
+    if others := _differing(cost.facts, impression.facts):
+        yield f"differs from its impression at {impression.offset}: {others}"
+    named = f"{impression.identity}-{impression.event}-{cost.sequence}"
+    if cost.identity != named:
+        yield f"its id is {cost.identity}, its impression, event and sequence give {named}"
     if cost.payer != impression.payer:
         yield f"is paid by {_named(cost.payer)}, the impression is that of {_named(impression.payer)}"
     if cost.event != impression.event:

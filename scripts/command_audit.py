@@ -32,11 +32,13 @@ class Audited:
     """What an audit found. ``cuts``: for each shard the sequence of the last journal entry it looked at.
 
     ``whole_from``: the entry from which on retention removed nothing of any topic; earlier ones are held to what is left.
+    ``unproved``: shards of which retention left no such entry to look at.
     """
 
     totals: Totals
     cuts: Mapping[int, int | None]
     whole_from: Mapping[int, int | None]
+    unproved: tuple[int, ...] = ()
     violations: tuple[Violation, ...]
     violations_found: int
 
@@ -54,6 +56,7 @@ class Audited:
             **{name: dict(value) if isinstance(value, dict) else value for name, value in totals.items()},
             "cuts": {str(shard): sequence for shard, sequence in self.cuts.items()},
             "whole_from": {str(shard): sequence for shard, sequence in self.whole_from.items()},
+            "unproved": list(self.unproved),
             "violations_found": self.violations_found,
             "violations": [dataclasses.asdict(violation) for violation in self.violations],
         }
@@ -153,6 +156,7 @@ def _together(audits: Mapping[int, ShardAudit]) -> Audited:
         totals=totals,
         cuts={shard: shard_audit.chain.last_sequence for shard, shard_audit in audits.items()},
         whole_from={shard: shard_audit.whole_from for shard, shard_audit in audits.items()},
+        unproved=tuple(shard for shard, shard_audit in audits.items() if shard_audit.unproved),
         violations=tuple(violations),
         violations_found=sum(shard_audit.violations_found for shard_audit in audits.values()),
     )
@@ -171,9 +175,14 @@ def show(shown: Console, audited: Audited) -> None:
         table.add_row(name, ", ".join(f"{shard}: {sequence}" for shard, sequence in entries.items()))
     shown.print(table)
     for violation in audited.violations[:VIOLATIONS_SHOWN]:
-        shown.print(str(violation), style="red")
-    if audited.clean:
+        shown.print(str(violation), style="red", soft_wrap=True)  # a line each, for grep
+    if audited.unproved:
+        shards = ", ".join(map(str, audited.unproved))
+        shown.print(f"Nothing is proved of shards {shards}: no entry is left of which all is there.", style="yellow")
+    if audited.clean and not audited.unproved:
         shown.print("Clean: every result, impression and cost is accounted for.", style="green")
+    elif audited.clean:
+        shown.print("Nothing is wrong with what is left.")
     else:
         shown.print(f"{audited.violations_found} violations; --json lists them.", style="red")
 

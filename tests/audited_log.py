@@ -71,7 +71,7 @@ def result(request: int, events: tuple[str, ...]) -> bytes:
         "id": f"r{request}",
         "bidid": decision_id(request),
         "ext": {"adjudge": {**FACTS, "decision_id": decision_id(request), "request_id": f"r{request}"}},
-        **({"seatbid": [{"bid": bids}]} if bids else {"nbr": 505}),
+        **({"seatbid": [{"bid": bids}], "cur": "USD"} if bids else {"nbr": 505}),
     }
     return encode(msgspec.convert(fields, BidResponse))
 
@@ -208,3 +208,9 @@ def folded(log: Log, order: tuple[str, ...] = TOPICS, **begins: int) -> ShardAud
 def changed(written: Written, **fields: object) -> None:
     """Replace fields of a record's JSON."""
     written.value = msgspec.json.encode({**msgspec.json.decode(written.value), **fields})
+
+
+def changed_facts(written: Written, **fields: object) -> None:
+    """Replace fields of a result's ``ext.adjudge``."""
+    facts = msgspec.json.decode(written.value)["ext"]["adjudge"]
+    changed(written, ext={"adjudge": {**facts, **fields}})

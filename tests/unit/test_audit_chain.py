@@ -7,7 +7,7 @@ import pytest
 
 from schemas.journal import Counts, Delta, Entry, Log, Run, Whole, decode_journal
 from schemas.wire import encode
-from tests.audited_log import EPOCH, PARTITIONS, SHARD, Written, audited, changed, result, sound_log
+from tests.audited_log import EPOCH, PARTITIONS, SHARD, Written, audited, changed, changed_facts, result, sound_log
 from tests.audited_log import Log as Topics
 
 COUNTS = {"requests": 7, "unreadable": 1}
@@ -113,13 +113,13 @@ def test_a_checkpoint_tells_which_request_is_next_when_no_entry_does() -> None:
 
 RECORDS: dict[str, tuple[Callable[[Topics], object], str, int, str]] = {
     "the catalog goes back": (
-        lambda log: in_journal(log, 4, catalog_offset=4),
+        lambda log: _decided_under(log, catalog_offset=4),
         "offsets",
         4,
         "catalog_offset goes back from 5 to 4",
     ),
     "the controls go back": (
-        lambda log: in_journal(log, 4, controls_offset=1),
+        lambda log: _decided_under(log, controls_offset=1),
         "offsets",
         4,
         "controls_offset goes back from 2 to 1",
@@ -166,6 +166,18 @@ RECORDS: dict[str, tuple[Callable[[Topics], object], str, int, str]] = {
         3,
         "remembers 7 bytes, which are no hashes of 8 bytes each",
     ),
+    "other campaigns than its results name": (
+        lambda log: in_journal(log, 4, catalog_offset=6),
+        "offsets",
+        4,
+        "says catalog_offset 6, its results say 5",
+    ),
+    "other controls than its results name": (
+        lambda log: in_journal(log, 4, controls_offset=3),
+        "offsets",
+        4,
+        "says controls_offset 3, its results say 2",
+    ),
     "a topic that no shard reads": (
         lambda log: in_journal(log, 3, runs=(*_runs(log, 3), Run(topic="leases", from_=0, to=1))),
         "run",
@@ -173,6 +185,15 @@ RECORDS: dict[str, tuple[Callable[[Topics], object], str, int, str]] = {
         "takes in records of 'leases'",
     ),
 }
+
+
+def _decided_under(log: Topics, **offsets: int) -> None:
+    """The last entry, and all that it wrote, names other campaigns or controls."""
+    in_journal(log, 4, **offsets)
+    for written in log["results"][2:]:
+        changed_facts(written, **offsets)
+    for written in (*log["impressions"][3:], *log["costs"][2:]):
+        changed(written, **offsets)
 
 
 def _runs(log: Topics, place: int) -> tuple[Run, ...]:

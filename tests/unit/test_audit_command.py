@@ -52,3 +52,26 @@ def test_money_is_shown_exactly_however_much_it_is() -> None:
     assert "9,007,199,254.740993 EUR" in out.getvalue()
     assert "-1.500000 JPY" in out.getvalue()
     assert ".000000 USD" in out.getvalue()
+
+
+def test_a_finding_is_one_line_however_long_it_is() -> None:
+    broken = Violation(rule="cost", topic="costs", partition=1, offset=7, problem="word " * 100)
+    out = io.StringIO()
+    show(
+        Console(file=out, width=80),
+        Audited(totals=Totals(), cuts={}, whole_from={}, violations=(broken,), violations_found=1),
+    )
+    assert f"{broken}\n" in out.getvalue()
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_shards_of_which_nothing_is_left_to_prove_are_not_called_clean(broken: int) -> None:
+    out = io.StringIO()
+    nothing = Audited(
+        totals=Totals(), cuts={0: None, 2: 7}, whole_from={0: None, 2: 8}, unproved=(0, 2), violations=(), violations_found=broken
+    )  # fmt: skip
+    show(Console(file=out, width=1_000), nothing)
+    assert "Nothing is proved of shards 0, 2: no entry is left of which all is there.\n" in out.getvalue()
+    assert "Clean" not in out.getvalue()
+    assert ("Nothing is wrong with what is left.\n" in out.getvalue()) is not bool(broken)
+    assert nothing.as_json()["unproved"] == [0, 2]

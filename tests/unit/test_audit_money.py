@@ -5,7 +5,8 @@ import collections
 import pytest
 
 from engine.audit import Totals
-from tests.audited_log import Written, audited, changed, cost, sound_log
+from schemas.events import Cost
+from tests.audited_log import Written, audited, changed, changed_facts, cost, sound_log
 
 CHARGED: dict[str, tuple[dict[str, object], str]] = {
     "more than its price": (
@@ -43,6 +44,18 @@ CHARGED: dict[str, tuple[dict[str, object], str]] = {
         {"campaign_id": "other"},
         "is paid by advertiser/other/line_item/ad0, the impression is that of advertiser/campaign/line_item/ad0",
     ),
+    "another decision": (
+        {"request_id": "r9", "policy": "other"},
+        "differs from its impression at 2: request_id is 'r9', there 'r12'; policy is 'other', there 'default'",
+    ),
+    "another id": (
+        {"cost_id": "e-1-2-12-0-impression-9"},
+        "its id is e-1-2-12-0-impression-9, its impression, event and sequence give e-1-2-12-0-impression-0",
+    ),
+    "another number": (
+        {"sequence": 1},
+        "its id is e-1-2-12-0-impression-0, its impression, event and sequence give e-1-2-12-0-impression-1",
+    ),
     "a deal": (
         {"deal_id": "d1"},
         "is paid by advertiser/campaign/line_item/ad0/d1, the impression is that of advertiser/campaign/line_item/ad0",
@@ -79,22 +92,34 @@ def test_a_cost_that_does_not_follow_from_its_impression_is_found_once(name: str
     assert (found.rule, found.topic, found.offset, found.problem) == ("cost", "costs", 1, problem)
 
 
-@pytest.mark.parametrize(
-    ("fields", "shown"),
-    [
-        ({"imp_id": "9"}, "('9', 'campaign', 'creative', None, 't')"),
-        ({"creative_id": "other"}, "('0', 'campaign', 'other', None, 't')"),
-        ({"token": "u"}, "('0', 'campaign', 'creative', None, 'u')"),
-    ],
-)
-def test_an_impression_that_shows_something_else_than_its_result_is_found(
-    fields: dict[str, object], shown: str
-) -> None:
+OTHERS: dict[str, tuple[dict[str, object], str]] = {
+    "another imp": ({"imp_id": "9"}, "imp_id is '9', there '0'"),
+    "another place": ({"position": 7}, "position is 7, there 0"),
+    "another creative": ({"creative_id": "other"}, "creative_id is 'other', there 'creative'"),
+    "a deal": ({"deal_id": "d1"}, "deal_id is 'd1', there None"),
+    "another token": ({"token": "u"}, "token is 'u', there 't'"),
+    "a long token": ({"token": "u" * 200}, "token is another"),
+    "another request": ({"request_id": "r9"}, "request_id is 'r9', there 'r10'"),
+    "another decision": ({"decision_id": "e-9-2-10"}, "decision_id is 'e-9-2-10', there 'e-1-2-10'"),
+    "another time": ({"event_time_ms": 999}, "event_time_ms is 999, there 1000"),
+    "another policy and campaigns": (
+        {"policy_version": 2, "catalog_offset": 4},
+        "policy_version is 2, there 1; catalog_offset is 4, there 5",
+    ),
+    "other models": ({"models": {"click": 3}}, "models is {'click': 3}, there {}"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_impression_that_tells_something_else_than_its_result_is_found_by_what_it_is(name: str) -> None:
+    fields, told = OTHERS[name]
     log = sound_log()
     changed(log["impressions"][0], **fields)
+    of_costs = {name: value for name, value in fields.items() if hasattr(Cost, name)}
+    changed(log["costs"][0], **of_costs)
     (found,) = audited(log).violations
-    told = f"shows {shown}, its result ('0', 'campaign', 'creative', None, 't')"
-    assert (found.rule, found.topic, found.offset, found.problem) == ("impression", "impressions", 0, told)
+    assert (found.rule, found.topic, found.offset) == ("impression", "impressions", 0)
+    assert found.problem == f"differs from its result at 0: {told}"
 
 
 def test_a_currency_in_which_nothing_was_charged_is_told() -> None:
@@ -107,6 +132,8 @@ def test_a_currency_in_which_nothing_was_charged_is_told() -> None:
 def test_a_test_is_sound_where_it_is_not_charged_and_told_where_it_is() -> None:
     log = sound_log()
     changed(log["impressions"][2], test=True)
+    changed(log["costs"][1], test=True)
+    changed_facts(log["results"][1], test=True)
     assert [each.problem for each in audited(log).violations] == ["charges a test at the decision"]
     log["costs"].pop(1)
     changed(log["journal"][2], counts={"results": 2, "impressions": 3, "costs": 1, "dead_letters": 1})
@@ -139,9 +166,9 @@ def test_a_rate_that_converts_nothing_is_found(rate_ppb: int) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"currency": "EUR"}, "('ad1', 'click', 'USD', 50000000)"),
-        ({"pricing_event": "viewable"}, "('ad1', 'click', 'USD', 50000000)"),
-        ({"ad_id": "ad9"}, "('ad1', 'click', 'USD', 50000000)"),
+        ({"currency": "EUR"}, "currency is 'EUR', there 'USD'"),
+        ({"pricing_event": "viewable"}, "pricing_event is 'viewable', there 'click'"),
+        ({"ad_id": "ad9"}, "ad_id is 'ad9', there 'ad1'"),
     ],
 )
 def test_an_impression_that_tells_something_else_than_its_result_is_found_once(
@@ -151,7 +178,7 @@ def test_an_impression_that_tells_something_else_than_its_result_is_found_once(
     changed(log["impressions"][1], **fields)
     (found,) = audited(log).violations
     assert (found.rule, found.topic, found.offset) == ("impression", "impressions", 1)
-    assert found.problem == f"differs from its result, which says {told}"
+    assert found.problem == f"differs from its result at 0: {told}"
 
 
 def test_the_effect_of_a_place_is_no_part_of_what_an_impression_itself_is_worth() -> None:
@@ -165,3 +192,19 @@ def test_the_effect_of_a_place_is_a_part_of_what_a_click_there_is_worth() -> Non
     changed(log["impressions"][1], effect_ppm=250_000)
     (found,) = audited(log).violations
     assert found.problem == "expects 500000 nanos, its price gives 250000"
+
+
+def test_an_impression_that_comes_twice_with_another_price_is_held_against_no_cost() -> None:
+    log = sound_log()
+    forged = Written(99, log["impressions"][0].value)
+    changed(forged, price_nanos=1)
+    log["impressions"].insert(1, forged)
+    found = [(each.rule, each.topic, each.offset) for each in audited(log).violations]
+    assert found == [("counts", "journal", 2), ("unique", "impressions", 99)]
+
+
+def test_a_result_that_comes_twice_with_another_price_is_held_against_no_impression() -> None:
+    log = sound_log()
+    log["results"].insert(1, Written(1, log["results"][0].value.replace(b'"token":"t"', b'"token":"u"')))
+    found = [(each.rule, each.topic, each.offset) for each in audited(log).violations]
+    assert found == [("counts", "journal", 2), ("unique", "results", 1)]

@@ -238,3 +238,19 @@ def test_requests_that_are_there_and_not_read_are_not_lost() -> None:
 def test_nothing_of_a_log_that_has_not_begun_is_lost() -> None:
     audit = audited({topic: [] for topic in TOPICS}, requests=20)
     assert (audit.violations, audit.whole_from) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "since", "unproved"),
+    [("journal", 4, False), ("journal", 50, True), ("requests", 16, True), ("costs", 50, True), ("results", 1, False)],
+)
+def test_a_log_of_which_no_entry_is_left_whole_is_not_proved(topic: str, since: int, *, unproved: bool) -> None:
+    audit = audited(kept(topic, since), TOPICS, **{topic: since})
+    assert audit.violations == []
+    assert audit.unproved is unproved
+
+
+def test_a_log_that_has_not_begun_leaves_nothing_unproved() -> None:
+    assert not audited({topic: [] for topic in TOPICS}).unproved
+    log = sound_log()
+    assert not audited({topic: log[topic][:2] if topic == "journal" else [] for topic in TOPICS}).unproved
