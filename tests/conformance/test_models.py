@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.models.base import PREDICTIONS, PROBABILITIES, Model, RowFacts, output_range
 from engine.models.registry import build, default_models
-from schemas.controls import ModelControl
+from schemas.controls import MODEL_RANGES, ModelControl, Prediction
 from tests import model_contract
 from tests.model_contract import IDS, requests, segments
 
@@ -123,6 +123,11 @@ def test_nothing_given_is_changed_and_nothing_is_remembered(
 @given(models, requests)
 def test_no_rows_give_no_scores(model: Model, request: Mapping[str, object]) -> None:
     model_contract.takes_no_rows(model, request)
+
+
+def test_every_prediction_that_a_control_may_name_is_one_and_has_the_same_range() -> None:
+    assert set(get_args(Prediction)) == set(PREDICTIONS), "write it in PREDICTIONS of engine/models/base.py"
+    assert {predicts: output_range(predicts) for predicts in PREDICTIONS} == MODEL_RANGES
 
 
 def test_there_is_a_built_in_model_for_every_prediction() -> None:
