@@ -4,7 +4,7 @@ A model predicts one of: the probability of a billing event given an impression 
 ``click``, ``video_complete``, ``conversion``: ppb), ``quality`` (ppm) or ``user_value`` (ppm, may be negative). The
 three are never mixed (auctions.md). A row's score is the same bits alone and in any batch, on any machine (D6):
 integers are summed, and every function of them is a table. ``tests/conformance/test_models.py`` holds every model to
-all of this. A new model is one file here and one line in ``registry.py``.
+all of this. A new model is one file here and one case in ``registry.py``.
 """
 
 import dataclasses

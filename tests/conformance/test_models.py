@@ -1,8 +1,8 @@
 """What every model must hold to, whatever it predicts: one suite for all of them."""
 
-import copy
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 import numpy as np
@@ -10,41 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import layout
 from engine.models.base import PREDICTIONS, PROBABILITIES, Model, RowFacts, output_range
-from engine.models.constant import ConstantModel
-from engine.models.logistic import LogisticModel
 from engine.models.registry import build, default_models
-from engine.pricing import linear_columns, score_inputs
-from engine.scan import Table
-from engine.scan import score as compiled_score
-from schemas.controls import ModelControl
+from schemas.controls import MODEL_RANGES, ModelControl, Prediction
+from tests import model_contract
+from tests.model_contract import IDS, requests, segments
 
-IDS = ("a", "b", "c")
 EXTREME = 1_000_000_000
+OWNERS = [f"{name}:{one}" for name in ("ad", "line_item", "campaign", "advertiser") for one in IDS]
 
-rows = st.builds(
-    RowFacts,
-    ad_id=st.sampled_from(IDS),
-    line_item_id=st.sampled_from(IDS),
-    campaign_id=st.sampled_from(IDS),
-    advertiser_id=st.sampled_from(IDS),
-    creative_id=st.sampled_from(IDS),
-    tier=st.sampled_from(("standard", "house")),
-    event=st.sampled_from(("impression", "click")),
-    cat=st.lists(st.sampled_from(IDS), max_size=3).map(tuple),
-    labels=st.lists(st.sampled_from(IDS), max_size=3).map(tuple),
-    feedback_ppm=st.none() | st.integers(-1_000_000, 1_000_000),
-)
-segments = st.lists(rows, min_size=1, max_size=12)
-requests: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {},
-    optional={
-        "device": st.fixed_dictionaries({"os": st.sampled_from([*IDS, 1, 2.0, True, None])}),
-        "adjudge": st.fixed_dictionaries({"segments": st.lists(st.sampled_from(IDS), max_size=3)}),
-        "site": st.just({"domain": "a"}) | st.just("odd"),
-    },
-)
 row_features = st.sampled_from(
     [
         f"{name}={one}"
@@ -64,101 +38,96 @@ features = row_features | request_features | st.tuples(request_features, row_fea
 weights = st.integers(-3_000_000, 3_000_000) | st.sampled_from([EXTREME, -EXTREME, 0])
 
 
+def values_of(predicts: str) -> st.SearchStrategy[int]:
+    return st.integers(*output_range(predicts))
+
+
+def constants(predicts: str) -> st.SearchStrategy[dict[str, Any]]:
+    values = values_of(predicts)
+    return st.fixed_dictionaries({"value": values, "values": st.dictionaries(st.sampled_from(OWNERS), values)})
+
+
+def logistics(_: str) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"bias": weights, "weights": st.dictionaries(features, weights, max_size=12)})
+
+
+def feedbacks(_: str) -> st.SearchStrategy[dict[str, Any]]:
+    value = st.none() | values_of("user_value")
+    return st.fixed_dictionaries({"predicts": st.just("user_value"), "value": value})
+
+
+# By algorithm what a control may say, given what it is to predict, which it may say otherwise.
+CASES: Final = {"constant": constants, "logistic": logistics, "feedback": feedbacks}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A model, and what its control lets count of a probability."""
+
+    model: Model
+    cap_ppb: int | None
+
+
 @st.composite
-def models(draw: st.DrawFn) -> Model:
+def cases(draw: st.DrawFn) -> Case:
     """Any model that a control can ask for, and the built-in ones."""
     predicts = draw(st.sampled_from(PREDICTIONS))
-    low, high = output_range(predicts)
-    values = st.integers(low, high)
-    cap = st.none() | st.integers(0, 1_000_000_000)
-    owners = st.sampled_from([f"{name}:{one}" for name in ("ad", "line_item", "campaign", "advertiser") for one in IDS])
-    control: dict[str, Any] = {"name": "m", "version": 1, "predicts": predicts, "cap_ppb": draw(cap)}
-    match draw(st.sampled_from(["built-in", "constant", "logistic", "feedback"])):
-        case "built-in":
-            return default_models()[predicts]
-        case "constant":
-            control |= {"algorithm": "constant", "value": draw(values), "values": draw(st.dictionaries(owners, values))}
-        case "feedback":
-            value = draw(st.none() | st.integers(*output_range("user_value")))
-            control |= {"predicts": "user_value", "algorithm": "feedback", "value": value}
-        case _:
-            control |= {"algorithm": "logistic", "bias": draw(weights)}
-            control["weights"] = draw(st.dictionaries(features, weights, max_size=12))
-    return build(msgspec.convert(control | {"kind": "model"}, ModelControl))
+    algorithm = draw(st.sampled_from(["built-in", *CASES]))
+    if algorithm == "built-in":
+        return Case(model=default_models()[predicts], cap_ppb=None)
+    said = {"predicts": predicts, "cap_ppb": draw(st.none() | st.integers(0, EXTREME))} | draw(
+        CASES[algorithm](predicts)
+    )
+    control = msgspec.convert({"kind": "model", "name": "m", "version": 1, "algorithm": algorithm} | said, ModelControl)
+    counts = control.cap_ppb if control.predicts in PROBABILITIES else None
+    return Case(model=build(control), cap_ppb=counts)
 
 
-def scores(model: Model, segment: list[RowFacts], request: Mapping[str, object], places: list[int]) -> list[int]:
-    found = model.score(model.prepare(segment), np.array(places, dtype=np.int64), request)
-    assert found.dtype == np.int64
-    assert found.shape == (len(places),)
-    numbers: list[int] = found.tolist()
-    return numbers
+models = cases().map(lambda case: case.model)
 
 
-@given(models(), segments, requests, st.data())
+def test_every_algorithm_has_its_case() -> None:
+    named = get_args(get_type_hints(ModelControl)["algorithm"])
+    assert set(CASES) == set(named), "write what its control may say, in CASES above"
+
+
+@given(models, segments, requests, st.data())
 def test_a_row_scores_the_same_alone_and_in_any_batch(
     model: Model, segment: list[RowFacts], request: dict[str, Any], data: st.DataObject
 ) -> None:
     everyone = list(range(len(segment)))
-    alone = [scores(model, [row], request, [0])[0] for row in segment]
-    assert scores(model, segment, request, everyone) == alone
     places = data.draw(st.lists(st.sampled_from(everyone), max_size=20))
-    assert scores(model, segment, request, places) == [alone[place] for place in places]
-    shuffled = data.draw(st.permutations(everyone))
-    assert scores(model, [segment[place] for place in shuffled], request, everyone) == [alone[p] for p in shuffled]
+    order = data.draw(st.permutations(everyone))
+    model_contract.holds_in_any_batch(model, segment, request, places=places, order=order)
 
 
-@given(models(), segments, requests)
+@given(models, segments, requests)
 def test_compiled_code_scores_each_row_the_same(model: Model, segment: list[RowFacts], request: dict[str, Any]) -> None:
-    known = {**default_models(), model.predicts: model}
-    prepared = {predicts: one.prepare(segment) for predicts, one in known.items()}
-    sums = linear_columns(len(segment), known, prepared)
-    assert not sums.others
-    codes = np.concatenate([np.zeros((len(segment), layout.CODES)), sums.crossed], axis=1).astype(np.uint32)
-    table = Table(gate=np.zeros((0, 0), np.int32), codes=codes, numbers=np.zeros((0, 0), np.int64))
-    inputs = score_inputs(sums.models, sums.weighers, request)
-    number = PREDICTIONS.index(model.predicts)
-    found = [compiled_score(number, base, row, table, inputs) for row, base in enumerate(sums.base[:, number].tolist())]
-    assert found == scores(model, segment, request, list(range(len(segment))))
+    model_contract.holds_compiled(model, segment, request)
 
 
-@given(models(), segments, requests)
+@given(cases(), segments, requests)
 def test_scores_keep_within_caps_bounds_and_the_range_of_the_prediction(
-    model: Model, segment: list[RowFacts], request: dict[str, Any]
+    case: Case, segment: list[RowFacts], request: dict[str, Any]
 ) -> None:
-    low, high = model.bounds()
-    least, most = output_range(model.predicts)
-    caps = model.prepare(segment).caps()
-    assert caps.dtype == np.int64
-    assert caps.shape == (len(segment),)
-    cap_ppb = model.cap_ppb if isinstance(model, ConstantModel | LogisticModel) else None
-    counts = most if cap_ppb is None or model.predicts not in PROBABILITIES else cap_ppb  # of a score, at most
-    for score, cap in zip(scores(model, segment, request, list(range(len(segment)))), caps.tolist(), strict=True):
-        assert least <= low <= score <= high <= most
-        assert min(score, counts) <= cap <= min(high, counts)
+    model_contract.holds_within(case.model, segment, request, cap_ppb=case.cap_ppb)
 
 
-@given(models(), segments, requests)
+@given(models, segments, requests)
 def test_nothing_given_is_changed_and_nothing_is_remembered(
     model: Model, segment: list[RowFacts], request: dict[str, Any]
 ) -> None:
-    prepared = model.prepare(segment)
-    places = np.arange(len(segment), dtype=np.int64)
-    before = copy.deepcopy(request)
-    first = model.score(prepared, places, request)
-    expected = first.tolist()
-    if first.flags.writeable:
-        first[:] = -7  # a caller may use the result as its own
-    model.score(prepared, places, {"device": {"os": "b"}})
-    assert model.score(prepared, places, request).tolist() == expected
-    assert request == before
-    assert places.tolist() == list(range(len(segment)))
+    model_contract.remembers_nothing(model, segment, request)
 
 
-@given(models(), requests)
-def test_no_rows_give_no_scores(model: Model, request: dict[str, Any]) -> None:
-    assert scores(model, [], request, []) == []
-    assert model.prepare([]).caps().tolist() == []
+@given(models, requests)
+def test_no_rows_give_no_scores(model: Model, request: Mapping[str, object]) -> None:
+    model_contract.takes_no_rows(model, request)
+
+
+def test_every_prediction_that_a_control_may_name_is_one_and_has_the_same_range() -> None:
+    assert set(get_args(Prediction)) == set(PREDICTIONS), "write it in PREDICTIONS of engine/models/base.py"
+    assert {predicts: output_range(predicts) for predicts in PREDICTIONS} == MODEL_RANGES
 
 
 def test_there_is_a_built_in_model_for_every_prediction() -> None:

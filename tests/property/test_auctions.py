@@ -2,7 +2,7 @@
 
 import dataclasses
 from random import Random
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 import numpy as np
@@ -10,14 +10,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.auctions import vcg
+from engine.auctions import registry, vcg
 from engine.auctions.base import LINE_CLOSED, Award, Outcome
 from engine.auctions.feasibility import ranked
 from engine.auctions.vcg_search import Search
 from engine.auctions.vcg_shortlist import room
 from engine.limits import IMPRESSION_VALUE_NANOS_MAX
+from schemas import controls, events
 from schemas.limits import PPB, PPM
 from tests import auction_driver as engine
+from tests.documents import ROOT
 from tests.oracle import auction as oracle
 from tests.oracle import vcg_shortlist_plain
 from tests.oracle.auction import Ad, Auction, Slot
@@ -120,6 +122,16 @@ def some_auction(chance: Random, kind: str, *, ads_max: int | None = None) -> Au
         last_ad_position=chance.choice((None, None, None, chance.randint(-3, 12))),
         advertiser_once=kind == "vcg" or chance.random() < 0.5,
     )
+
+
+def test_every_auction_that_a_policy_may_name_is_run_told_and_compared_here() -> None:
+    named = set(get_args(controls.Auction))
+    assert set(registry.AUCTIONS) == named, "write it in AUCTIONS of engine/auctions/registry.py"
+    assert named <= set(get_args(events.AuctionRun)), "write its name in AuctionRun of schemas/events.py"
+    assert named == set(KINDS), "write its name in KINDS above"
+    for page in ("docs/auctions.md", "docs/events.md"):
+        text = (ROOT / page).read_text("utf-8")
+        assert sorted(name for name in named if f"`{name}`" not in text) == [], f"name it in {page}"
 
 
 # ---- what the oracle says

@@ -7,14 +7,44 @@ import pytest
 
 from engine.attributes import attributes
 from engine.limits import KEYWORDS_MAX, SEGMENTS_MAX
+from engine.privacy import reads_personal
 from engine.request_reading import check_lists
+from engine.targeting import paths
 from schemas.errors import SchemaError
+from tests.documents import ROOT, inline_codes, section
 
 MONDAY = 1_780_309_800_000  # 2026-06-01T10:30:00Z
 
 
 def derived(fields: dict[str, object], *, personalised: bool = True) -> object:
     return attributes(fields, event_time_ms=MONDAY, personalised=personalised)["adjudge"]
+
+
+def everything(name: str = "") -> dict[str, object]:
+    """A request with a text in each field that conditions know, and in the form that each derived attribute is read in."""
+    known = paths._FIELDS
+    fields = {one: everything(one) if one in known and one != name else "x" for one in sorted(known[name])}
+    forms: dict[str, dict[str, object]] = {
+        "": {"imp": [{"tagid": "x"}], "ext": {"adjudge": {"community": "x", "interests": ["y"]}}},
+        "geo": {"utcoffset": 0},
+        "user": {"keywords": "of the user", "data": [{"segment": [{"id": "x"}]}], "ext": {"interests": ["x"]}},
+    }
+    return fields | forms.get(name, {})
+
+
+def test_all_derived_attributes_are_known_to_conditions_told_and_guarded_where_they_are_personal() -> None:
+    """A condition that shuns a personal one would otherwise hold for exactly those who opted out."""
+    found, left = derived(everything()), derived(everything(), personalised=False)
+    assert isinstance(found, dict)
+    assert isinstance(left, dict)
+    known = paths._FIELDS["adjudge"]
+    assert set(found) == known, "its name goes into engine/targeting/paths.py, and what makes it into the request above"
+    page = section((ROOT / "docs" / "reference" / "targeting.md").read_text("utf-8"), "## Paths")
+    told = {name for line in page.splitlines() if line.startswith("| ") for name in inline_codes(line.split("|")[1])}
+    assert {f"adjudge.{name}" for name in known} == told, "give it a row in docs/reference/targeting.md, Paths"
+    personal = sorted(name for name, value in found.items() if left.get(name) != value)
+    guarded = [name for name in sorted(found) if reads_personal([f"adjudge.{name}"])]
+    assert personal == guarded, "what is made of personal data goes into DERIVED of engine/privacy.py, and nothing else"
 
 
 def test_unknown_attributes_are_absent() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.auctions import registry
 from engine.auctions.losers import FROM_ABOVE
@@ -13,6 +15,8 @@ from engine.models.base import Model, RowFacts
 from engine.targeting import condition, evaluator
 from engine.targeting.index import TargetingIndex
 from schemas.errors import SchemaError
+from schemas.limits import PPB
+from tests import model_contract
 from tests.auction_driver import run_tiers
 from tests.documents import ROOT, blocks, section
 from tests.oracle.auction import Ad, Auction, Slot
@@ -50,6 +54,23 @@ def test_the_model_scores_by_the_hour_within_its_caps(tmp_path: pathlib.Path) ->
     assert model.score(prepared, places, {"adjudge": {"hour": 20}}).tolist() == [20_000_000] * 3
     assert model.score(prepared, places, {"adjudge": {"hour": 9}}).tolist() == [10_000_000] * 3
     assert model.score(prepared, places, {}).dtype == np.int64
+
+
+def test_the_model_holds_to_the_contract_of_all_models(tmp_path: pathlib.Path) -> None:
+    code = shown("## Add a model", MODEL, tmp_path)
+    values = st.integers(0, PPB)
+
+    @given(values, values, model_contract.segments, model_contract.requests)
+    def holds(day: int, evening: int, segment: list[RowFacts], request: dict[str, Any]) -> None:
+        model: Model = code.EveningModel(name="evening", version=1, predicts="click", day=day, evening=evening)
+        order = list(range(len(segment)))[::-1]
+        model_contract.holds_in_any_batch(model, segment, request, places=[0, 0], order=order)
+        model_contract.holds_compiled(model, segment, request)
+        model_contract.holds_within(model, segment, request, cap_ppb=None)
+        model_contract.remembers_nothing(model, segment, request)
+        model_contract.takes_no_rows(model, request)
+
+    holds()
 
 
 def test_the_auction_charges_the_floor(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_a_command_that_is_none_is_found() -> None:
 def test_every_command_is_told_of_where_its_users_look() -> None:
     told = page("README.md") + page("docs/operations.md") + page("CONTRIBUTING.md")
     named = {words[0] for words in (*commands(told), *mentioned_commands(told)) if words}
-    assert set(cli.COMMANDS) <= named
+    assert sorted(set(cli.COMMANDS) - named) == [], "name it in the README, docs/operations.md or CONTRIBUTING.md"
 
 
 def examples(text: str) -> Iterator[str]:
@@ -130,7 +130,7 @@ def test_programs_that_are_shown_can_be_read_by_python(name: str) -> None:
 
 def test_the_reasons_are_all_there_in_their_order() -> None:
     told = rows(section(page("docs/events.md"), "## Reasons"))
-    assert [row[0] for row in told] == [reason.label for reason in Reason]
+    assert [row[0] for row in told] == [reason.label for reason in Reason], "each has its row, in the order of checks"
     assert all(row[1] for row in told)
 
 
@@ -141,7 +141,8 @@ def test_the_readme_names_the_reason_of_all_that_is_not_decided_yet() -> None:
 
 def test_the_codes_are_all_there() -> None:
     told = rows(section(page("docs/events.md"), "## No-bid codes"))
-    assert [(int(row[0]), row[1]) for row in told] == [(int(code), code.label) for code in Nbr if code >= 500]
+    codes = [(int(code), code.label) for code in Nbr if code >= 500]
+    assert [(int(row[0]), row[1]) for row in told] == codes, "each has its row"
 
 
 def test_the_reasons_of_imps_are_all_there() -> None:
@@ -176,14 +177,14 @@ def test_every_header_and_reason_of_dead_letters_is_told() -> None:
 def test_every_field_of_an_event_is_told(heading: str, fields: set[str]) -> None:
     told = set(inline_codes(section(page("docs/events.md"), heading)))
     told = {name.partition(":")[0] for name in told}
-    assert sorted(fields - told) == []
+    assert sorted(fields - told) == [], f"say in docs/events.md, {heading}, what it is"
 
 
 def test_the_settings_are_all_there_with_their_defaults() -> None:
     told = rows(page("docs/reference/settings.md"))
     shown = load_settings({}).shown()
     of_the_machine = {"instance", "state"}
-    assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown]
+    assert [row[0] for row in told] == [f"ADJUDGE_{name.upper()}" for name in shown], "run: adjudge schemas"
     for row, (name, (value, _)) in zip(told, shown.items(), strict=True):
         if name not in of_the_machine:
             assert row[1] == (str(value) if value not in ("", (), None) else "none"), name
@@ -214,7 +215,8 @@ def test_the_topics_are_all_there() -> None:
 )
 def test_the_metrics_are_all_there(heading: str, registry: CollectorRegistry) -> None:
     told = rows(section(page("docs/reference/metrics.md"), heading))
-    assert sorted(row[0] for row in told) == sorted(family.name for family in registry.collect())
+    names = sorted(family.name for family in registry.collect())
+    assert sorted(row[0] for row in told) == names, "run: adjudge schemas"
 
 
 def test_metrics_whose_values_operations_explains_are_metrics() -> None:

@@ -46,7 +46,8 @@ def test_a_field_on_which_nothing_depends_is_a_warning(field: str, algorithm: st
 
 
 def test_of_every_algorithm_it_is_known_what_it_reads() -> None:
-    assert set(READ) == set(get_args(get_type_hints(ModelControl)["algorithm"]))
+    named = get_args(get_type_hints(ModelControl)["algorithm"])
+    assert set(READ) == set(named), "write in READ of scripts/message_warnings.py which fields it reads"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """docs/reference/targeting.md says of each operator whether the index has lanes for it; here the index is asked."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,7 +11,8 @@ from engine.limits import CONDITION_CLAUSES_MAX
 from engine.targeting import condition as condition_module
 from engine.targeting.condition import parse_condition
 from engine.targeting.index import TargetingIndex
-from tests.documents import ROOT, section
+from tests.documents import ROOT, inline_codes, section
+from tests.property import targeting_strategies
 
 Json = dict[str, Any]
 
@@ -59,8 +61,20 @@ def test_an_operator_is_indexed_as_its_row_says(first: str, indexed: str) -> Non
 def test_the_table_names_every_operator_and_group_once() -> None:
     named = [operator for first, _ in rows() for operator in re.findall(r"`(\$\w+)`", first)]
     every = [*condition_module._OPERATORS, *condition_module._GROUPS]
-    assert sorted({*named}) == sorted({*every})
+    assert sorted({*named}) == sorted({*every}), "each has a row in docs/reference/targeting.md, What is indexed"
     assert sorted(set(named) & {one for one in named if named.count(one) > 1}) == sorted(RANGES)  # numbers, and texts
+
+
+def test_every_operator_and_group_is_explained() -> None:
+    page = section((ROOT / "docs" / "reference" / "targeting.md").read_text("utf-8"), "## Operators")
+    every = {*condition_module._OPERATORS, *condition_module._GROUPS}
+    assert sorted(every - set(inline_codes(page))) == [], "say in docs/reference/targeting.md, Operators, when it holds"
+
+
+def test_every_operator_is_drawn_where_index_and_evaluator_are_compared() -> None:
+    drawn = set(re.findall(r'"(\$\w+)"', inspect.getsource(targeting_strategies)))
+    every = {*condition_module._OPERATORS, *condition_module._GROUPS}
+    assert sorted(every - drawn) == [], "draw it in tests/property/targeting_strategies.py"
 
 
 def test_more_alternatives_than_the_limit_are_one_test_each() -> None:
