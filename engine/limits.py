@@ -27,6 +27,7 @@ FIBONACCI_BITS_MAX = 24  # bits of a number in a GPP header: far above every sec
 NATIVE_REQUESTS_KEPT = 1_024  # native requests of which it is kept what each needs: a feed asks in few different ways
 FITS_KEPT = 4_096  # formats, for each kind of imp that is kept, of which it is kept whether they fit
 IMP_KINDS_KEPT = 256  # different imps of which it is kept what ads see of them; each takes up to 100 KB
+IMP_KIND_KEPT_BYTES_MAX = 16_384  # bytes of JSON of such an imp; of a larger one all is worked out each time
 
 # What is written.
 OUTPUT_BYTES_MAX = 4_000_000  # bytes of a record with its key (topics take 4 MiB, headers and all); more is `too_large`
