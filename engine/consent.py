@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from engine.bitstring import Bits, UnreadableError
-from engine.limits import PRIVACY_STRINGS_KEPT
+from engine.limits import PRIVACY_STRING_CHARS_MAX, PRIVACY_STRINGS_KEPT
 
 _SEGMENTS: Final = re.compile(r"([A-Za-z0-9_-]+)(?:\.[A-Za-z0-9_-]+)*")
 
@@ -37,7 +37,9 @@ def purposes_consented(tc_string: object, vendor_id: int = 0) -> tuple[int, ...]
     ``vendor_id``: of the Global Vendor List. Without the vendor's own consent there is no purpose; those that the
     publisher forbids it, or leaves to legitimate interest alone, are taken out. 0: vendors are not looked at.
     """
-    return _purposes(tc_string, vendor_id) if isinstance(tc_string, str) else None
+    if not isinstance(tc_string, str) or len(tc_string) > PRIVACY_STRING_CHARS_MAX:  # its other segments count, too
+        return None
+    return _purposes(tc_string, vendor_id)
 
 
 def consents(tc_string: object, vendor_id: int = 0) -> bool:

@@ -131,7 +131,7 @@ class DealTable(VerdictTable[OwnDeals]):
     """
 
     def __init__(self, values: Sequence[OwnDeals], having: Mapping[str, Sequence[int]]) -> None:
-        super().__init__(values)
+        super().__init__(values, verdict_bytes=1 + 8 * layout.TERMS)
         self._books: Final[dict[int, Book]] = {}
         self.terms: layout.Ints = np.zeros((1, len(values), layout.TERMS), np.int64)
         self._dealt: Final = np.array([bool(own.deals) for own in values], np.bool_)

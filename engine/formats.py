@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from engine.limits import FITS_KEPT, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT, PARTS_KEPT
+from engine.limits import FITS_KEPT, IMP_KIND_KEPT_BYTES_MAX, IMP_KINDS_KEPT, NATIVE_REQUESTS_KEPT, PARTS_KEPT
 from engine.matching import matching
 from engine.video import (
     Clip,
@@ -86,7 +86,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     ``needs``: of the required native assets, None: no native ads. ``wishes``: of the others, where none is required: an ad
     must answer one of them, or it would show nothing. ``video``: of the player, None: no videos. The frameworks are what each
-    kind can run.
+    kind can run. ``kept``: it may be remembered: a thousand of the largest that a request may name would take gigabytes.
     """
 
     sizes: tuple[tuple[int, int], ...] | None
@@ -98,6 +98,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     ratios: tuple[tuple[int, int, int], ...] = ()
     any_size: bool = False
     wishes: tuple[Need, ...] = ()
+    kept: bool = True
 
 
 class ImpSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -120,10 +121,11 @@ def imp_spec(request: AdRequest, index: int) -> ImpSpec:
     if native is not None and not native.assets:
         native = None  # nothing could be shown
     native_api, native_battr = (imp.native.api, imp.native.battr) if imp.native else ((), ())
-    return _spec(imp.banner, native, native_api, native_battr, offered_video(imp.video), secure=imp.secure == 1)
+    seen = imp.banner, native, native_api, native_battr, offered_video(imp.video)
+    kept = request.size_bytes <= IMP_KIND_KEPT_BYTES_MAX or len(msgspec.json.encode(seen)) <= IMP_KIND_KEPT_BYTES_MAX
+    return (_kept_spec if kept else _spec)(*seen, secure=imp.secure == 1, kept=kept)
 
 
-@functools.lru_cache(maxsize=IMP_KINDS_KEPT)
 def _spec(
     banner: Banner | None,
     native: NativeRequest | None,
@@ -132,29 +134,35 @@ def _spec(
     video: Video | None,
     *,
     secure: bool,
+    kept: bool,
 ) -> ImpSpec:
     """Of all that an ad may see of an imp: a feed asks with few different ones."""
     wishes = _wishes(banner) if banner else ()
     banner_battr = banner.battr if banner else ()
     video_battr = video.battr if video else ()
-    needs = _needs(native, required=True) if native else None
+    needs_of = _kept_needs if kept else _needs
+    needs = needs_of(native, required=True) if native else None
     return ImpSpec(
         shape=Shape(
             sizes=_sizes(wishes) if banner else None,
             ratios=_ratios(wishes),
             any_size=banner is not None and not wishes,
             needs=needs,
-            wishes=_needs(native, required=False) if native and not needs else (),
+            wishes=needs_of(native, required=False) if native and not needs else (),
             banner_api=tuple(sorted({*banner.api})) if banner else (),
             native_api=tuple(sorted({*native_api})),
             video_api=tuple(sorted({*video.api})) if video else (),
             video=need_of_player(video) if video else None,
+            kept=kept,
         ),
         battr=tuple(sorted({*banner_battr, *native_battr, *video_battr})),
         secure=secure,
         native=native,
         video=video,
     )
+
+
+_kept_spec: Final = functools.lru_cache(maxsize=IMP_KINDS_KEPT)(_spec)
 
 
 def _wishes(banner: Banner) -> tuple[Size, ...]:
@@ -184,10 +192,12 @@ def _ratios(wishes: Iterable[Size]) -> tuple[tuple[int, int, int], ...]:
     return tuple(sorted(found))
 
 
-@functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)
 def _needs(native: NativeRequest, *, required: bool) -> tuple[Need, ...]:
     """Of the assets that are required, or not, in an order of their own: neither ids nor places of assets change what fits."""
     return tuple(sorted((need_of(asset) for asset in native.assets if bool(asset.required) is required), key=repr))
+
+
+_kept_needs: Final = functools.lru_cache(maxsize=NATIVE_REQUESTS_KEPT)(_needs)
 
 
 def need_of(asset: NativeAsset) -> Need:
@@ -309,6 +319,8 @@ def _fits_of(_shape: Shape) -> dict[Signature, int]:
 
 def fit(shape: Shape, form: Signature) -> int:
     """How a format fits a shape: FITS, SIZE_MISMATCH or FORMAT_MISMATCH."""
+    if not shape.kept:
+        return _judged(shape, form)
     kept = _fits_of(shape)
     found = kept.get(form)
     if found is None:

@@ -7,7 +7,7 @@ Global Privacy Control is on; its notices, its consents to sensitive data and it
 
 import functools
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -78,14 +78,19 @@ def permits(gpp: object, applying: tuple[int, ...], vendor_id: int) -> bool:
 
     ``applying``: section ids; none: all that the string has. ``vendor_id``: as in ``consent.py``.
     """
-    return isinstance(gpp, str) and _permits(gpp, applying, vendor_id)
+    return _is_read(gpp) and _permits(gpp, applying, vendor_id)
 
 
 def consent_string(gpp: object, applying: tuple[int, ...]) -> str | None:
     """The TC string among the sections that apply; None when there is none."""
-    if not isinstance(gpp, str) or (applying and TCF_EU not in applying):
+    if not _is_read(gpp) or (applying and TCF_EU not in applying):
         return None
     return (_sections(gpp) or {}).get(TCF_EU)
+
+
+def _is_read(gpp: object) -> TypeGuard[str]:
+    """Whether it is a text that is looked at: a thousand of the longest that a request may bring would take a gigabyte."""
+    return isinstance(gpp, str) and len(gpp) <= PRIVACY_STRING_CHARS_MAX
 
 
 @functools.lru_cache(maxsize=PRIVACY_STRINGS_KEPT)
@@ -103,8 +108,6 @@ def _permits(gpp: str, applying: tuple[int, ...], vendor_id: int) -> bool:
 @functools.lru_cache(maxsize=PRIVACY_STRINGS_KEPT)
 def _sections(gpp: str) -> Mapping[int, str] | None:
     """The text of each section by its id; None when the header cannot be read or names other sections."""
-    if len(gpp) > PRIVACY_STRING_CHARS_MAX:
-        return None
     first, *texts = gpp.split("~")
     try:
         header = Bits(first)

@@ -27,6 +27,7 @@ FIBONACCI_BITS_MAX = 24  # bits of a number in a GPP header: far above every sec
 NATIVE_REQUESTS_KEPT = 1_024  # native requests of which it is kept what each needs: a feed asks in few different ways
 FITS_KEPT = 4_096  # formats, for each kind of imp that is kept, of which it is kept whether they fit
 IMP_KINDS_KEPT = 256  # different imps of which it is kept what ads see of them; each takes up to 100 KB
+IMP_KIND_KEPT_BYTES_MAX = 16_384  # bytes of JSON of such an imp; of a larger one all is worked out each time
 
 # What is written.
 OUTPUT_BYTES_MAX = 4_000_000  # bytes of a record with its key (topics take 4 MiB, headers and all); more is `too_large`
@@ -83,6 +84,8 @@ SLICE_RANGES = 2_000  # ranges of conditions that are indexed in one stretch
 SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is held against in one stretch, 1 us each
 FORMATS_AT_ONCE_MAX = 16_384  # combinations of formats that are judged in one stretch, 1 us each
 VERDICT_ROWS_MAX = 256  # latest things asked of a facet (sizes, blocked lists) whose answers are kept
+VERDICT_ROWS_MIN = 16  # VERDICT_ROWS_MAX of a facet of very many values: a request may ask a thing for each slot
+VERDICT_TABLE_BYTES_MAX = 67_108_864  # bytes of the answers that a facet keeps, beyond VERDICT_ROWS_MIN of them
 POOL_ROWS_MIN = 1_024  # candidates that there is room for at first; more room costs as much as finding them
 POOL_ROWS_KEPT_MAX = 4_096  # candidates of a request whose room is kept for the next
 POOLS_KEPT = 40  # such rooms of a process, more than twice STEP_REQUESTS: 90 MB at most

@@ -79,9 +79,12 @@ class ShownAd(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     bid: tuple[Any, ...]
 
 
-@functools.lru_cache(maxsize=SHOWN_ADS_KEPT)
 def shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
     """The ad of a row in a kind of slot. Raises ValueError for one that is not eligible there."""
+    return (_kept_ad if spec.shape.kept else _shown_ad)(row, spec)
+
+
+def _shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
     join, ad = row.join, row.join.ad
     line_item, campaign, advertiser, creative = join.line_item, join.campaign, join.advertiser, join.creative
     if line_item is None or campaign is None or advertiser is None or creative is None:
@@ -120,6 +123,9 @@ def shown_ad(row: Row, spec: ImpSpec) -> ShownAd:
         facts=astuple(facts),
         bid=astuple(bid),
     )
+
+
+_kept_ad: Final = functools.lru_cache(maxsize=SHOWN_ADS_KEPT)(_shown_ad)
 
 
 def _bid_facts(

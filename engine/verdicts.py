@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import layout
 from engine.layout import CANDIDATE, UNKNOWN
-from engine.limits import VERDICT_ROWS_MAX
+from engine.limits import VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
 
 V = TypeVar("V")
 Judge = Callable[[V], int]  # CANDIDATE, or the reason against the value
@@ -20,16 +20,21 @@ EVERYTHING: Final = 0  # the row of those who ask for nothing
 
 
 class VerdictTable(Generic[V]):
-    """``table``, int8[rows, values]: row EVERYTHING admits all; the others are those of the last keys asked for."""
+    """``table``, int8[rows, values]: row EVERYTHING admits all; the others are those of the last keys asked for.
 
-    def __init__(self, values: Sequence[V]) -> None:
+    ``verdict_bytes``: what a row takes for each value.
+    """
+
+    def __init__(self, values: Sequence[V], verdict_bytes: int = 1) -> None:
+        room = VERDICT_TABLE_BYTES_MAX // (max(1, len(values)) * verdict_bytes)
+        self._most: Final = max(VERDICT_ROWS_MIN, min(VERDICT_ROWS_MAX, room))  # keys whose rows are kept
         self._values: Final = values
         self._rows: Final[collections.OrderedDict[Hashable, int]] = collections.OrderedDict()
         self._judges: Final[dict[int, Judge[V]]] = {}
         self.table: layout.Verdicts = np.full((1, len(values)), CANDIDATE, np.int8)
 
     def row(self, key: Hashable, judge: Judge[V]) -> int:
-        """The row of a key; ``judge`` says what a value is to it. The VERDICT_ROWS_MAX latest keys keep theirs."""
+        """The row of a key; ``judge`` says what a value is to it. The latest keys keep theirs."""
         row = self._rows.get(key)
         if row is None:
             row = self._fresh_row()
@@ -44,12 +49,13 @@ class VerdictTable(Generic[V]):
             self.table[row, code] = self._judges[row](self._values[code])
 
     def _fresh_row(self) -> int:
-        if len(self._rows) >= VERDICT_ROWS_MAX:
+        if len(self._rows) >= self._most:
             _, row = self._rows.popitem(last=False)
         else:
             row = len(self._rows) + 1
             if row >= len(self.table):
-                more = np.full((len(self.table), len(self._values)), UNKNOWN, np.int8)
+                rows = min(len(self.table), self._most + 1 - len(self.table))
+                more = np.full((rows, len(self._values)), UNKNOWN, np.int8)
                 self.table = np.concatenate((self.table, more))
         self.table[row] = UNKNOWN
         return row

@@ -41,6 +41,7 @@ DEAD_LETTER_TEXT_BYTES_MAX = 1_000  # bytes of a text in a dead letter's headers
 # Fields of requests.
 IMPS_MAX = 100  # imps of a request; how many of them take part is SLOTS_MAX
 NATIVE_TEXTS_KEPT = 1_024  # native requests as text that are kept once read: a feed asks in few different words
+NATIVE_TEXT_KEPT_CHARS_MAX = 16_384  # characters of such a text with its version; a longer one is read each time
 IMP_SIZES_MAX = 100  # sizes (`format`) of a banner; each is compared with every creative
 IMP_VALUES_MAX = 100  # values of a list of numbers or media types of an imp, such as `battr`
 IMP_ASSETS_MAX = 100  # assets of a native request; each is compared with every creative

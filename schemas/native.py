@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from schemas.decoding import convert, decode
 from schemas.errors import SchemaError, UnsupportedError
-from schemas.limits import IMP_ASSETS_MAX, IMP_VALUES_MAX, NATIVE_TEXTS_KEPT
+from schemas.limits import IMP_ASSETS_MAX, IMP_VALUES_MAX, NATIVE_TEXT_KEPT_CHARS_MAX, NATIVE_TEXTS_KEPT
 from schemas.nesting import check_depth
 from schemas.repair import repair
 from schemas.shapes import ImpIntegers, ImpTexts, Integer
@@ -96,12 +96,20 @@ def read_native(request: str | dict[str, object] | None, field: str, ver: str | 
     return native
 
 
-@functools.lru_cache(maxsize=NATIVE_TEXTS_KEPT)
 def _of_text(request: str, ver: str | None) -> NativeRequest:
     """A feed asks in few different words: the same ones are read once."""
+    if len(request) + len(ver or "") > NATIVE_TEXT_KEPT_CHARS_MAX:
+        return _read_text(request, ver)
+    return _kept_text(request, ver)
+
+
+def _read_text(request: str, ver: str | None) -> NativeRequest:
     text = request.encode()
     check_depth(text)
     return _of_object(decode(_TEXT, text), ver)
+
+
+_kept_text: Final = functools.lru_cache(maxsize=NATIVE_TEXTS_KEPT)(_read_text)
 
 
 def _of_object(obj: object, ver: str | None) -> NativeRequest:

@@ -235,10 +235,14 @@ class BidRequest(Part, frozen=True, kw_only=True):
 
 
 class AdRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One request: typed as decisions read it, its native requests by imp, and all its fields as they came."""
+    """One request: typed as decisions read it, its native requests by imp, and all its fields as they came.
+
+    ``size_bytes``: of all of it.
+    """
 
     typed: BidRequest
     fields: dict[str, object]
+    size_bytes: int
     natives: tuple[NativeRequest | None, ...] = ()
 
 
@@ -269,7 +273,7 @@ def read_request(value: bytes) -> AdRequest:
             for index, imp in enumerate(typed.imp)
         ]
     )
-    return AdRequest(typed=typed, fields=fields, natives=natives)
+    return AdRequest(typed=typed, fields=fields, size_bytes=len(value), natives=natives)
 
 
 def position(imp: Imp, index: int) -> int:

@@ -47,8 +47,8 @@ ASSIGNMENTS_MAX: Final = 2_000  # what the oracle of VCG tries
 
 # What the engine works out once: of imps, formats, native requests, players, texts of ads, days, keys.
 _CACHES: Final = (
-    engine.formats._fits_of, engine.formats._needs, engine.formats._spec, engine.macros._kept, engine.privacy._year,
-    engine.tokens._keyed, engine.shown_ads.shown_ad,
+    engine.formats._fits_of, engine.formats._kept_needs, engine.formats._kept_spec, engine.macros._kept, engine.privacy._year,
+    engine.tokens._keyed, engine.shown_ads._kept_ad,
 )  # fmt: skip
 
 chances: Final = st.randoms(use_true_random=True)

@@ -7,8 +7,8 @@ import pytest
 from engine.deals import DealTable, Offer, Offers, OwnDeal, OwnDeals, by_deal
 from engine.decide import decide
 from engine.decision import Decision
-from engine.layout import CANDIDATE, UNKNOWN
-from engine.limits import VERDICT_ROWS_MAX
+from engine.layout import CANDIDATE, TERMS, UNKNOWN
+from engine.limits import VERDICT_ROWS_MAX, VERDICT_TABLE_BYTES_MAX
 from engine.reasons import Reason
 from engine.slices import at_once
 from engine.verdicts import EVERYTHING
@@ -253,7 +253,17 @@ def test_verdicts_and_terms_stay_together_when_rows_are_used_again() -> None:
             table.judge(row, code)
         assert table.table[row].tolist() == [CANDIDATE, Reason.PRIVATE_AUCTION]
         assert table.terms[row, 0].tolist() == [max(floor, 5), floor % 2, 0]
-    assert len(table.terms) == len(table.table) <= 2 * VERDICT_ROWS_MAX
+    assert len(table.terms) == len(table.table) == VERDICT_ROWS_MAX + 1
+
+
+def test_of_very_many_sets_of_deals_fewer_answers_are_kept() -> None:
+    """Of 100,000 they took 1.3 GB."""
+    table = deal_table(*[OwnDeals(seat=f"{number}") for number in range(30_000)])
+    for floor in range(VERDICT_ROWS_MAX):
+        offer = Offer(id="d1", floor_nanos=floor, fixed=False, wseat=(), wadomain=())
+        table.offered(Offers(private=False, deals=(offer,)))
+    row_bytes = 30_000 * (table.table.itemsize + table.terms.itemsize * TERMS)
+    assert len(table.table) == len(table.terms) == VERDICT_TABLE_BYTES_MAX // row_bytes + 1 < VERDICT_ROWS_MAX
 
 
 def test_only_line_items_that_have_a_deal_of_the_imp_wait_to_be_judged() -> None:

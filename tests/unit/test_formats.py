@@ -286,6 +286,32 @@ def test_imp_of_other_kinds_shows_nothing_of_ours() -> None:
     assert fits(slot(video={"mimes": ["video/mp4"]}).shape, [banner(1, 1), card(), VIDEO]) == FORMAT_MISMATCH
 
 
+@pytest.mark.parametrize("chars", [10, 200_000])
+@pytest.mark.parametrize(
+    "imp",
+    [
+        {"native": {"request": {"ver": "VAST", "assets": [{"id": 1, "title": {"len": 90}}]}}},
+        {"native": {"request": {"assets": [{"id": 1, "required": 1, "img": {"mimes": ["VAST"]}}]}}},
+        {"native": {"request": {"assets": [{"id": 1, "title": {}}, {"id": 2, "img": {"mimes": ["VAST"]}}]}}},
+        {"video": {"mimes": ["VAST"]}},
+    ],
+)
+def test_what_a_request_makes_large_is_not_kept(imp: dict[str, Any], chars: int) -> None:
+    """A thousand of the largest took gigabytes."""
+    caches = (formats._kept_spec, formats._kept_needs, formats._fits_of)
+    for cache in caches:
+        cache.cache_clear()
+    written = orjson.loads(orjson.dumps(imp).replace(b"VAST", b"x" * chars))
+    specs = [slot(**written) for _ in range(2)]
+    assert specs[0] == specs[1]
+    assert {fits(spec.shape, [card(), VIDEO]) for spec in specs} <= {FITS, SIZE_MISMATCH, FORMAT_MISMATCH}
+    assert [cache.cache_info().currsize > 0 for cache in caches] == [
+        chars == 10,
+        chars == 10 and "native" in imp,
+        chars == 10,
+    ]
+
+
 def test_of_a_shape_no_more_formats_are_kept_than_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "FITS_KEPT", 2)
     formats._fits_of.cache_clear()

@@ -1,7 +1,9 @@
 """Verdicts on facets: made once, kept for the latest keys, and never those of another key."""
 
+import pytest
+
 from engine.layout import CANDIDATE, UNKNOWN
-from engine.limits import VERDICT_ROWS_MAX
+from engine.limits import VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
 from engine.verdicts import EVERYTHING, Judge, VerdictTable
 
 REFUSED = 7
@@ -37,11 +39,21 @@ def test_the_row_of_a_forgotten_key_is_another_s_from_the_beginning() -> None:
     table.judge(first, 0)
     others = [table.row(number, refuses("b", [])) for number in range(VERDICT_ROWS_MAX)]
     assert len({first, *others}) == VERDICT_ROWS_MAX
-    assert len(table.table) <= 2 * VERDICT_ROWS_MAX
+    assert len(table.table) == VERDICT_ROWS_MAX + 1
     taken = others[-1]
     assert taken == first
     table.judge(taken, 0)
     assert table.table[taken].tolist() == [CANDIDATE, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"), [(VERDICT_TABLE_BYTES_MAX // 100, 100), (VERDICT_TABLE_BYTES_MAX, VERDICT_ROWS_MIN)]
+)
+def test_of_very_many_values_fewer_rows_are_kept(values: int, rows: int) -> None:
+    """100,000 sets of deals would take 1.3 GB otherwise."""
+    table = VerdictTable(range(values // 1_000), verdict_bytes=1_000)
+    assert len({table.row(number, lambda _: CANDIDATE) for number in range(2 * rows)}) == rows
+    assert len(table.table) == rows + 1
 
 
 def test_a_key_that_is_asked_for_again_and_again_is_not_forgotten() -> None:
