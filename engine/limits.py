@@ -85,6 +85,7 @@ SIGNATURES_AT_ONCE_MAX = 2_048  # kinds of formats that a new shape of slot is h
 FORMATS_AT_ONCE_MAX = 16_384  # combinations of formats that are judged in one stretch, 1 us each
 VERDICT_ROWS_MAX = 256  # latest things asked of a facet (sizes, blocked lists) whose answers are kept
 VERDICT_ROWS_MIN = 16  # VERDICT_ROWS_MAX of a facet of very many values: a request may ask a thing for each slot
+VERDICT_KEY_BYTES_MAX = 16_384  # bytes of JSON of such a thing; of larger ones VERDICT_ROWS_MIN are kept: 1 MB each
 VERDICT_TABLE_BYTES_MAX = 67_108_864  # bytes of the answers that a facet keeps, beyond VERDICT_ROWS_MIN of them
 POOL_ROWS_MIN = 1_024  # candidates that there is room for at first; more room costs as much as finding them
 POOL_ROWS_KEPT_MAX = 4_096  # candidates of a request whose room is kept for the next

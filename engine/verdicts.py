@@ -7,11 +7,12 @@ import collections
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
+import msgspec
 import numpy as np
 
 from engine import layout
 from engine.layout import CANDIDATE, UNKNOWN
-from engine.limits import VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
+from engine.limits import VERDICT_KEY_BYTES_MAX, VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
 
 V = TypeVar("V")
 Judge = Callable[[V], int]  # CANDIDATE, or the reason against the value
@@ -31,14 +32,18 @@ class VerdictTable(Generic[V]):
         self._values: Final = values
         self._rows: Final[collections.OrderedDict[Hashable, int]] = collections.OrderedDict()
         self._judges: Final[dict[int, Judge[V]]] = {}
+        self._large: Final[set[int]] = set()  # rows of large keys
         self.table: layout.Verdicts = np.full((1, len(values)), CANDIDATE, np.int8)
 
     def row(self, key: Hashable, judge: Judge[V]) -> int:
-        """The row of a key; ``judge`` says what a value is to it. The latest keys keep theirs."""
+        """The row of a key; ``judge`` says what a value is to it. The latest keys keep theirs, of large ones fewer."""
         row = self._rows.get(key)
         if row is None:
-            row = self._fresh_row()
+            large = len(msgspec.json.encode(key)) > VERDICT_KEY_BYTES_MAX
+            row = self._fresh_row(large=large)
             self._rows[key] = row
+            if large:
+                self._large.add(row)
             self._judges[row] = judge
         self._rows.move_to_end(key)
         return row
@@ -48,8 +53,10 @@ class VerdictTable(Generic[V]):
         if self.table[row, code] == UNKNOWN:
             self.table[row, code] = self._judges[row](self._values[code])
 
-    def _fresh_row(self) -> int:
-        if len(self._rows) >= self._most:
+    def _fresh_row(self, *, large: bool) -> int:
+        if large and len(self._large) >= VERDICT_ROWS_MIN:
+            row = self._rows.pop(next(key for key, row in self._rows.items() if row in self._large))
+        elif len(self._rows) >= self._most:
             _, row = self._rows.popitem(last=False)
         else:
             row = len(self._rows) + 1
@@ -57,5 +64,6 @@ class VerdictTable(Generic[V]):
                 rows = min(len(self.table), self._most + 1 - len(self.table))
                 more = np.full((rows, len(self._values)), UNKNOWN, np.int8)
                 self.table = np.concatenate((self.table, more))
+        self._large.discard(row)
         self.table[row] = UNKNOWN
         return row

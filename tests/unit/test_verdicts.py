@@ -3,7 +3,7 @@
 import pytest
 
 from engine.layout import CANDIDATE, UNKNOWN
-from engine.limits import VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
+from engine.limits import VERDICT_KEY_BYTES_MAX, VERDICT_ROWS_MAX, VERDICT_ROWS_MIN, VERDICT_TABLE_BYTES_MAX
 from engine.verdicts import EVERYTHING, Judge, VerdictTable
 
 REFUSED = 7
@@ -64,3 +64,21 @@ def test_a_key_that_is_asked_for_again_and_again_is_not_forgotten() -> None:
         table.row(number, refuses("b", []))
         assert table.row("kept", refuses("b", [])) == kept
     assert table.table[kept].tolist() == [REFUSED]
+
+
+def test_of_large_keys_fewer_are_kept_and_they_drive_out_no_others() -> None:
+    """A request may block 200 KB of domains, and each other ones: 256 of them would take 250 MB."""
+    table = VerdictTable(("a",))
+    small = table.row("small", refuses("a", []))
+    large = [("x" * VERDICT_KEY_BYTES_MAX, number) for number in range(VERDICT_ROWS_MAX)]
+    rows = [table.row(key, refuses("b", [])) for key in large]
+    assert len({*rows}) == VERDICT_ROWS_MIN
+    table.judge(rows[-1], 0)
+    assert [table.row(key, refuses("a", [])) for key in large[-VERDICT_ROWS_MIN:]] == rows[-VERDICT_ROWS_MIN:]
+    assert table.row("small", refuses("b", [])) == small
+    others = [table.row(number, refuses("b", [])) for number in range(VERDICT_ROWS_MAX)]
+    assert len({*others}) == VERDICT_ROWS_MAX  # and small ones take the rows of large ones in turn
+    fresh = [table.row((key, "again"), refuses("a", [])) for key in large[:VERDICT_ROWS_MIN]]
+    assert len({*fresh}) == VERDICT_ROWS_MIN
+    table.judge(fresh[0], 0)
+    assert table.table[fresh[0]].tolist() == [REFUSED]
