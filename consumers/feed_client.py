@@ -283,10 +283,13 @@ class FeedClient:
         asked = self._waiting.get(key)
         if asked is None:
             self.metrics.unmatched.inc()
-        elif asked.ending is None and len(asked.early) < EARLY_MAX:
-            asked.early.append(value)
-        else:
+        elif asked.ending is not None:
             self._match(asked, value)
+        else:
+            asked.early.append(value)
+            if len(asked.early) > EARLY_MAX:  # its own is hardly the oldest: former attempts were decided before it
+                del asked.early[0]
+                self.metrics.unmatched.inc()
 
     def _match(self, asked: _Asked, value: bytes) -> None:
         """Hand the result to who waits for this very decision."""

@@ -146,8 +146,7 @@ def _tmax_ms(body: bytes) -> int:
     except TooLargeError as error:
         raise RefusedError(413, "too_large", str(error)) from error
     except SchemaError as error:
-        problem = f"{error.problem} ({error.fix})" if error.fix else error.problem
-        raise RefusedError(400, "unreadable", problem, field=error.field) from error
+        raise RefusedError(400, "unreadable", error.told, field=error.field) from error
     tmax = _whole(told)
     return min(tmax, TMAX_MAX_MS) if tmax is not None and tmax > 0 else TMAX_DEFAULT_MS
 

@@ -165,9 +165,9 @@ class Answering:
 def _unread(arrived: Arrived, error: SchemaError, counts: Mapping[str, int]) -> Answer:
     nbr, reason = _kind(error)
     letter = dead_letter(
-        arrived.given, partition=arrived.place.shard, reason=reason, field=error.field, problem=error.problem
+        arrived.given, partition=arrived.place.shard, reason=reason, field=error.field, problem=error.told
     )
-    return _refused(arrived, nbr, counts=counts, problem=error.problem, field=error.field, letters=(letter,))
+    return _refused(arrived, nbr, counts=counts, problem=error.told, field=error.field, letters=(letter,))
 
 
 def _unwritten(arrived: Arrived, error: OutputTooLargeError, counts: Mapping[str, int]) -> Answer:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.limits import FIELD_SHOWN_CHARS_MAX
+from schemas.limits import DECIMAL_EXPONENT_MAX, FIELD_SHOWN_CHARS_MAX
 from schemas.shapes import SHAPES
 
 T = TypeVar("T")
@@ -64,6 +64,8 @@ def as_schema_error(error: Exception, model: Any, value: bytes = b"null") -> Sch
             return SchemaError("", "the message is not UTF-8 text")
         if isinstance(error, RecursionError):
             return SchemaError("", "the message is nested too deeply")
+        if isinstance(error, ArithmeticError):
+            return SchemaError("", f"the message has a number whose power of ten is beyond {DECIMAL_EXPONENT_MAX}")
         return SchemaError("", f"the message is not readable JSON: {error}")
     match = _PLACE.match(str(error))
     problem, place = (match["problem"], match["place"] or "$") if match else (str(error), "$")

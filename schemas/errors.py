@@ -9,12 +9,15 @@ class SchemaError(ValueError):
     """
 
     def __init__(self, field: str, problem: str, fix: str = "") -> None:
-        super().__init__(
-            f"{field}: {problem}" + (f" ({fix})" if fix else "") if field else problem + (f" ({fix})" if fix else "")
-        )
         self.field = field
         self.problem = problem
         self.fix = fix
+        super().__init__(f"{field}: {self.told}" if field else self.told)
+
+    @property
+    def told(self) -> str:
+        """The problem, and what would be accepted, for whoever is told the field beside it."""
+        return f"{self.problem} ({self.fix})" if self.fix else self.problem
 
 
 class TooLargeError(SchemaError):

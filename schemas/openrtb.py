@@ -20,6 +20,7 @@ from schemas.limits import (
     BIDFLOOR_CPM_MAX,
     DEAL_NAMES_MAX,
     DECIMAL_CHARS_MAX,
+    DECIMAL_EXPONENT_MAX,
     IMP_DEALS_MAX,
     IMP_SIZES_MAX,
     IMP_VALUES_MAX,
@@ -336,7 +337,11 @@ def _check_imps(imps: tuple[Imp, ...]) -> None:
 
 def _check_bounded(number: decimal.Decimal, field: str) -> None:
     if not is_bounded(number):
-        raise SchemaError(field, "is too long a number", f"at most {DECIMAL_CHARS_MAX} characters are read")
+        raise SchemaError(
+            field,
+            "is too long a number",
+            f"at most {DECIMAL_CHARS_MAX} characters, and powers of ten to {DECIMAL_EXPONENT_MAX}, are read",
+        )
 
 
 def _check_floor(floor: decimal.Decimal, field: str) -> None:

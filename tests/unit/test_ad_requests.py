@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.errors import SchemaError, TooLargeError, UnsupportedError
-from schemas.limits import IMPS_MAX, JSON_DEPTH_MAX, REQUEST_BYTES_MAX, REQUEST_LIST_MAX
+from schemas.limits import DECIMAL_EXPONENT_MAX, IMPS_MAX, JSON_DEPTH_MAX, REQUEST_BYTES_MAX, REQUEST_LIST_MAX
 from schemas.openrtb import BidRequest, Imp, position, read_request
 from schemas.request_id import readable_id
 
@@ -190,7 +190,14 @@ def test_a_number_too_long_for_exact_arithmetic_is_refused_by_its_name(imp: str,
     error = refusal(f'{{"id":"r","imp":[{{"id":"1",{imp.replace("@", text)}}}]}}'.encode())
     assert (error.field, error.problem) == (field, "is too long a number")
     assert "64" in error.fix
+    assert "999999" in error.fix
     assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize("place", ['"imp":[{"id":"1","bidfloor":@}]', '"imp":[{"id":"1"}],"cur":[@]', '"id":@'])
+def test_a_power_of_ten_that_is_no_decimals_is_refused_with_the_limit(place: str) -> None:
+    error = refusal(f'{{"id":"r",{place.replace("@", "1e-99999999999999999999")}}}'.encode())
+    assert str(DECIMAL_EXPONENT_MAX) in error.problem
 
 
 NATIVE_COUNT = "imp[0].native.request.plcmtcnt"

@@ -213,6 +213,28 @@ async def test_a_body_without_a_type_is_json() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("application/json; charset*\u00b2=x", 204),
+        ("application/json; " + "(" * 5_000, 204),
+        ('APPLICATION/JSON ;x=1; charset = "UTF-8" ;', 204),
+        ("application/json; charset=", 204),
+        ("application/json; xcharset=latin-1", 204),
+        ("application/json; x=1;charset=latin-1", 415),
+        ("application/json; charset=\u00b2", 415),
+        ("application/json-seq", 415),
+        ("(" * 5_000, 415),
+        ("", 415),
+    ],
+)
+async def test_any_type_is_read_or_refused_and_counted(told: str, status: int) -> None:
+    async with called() as gateway:
+        answered, _, _ = await gateway.answer(gateway.send(call(body(), head=(f"Content-Type: {told}",))))
+        reason = "content_type" if status == 415 else "no_bid"
+        assert (answered, gateway.sample("responses_total", status=str(status), reason=reason)) == (status, 1)
+
+
+@pytest.mark.parametrize(
     ("head", "hint", "accepted"),
     [
         (("Content-Type: text/plain",), "accept", "application/json"),

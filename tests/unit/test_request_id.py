@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.limits import ID_TOKENS_MAX
+from schemas.limits import ID_TOKENS_MAX, REQUEST_BYTES_MAX
 from schemas.openrtb import read_request
-from schemas.request_id import readable_id
+from schemas.request_id import _TOKEN, readable_id
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from schemas.request_id import readable_id
         (b'{"id":1180591620717411303424,"imp"', "1180591620717411303424"),
         (b'{"id":1-7,"imp"', None),
         (b'{"id":' + b"1" * 5_000 + b',"imp"', None),
+        (b'{"id":1-7x"r-1","imp"', "r-1"),
         (b'{"imp":[{"id":"1"}],"id":"r-1"', "r-1"),
         (b'{"id":"a\\"b\\u00e9","imp', 'a"b\u00e9'),
         (b'{"x":"\xff","id":"r-1"}', "r-1"),
@@ -61,3 +62,12 @@ def test_the_id_is_looked_for_among_so_many_tokens() -> None:
     begin = b"{" + b'"a":1,' * (ID_TOKENS_MAX // 4 - 2)
     assert readable_id(begin + b'"id":"r","imp"') == "r"
     assert readable_id(begin + b'"a":1,' * 4 + b'"id":"r","imp"') is None
+
+
+@pytest.mark.parametrize("number", [b"9", b"1.", b"-1", b"1e+"])
+def test_a_number_that_is_not_complete_is_gone_through_once(number: bytes) -> None:
+    """And not from each of its digits again: one as long as a request had stood a shard still for minutes."""
+    assert [match.span() for match in _TOKEN.finditer(number * 9)] == [(0, len(number) * 9)]
+    endless = number * (REQUEST_BYTES_MAX // len(number))
+    assert readable_id(b'{"id":"r","x":' + endless) == "r"
+    assert readable_id(b'{"id":' + endless) is None
