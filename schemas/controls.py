@@ -55,6 +55,9 @@ MODEL_RANGES: Final = {
 }
 
 
+_INTEGERS_READ: Final = range(-(2**63), 2**64)  # of requests
+
+
 class Floor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A floor for the requests where ``when`` holds: the greatest that holds counts."""
 
@@ -206,6 +209,8 @@ def decode_control(key: bytes, value: bytes) -> Control:
         _check_policy(control)
     elif isinstance(control, ModelControl):
         _check_model(control)
+    elif isinstance(control, Group):
+        _check_group(control)
     return control
 
 
@@ -244,3 +249,10 @@ def _check_model(model: ModelControl) -> None:
             raise SchemaError(field, f"{value} is no {model.predicts}", f"it lies from {low} to {high}")
     if model.algorithm == "constant" and model.value is None:
         raise SchemaError("value", "is required for the algorithm constant")
+
+
+def _check_group(group: Group) -> None:
+    """No request has an integer beyond 64 bits, signed or not: it is read as the nearest floating-point number."""
+    for number, value in enumerate(group.values):
+        if isinstance(value, int) and value not in _INTEGERS_READ:
+            raise SchemaError(f"values[{number}]", "is an integer beyond 64 bits", "use a text")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 from schemas.errors import SchemaError
-from schemas.limits import PLAIN_DEPTH_MAX
+from schemas.limits import FIELD_SHOWN_CHARS_MAX, PLAIN_DEPTH_MAX
 
 INT64 = range(-(2**63), 2**63)
 
@@ -66,4 +66,5 @@ def _fault(obj: object, level: int) -> tuple[str, str, str]:
     inside = obj.items() if isinstance(obj, dict) else enumerate(obj)
     place, inner = next((place, inner) for place, inner in inside if not _are_plain((inner,), level))
     where, problem, hint = _fault(inner, level + 1)
-    return f".{place}{where}" if isinstance(obj, dict) else f"[{place}]{where}", problem, hint
+    step = f".{str(place)[:FIELD_SHOWN_CHARS_MAX]}" if isinstance(obj, dict) else f"[{place}]"
+    return f"{step}{where}", problem, hint

@@ -8,7 +8,7 @@ answers it, once a request, and only when a clause holds but for its tests. Equa
 import enum
 import itertools
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -41,6 +41,9 @@ class Asks(enum.IntEnum):
     IN_GROUP = 4  # the names of the saved groups that the value, or any element of an array, is in
 
 
+WHOLE: Final = "$"  # no path: that of an attribute without a name is empty, and one that begins so is refused
+
+
 class Membership(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The value at ``path`` is (``negated``: is not) one of ``values``, which are distinct."""
 
@@ -66,7 +69,7 @@ class Range(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Test(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What ``node`` asks of the value at ``path`` (empty: of all attributes) holds (``negated``: does not)."""
+    """What ``node`` asks of the value at ``path`` (WHOLE: of all attributes) holds (``negated``: does not)."""
 
     path: str
     node: Node
@@ -75,7 +78,7 @@ class Test(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def parts(self) -> tuple[str, ...]:
         """The path split at its dots."""
-        return tuple(self.path.split(".")) if self.path else ()
+        return () if self.path == WHOLE else tuple(self.path.split("."))
 
 
 Constraint: TypeAlias = Membership | Range
@@ -89,7 +92,7 @@ _NEVER: tuple[Clause, ...] = ()
 
 def clauses_of(root: Node) -> tuple[Clause, ...]:
     """The clauses of a whole condition (none: it never holds), with at most one un-negated range a path and clause."""
-    return tuple(_merge_ranges(clause) for clause in _clauses(root, "", negated=False))
+    return tuple(_merge_ranges(clause) for clause in _clauses(root, WHOLE, negated=False))
 
 
 def _clauses(node: Node, path: str, *, negated: bool) -> tuple[Clause, ...]:

@@ -49,6 +49,7 @@ from engine.targeting.tree import (
 )
 from engine.targeting.values import Scalar, as_number, key_of, padded_version
 from schemas.errors import SchemaError
+from schemas.limits import FIELD_SHOWN_CHARS_MAX
 from schemas.shapes import Id
 
 KINDS = ("string", "number", "boolean", "array", "object", "null")
@@ -175,7 +176,8 @@ class _Reader:
                 return self._operators(operand, place)
             if operators:
                 place.refuse(
-                    f"{operators[0]} stands beside fields", "put operators and fields of a path in objects of their own"
+                    f"{_cut(operators[0])} stands beside fields",
+                    "put operators and fields of a path in objects of their own",
                 )
             self.warnings.append(f"{place.path}: holds only for exactly this object, no field more, no field less")
         return Equal(literal=self._literal(operand, place), fold=fold)
@@ -262,6 +264,11 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def _cut(key: str) -> str:
+    """A key may be as long as its message, and what is near it would be looked for in all of it."""
+    return key[:FIELD_SHOWN_CHARS_MAX]
+
+
 def _refuse_key(key: str, place: Place) -> NoReturn:
     if key in _SAVED_CONDITIONS:
         place.refuse(
@@ -272,9 +279,9 @@ def _refuse_key(key: str, place: Place) -> NoReturn:
         place.refuse(f"{key} tests a value and stands where a path is expected", f'write {{"path": {{"{key}": ...}}}}')
     if key in _GROUPS:
         place.refuse(f"{key} groups conditions and stands under a path", f'write {{"{key}": [{{"path": ...}}]}}')
-    near = difflib.get_close_matches(key, [*_OPERATORS, *_GROUPS], n=1)
+    near = difflib.get_close_matches(_cut(key), [*_OPERATORS, *_GROUPS], n=1)
     place.refuse(
-        f"{key} is no operator", f"did you mean {near[0]}?" if near else "docs/reference/targeting.md lists them"
+        f"{_cut(key)} is no operator", f"did you mean {near[0]}?" if near else "docs/reference/targeting.md lists them"
     )
 
 

@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import msgspec
 
-from engine.limits import CONDITION_DEPTH_MAX
+from engine.limits import CONDITION_DEPTH_MAX, CONDITION_PATH_CHARS_MAX
 from schemas.errors import SchemaError
 
 
@@ -19,9 +19,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
 
     @property
     def field(self) -> str:
-        """Put together when it is asked for: of nearly every place it never is."""
-        above = self.above.field if self.above else ""
-        return f"{above}.{self.step}" if above and self.step[:1] != "[" else f"{above}{self.step}"
+        """Put together when it is asked for: of nearly every place it never is. No step is shown beyond what a path may have."""
+        above, step = self.above.field if self.above else "", self.step[:CONDITION_PATH_CHARS_MAX]
+        return f"{above}.{step}" if above and step[:1] != "[" else f"{above}{step}"
 
     def refuse(self, problem: str, fix: str) -> NoReturn:
         """What stands here cannot be taken."""

@@ -81,6 +81,7 @@ def test_a_policy_of_nothing_but_its_name_is_gsp_in_dollars_without_limits() -> 
         ({"floors": [{"when": {}}]}, "floors[0].cpm_micros", "is required and missing"),
         ({"floors": [{"cpm_micros": 1, "when": {"a": 2**63}}]}, "floors[0].when.a", "use a text"),
         ({"when": {"a": 2**63}}, "when.a", "use a text"),
+        ({"when": {"a" * 1_000: 2**63}}, "when." + "a" * 80, "use a text"),
         ({"when": "site.domain"}, "when", "must be an object, not a text"),
         ({"blocked": {"everything": 1}}, "blocked.everything", "must be true or false, not an integer"),
     ],

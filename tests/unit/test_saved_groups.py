@@ -131,6 +131,20 @@ def test_answers_that_are_kept_are_forgotten_when_a_group_changes() -> None:
             assert index.matching(attributes, groups)[0] == matches(condition, attributes, groups)
 
 
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 12_345_678_901_234_567_890_123])
+def test_an_integer_that_no_request_has_is_refused(value: int) -> None:
+    with pytest.raises(SchemaError, match="beyond 64 bits") as refused:
+        decode_control(b"group/g", f'{{"kind":"group","name":"g","values":[1,{value}]}}'.encode())
+    assert refused.value.field == "values[1]"
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), 1e30])
+def test_the_greatest_integers_of_requests_are_found(value: float) -> None:
+    stage = staged({"ext.number": {"$inGroup": "g"}})
+    assert stage.control(group("g", value)) == ()
+    assert outcome(stage.world(), ext={"number": value}) == "served"
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [(None, "values"), ("a", "values"), ([True], "values[*]"), ([None], "values[*]"), ([["a"]], "values[*]")],

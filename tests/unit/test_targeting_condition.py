@@ -102,6 +102,22 @@ def test_each_limit_is_met_with_its_name(limit: str, within: Json, beyond: Json)
         parse_condition(beyond)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"a": {f"${'x' * 900_000}": 1}},
+        {f"${'x' * 900_000}": 1},
+        {"a": {f"${'x' * 900_000}": 1, "b": 2}},
+        {"x" * 900_000: 1},
+        {"a": {"x" * 900_000: [float("nan")]}},
+    ],
+)
+def test_a_key_as_long_as_its_message_is_cut_in_the_error(condition: Json) -> None:
+    with pytest.raises(SchemaError) as refused:
+        parse_condition(condition, field="targeting")
+    assert len(str(refused.value)) < 1_000
+
+
 def test_a_huge_pattern_writes_nothing_to_the_log_of_the_process(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SchemaError):
         parse_condition({"ua": {"$regex": "(((a{100}){100}){100})"}})

@@ -100,3 +100,20 @@ def test_what_an_array_must_have_is_never_more_than_its_test_asks_for(test: obje
     condition, attributes = parse_condition({"x": test}), {"x": value}
     assert matches(condition, attributes)
     assert index.TargetingIndex([condition]).matching(attributes).tolist() == [True]
+
+
+def test_an_attribute_without_a_name_is_not_all_of_them() -> None:
+    nameless: list[Json] = [
+        {"": {"$type": "object"}},
+        {"": {"$type": "null"}},
+        {"": {"$regex": "a"}},
+        {"": {"$vlt": 9}},
+        {"": {"$size": 1}},
+        {"": {"$elemMatch": {"$eq": "a"}}},
+        {"$or": [{"": {"$type": "string"}, "os": f"o{number}"} for number in range(20)]},
+    ]
+    parsed = [parse_condition(one) for one in nameless]
+    found = index.TargetingIndex(parsed)
+    requests: list[Json] = [{"os": "o7"}, {"": "a", "os": "o7"}, {"": ["a"]}, {"": {}}]
+    for attributes in requests:
+        assert found.matching(attributes).tolist() == [matches(one, attributes) for one in parsed]
