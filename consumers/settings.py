@@ -110,7 +110,7 @@ _NAME = _text(
     f"1 to {INSTANCE_CHARS_MAX} letters, digits, dots, dashes and underscores",
 )
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
-_ANY = _text(r"[^\x00]{1,4096}", "text")
+_ANY = _text(r"[^\x00\ud800-\udfff]{1,4096}", "text in UTF-8")  # what of an environment is not comes as surrogates
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

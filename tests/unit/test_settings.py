@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import pathlib
 
 import pytest
@@ -140,6 +141,15 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path, text: str
 def test_a_settings_file_without_a_name_is_refused_and_not_taken_for_none() -> None:
     with pytest.raises(SettingsError, match="the name of the settings file is empty"):
         load_settings({"ADJUDGE_CONFIG": "adjudge.toml"}, file="")
+
+
+def test_a_user_or_password_that_no_client_could_send_is_refused_and_not_shown() -> None:
+    """Bytes of the environment that are not UTF-8, as Python reads them."""
+    for name in ("kafka_sasl_username", "kafka_sasl_password", "kafka_ssl_password"):
+        with pytest.raises(SettingsError, match=rf"{name} = .* must be text in UTF-8") as refused:
+            load_settings({f"ADJUDGE_{name.upper()}": os.fsdecode(b"tuna\xff")})
+        assert ("tuna" in str(refused.value)) == name.endswith("username")
+    assert load_settings({"ADJUDGE_KAFKA_SASL_PASSWORD": "p\u00e4ss \U0001f600"}).kafka_sasl_password.startswith("p")
 
 
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:
