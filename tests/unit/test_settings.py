@@ -143,6 +143,27 @@ def test_a_settings_file_without_a_name_is_refused_and_not_taken_for_none() -> N
         load_settings({"ADJUDGE_CONFIG": "adjudge.toml"}, file="")
 
 
+def test_what_kubernetes_tells_of_services_is_no_setting() -> None:
+    """Every pod is told of each Service of its namespace, in variables that begin with the Service's name."""
+    links = {
+        "SERVICE_HOST": "10.0.0.9",
+        "SERVICE_PORT": "8180",
+        "SERVICE_PORT_AUCTION": "8180",
+        "PORT": "tcp://10.0.0.9:8180",
+        "PORT_8180_TCP": "tcp://10.0.0.9:8180",
+        "PORT_8180_TCP_PROTO": "tcp",
+        "PORT_8180_TCP_PORT": "8180",
+        "PORT_8180_TCP_ADDR": "10.0.0.9",
+    }
+    for service in "ADJUDGE", "ADJUDGE_GATEWAY", "ADJUDGE_KAFKA":
+        told = {f"{service}_{name}": value for name, value in links.items()}
+        assert load_settings(told).sources == {}
+        assert load_settings(told | {"ADJUDGE_GROUP": "g"}).group == "g"
+    for wrong in "ADJUDGE_HTTP_PORT", "ADJUDGE_PORT", "ADJUDGE_SERVICE_HOSTS", "ADJUDGE_PORT_TCP":
+        with pytest.raises(SettingsError, match=f"{wrong} is not a setting"):
+            load_settings({wrong: "8080"})
+
+
 def test_a_user_or_password_that_no_client_could_send_is_refused_and_not_shown() -> None:
     """Bytes of the environment that are not UTF-8, as Python reads them."""
     for name in ("kafka_sasl_username", "kafka_sasl_password", "kafka_ssl_password"):
