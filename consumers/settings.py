@@ -2,7 +2,8 @@
 
 Nothing here can change a decision: what can is a control (D6). Each setting is ``ADJUDGE_`` and its name in
 capitals in the environment, its name in the file; the command line wins over the environment, the environment
-over the file. A name that is not known is an error, as a misspelt setting would otherwise be silently ignored.
+over the file. A name that is not known is an error, as a misspelt setting would otherwise be silently ignored;
+but for those that Kubernetes makes of a Service's name.
 """
 
 import dataclasses
@@ -24,6 +25,11 @@ PREFIX: Final = "ADJUDGE_"
 CONFIG: Final = "ADJUDGE_CONFIG"
 SOURCES: Final = "ADJUDGE_SOURCES"  # told by a process to its children: where it has from what their environment says
 NOT_SETTINGS: Final = frozenset((CONFIG, SOURCES, "ADJUDGE_TEST_PROFILE"))
+# What Kubernetes tells each pod of a Service called adjudge, adjudge-gateway and so on: variable and value.
+SERVICE_LINK: Final = re.compile(
+    r"ADJUDGE_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST=|SERVICE_PORT(?:_[A-Z0-9_]+)?=|PORT=(?:tcp|udp|sctp)://"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?=)"
+)
 MASK: Final = "****"
 INSTANCE_CHARS_MAX: Final = 100  # of a group too
 _TOML_BITS: Final = 64  # of a whole number (TOML 1.0)
@@ -110,7 +116,7 @@ _NAME = _text(
     f"1 to {INSTANCE_CHARS_MAX} letters, digits, dots, dashes and underscores",
 )
 _FILE = _text(r"[^\x00]{1,4096}", "a path")
-_ANY = _text(r"[^\x00]{1,4096}", "text")
+_ANY = _text(r"[^\x00\ud800-\udfff]{1,4096}", "text in UTF-8")  # what of an environment is not comes as surrogates
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +222,9 @@ def load_settings(
     texts = _from_file(path) if path else {}
     told = dict(line.partition("=")[::2] for line in environment.get(SOURCES, "").splitlines())
     for variable in sorted(environment):
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+        if variable in NOT_SETTINGS or SERVICE_LINK.match(f"{variable}={environment[variable]}"):
+            continue
+        if variable.startswith(PREFIX):
             name = variable.removeprefix(PREFIX).lower()
             _known(name, f"environment variable {variable}", lambda known: PREFIX + known.upper())
             source = told.get(name, f"environment variable {variable}")

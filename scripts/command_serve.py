@@ -74,8 +74,16 @@ def _roles(text: str) -> tuple[str, ...]:
 def _check_ports(settings: Settings, roles: Collection[str], processes: int) -> None:
     """Each process listens for each of its roles, and for no other."""
     addresses = {"decide": ("http", settings.http), "gateway": ("gateway_http", settings.gateway_http)}
+    taken: dict[str, tuple[str, int]] = {}  # by host
     for name, address in (addresses[role] for role in roles):
-        first = parse_address(address)[1]
+        host, first = parse_address(address)
+        other, its_first = taken.setdefault(host, (name, first))
+        if other != name and first and its_first and abs(first - its_first) < processes:
+            raise click.BadParameter(
+                f"of {processes} processes each listens at {other} ({its_first}, from {settings.source(other)}) and {name}"
+                f" ({first}, from {settings.source(name)}), counted on from there: take ports that lie {processes} or more apart",
+                param_hint="--role",
+            )
         if first and first + processes - 1 > PORT_MAX:
             raise click.BadParameter(
                 f"they listen on consecutive ports from {first} ({name}, from {settings.source(name)}) on, of which"

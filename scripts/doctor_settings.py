@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import pathlib
+import shlex
 import socket
 import stat
 import tomllib
@@ -73,19 +74,26 @@ def token_key(settings: Settings) -> Finding:
         fix = f"let who runs Adjudge read it and search its folders: {path}; or set {setting} to another"
         return problem(check, f"{path} ({setting}) cannot be read: {error.strerror}", fix)
     if wrong := wrong_size(key):
-        return problem(check, f"{path} has {wrong}", f"make it: openssl rand -out {path} 32")
+        return problem(check, f"{path} has {wrong}", f"make it: openssl rand -out {_quoted(path)} 32")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return warning(check, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+        return warning(check, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {_quoted(path)}")
     return ok(check, f"{path}, {len(key)} bytes, mode {mode:o}")
 
 
 def _absent(path: pathlib.Path, *, told: bool) -> Finding:
     if told:
-        fix = f"make it: openssl rand -out {path} 32 && chmod 600 {path}; the same for all processes"
+        folder = "" if path.parent.exists() else f"mkdir -p {_quoted(path.parent)} && "
+        make = f"{folder}openssl rand -out {_quoted(path)} 32 && chmod 600 {_quoted(path)}"
+        fix = f"make it: {make}; the same for all processes"
         return problem("token key", f"{path} (ADJUDGE_TOKEN_KEY) is not there", fix)
     if not writable(path.parent):
         return problem("token key", f"{path} cannot be made", "set ADJUDGE_STATE to a folder that can be written")
     return ok("token key", f"the first start makes {path}; several machines need the same one: ADJUDGE_TOKEN_KEY")
+
+
+def _quoted(path: pathlib.Path) -> str:
+    """As a shell takes it."""
+    return shlex.quote(str(path))
 
 
 async def http_port(settings: Settings) -> list[Finding]:

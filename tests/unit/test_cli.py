@@ -388,6 +388,20 @@ def test_processes_whose_ports_would_go_beyond_the_last_are_refused(capsys: pyte
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(("processes", "http", "gateway"), [(1, 7080, 7080), (3, 7080, 7082), (3, 7082, 7080)])
+def test_roles_that_would_take_each_others_ports_are_refused(
+    processes: int, http: int, gateway: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told before a process runs, of which another would only say that something listens there already."""
+    serve = ["serve", "--processes", str(processes), "--kafka", DEAD, "--http", f"127.0.0.1:{http}", "--gateway-http"]
+    assert cli.run([*serve, f"127.0.0.1:{gateway}", "--role", "decide,gateway"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"http ({http}, from command line) and gateway_http ({gateway}, from command line)" in said
+    assert cli.run([*serve, f"127.0.0.2:{gateway}", "--role", "decide,gateway"]) == 1  # Kafka is not there
+    assert cli.run([*serve, f"127.0.0.1:{gateway}", "--role", "gateway"]) == 1
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(("role", "unused"), [("decide", "ADJUDGE_GATEWAY_HTTP"), ("gateway", "ADJUDGE_HTTP")])
 async def test_ports_that_no_role_listens_at_may_be_any(
     role: str, unused: str, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import socket
 import types
 from typing import Any
@@ -65,6 +66,26 @@ def test_the_token_key_is_there_private_and_long_enough(tmp_path: pathlib.Path) 
     assert not (tmp_path / "state").exists()
     (tmp_path / "state").touch()
     is_problem(doctor_settings.token_key(made), "cannot be made", "ADJUDGE_STATE")
+
+
+@pytest.mark.parametrize("folder", ["", "a folder/of 'ours'"])
+def test_what_the_doctor_says_of_a_token_key_does_as_it_stands(tmp_path: pathlib.Path, folder: str) -> None:
+    """In a shell: whether the key's folder is there or not, and whatever it is called."""
+    key = tmp_path / folder / "token.key"
+    told = load_settings({"ADJUDGE_TOKEN_KEY": str(key)})
+
+    def commands() -> list[list[str]]:
+        fix = doctor_settings.token_key(told).fix.removeprefix("make it: ").removesuffix("; the same for all processes")
+        return [shlex.split(command) for command in fix.split(" && ")]
+
+    make, chmod = ["openssl", "rand", "-out", str(key), "32"], ["chmod", "600", str(key)]
+    assert commands() == [*([["mkdir", "-p", str(key.parent)]] if folder else []), make, chmod]
+    key.parent.mkdir(parents=True, exist_ok=True)
+    key.write_bytes(b"short")
+    assert commands() == [make]
+    key.write_bytes(bytes(32))
+    key.chmod(0o640)
+    assert commands() == [chmod]
 
 
 def test_a_token_key_that_cannot_be_looked_at_is_a_problem_that_names_the_setting(tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import pathlib
 
 import pytest
@@ -140,6 +141,36 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: pathlib.Path, text: str
 def test_a_settings_file_without_a_name_is_refused_and_not_taken_for_none() -> None:
     with pytest.raises(SettingsError, match="the name of the settings file is empty"):
         load_settings({"ADJUDGE_CONFIG": "adjudge.toml"}, file="")
+
+
+def test_what_kubernetes_tells_of_services_is_no_setting() -> None:
+    """Every pod is told of each Service of its namespace, in variables that begin with the Service's name."""
+    links = {
+        "SERVICE_HOST": "10.0.0.9",
+        "SERVICE_PORT": "8180",
+        "SERVICE_PORT_AUCTION": "8180",
+        "PORT": "tcp://10.0.0.9:8180",
+        "PORT_8180_TCP": "tcp://10.0.0.9:8180",
+        "PORT_8180_TCP_PROTO": "tcp",
+        "PORT_8180_TCP_PORT": "8180",
+        "PORT_8180_TCP_ADDR": "10.0.0.9",
+    }
+    for service in "ADJUDGE", "ADJUDGE_GATEWAY", "ADJUDGE_KAFKA":
+        told = {f"{service}_{name}": value for name, value in links.items()}
+        assert load_settings(told).sources == {}
+        assert load_settings(told | {"ADJUDGE_GROUP": "g"}).group == "g"
+    for wrong in "ADJUDGE_HTTP_PORT", "ADJUDGE_PORT", "ADJUDGE_SERVICE_HOSTS", "ADJUDGE_PORT_TCP":
+        with pytest.raises(SettingsError, match=f"{wrong} is not a setting"):
+            load_settings({wrong: "8080"})
+
+
+def test_a_user_or_password_that_no_client_could_send_is_refused_and_not_shown() -> None:
+    """Bytes of the environment that are not UTF-8, as Python reads them."""
+    for name in ("kafka_sasl_username", "kafka_sasl_password", "kafka_ssl_password"):
+        with pytest.raises(SettingsError, match=rf"{name} = .* must be text in UTF-8") as refused:
+            load_settings({f"ADJUDGE_{name.upper()}": os.fsdecode(b"tuna\xff")})
+        assert ("tuna" in str(refused.value)) == name.endswith("username")
+    assert load_settings({"ADJUDGE_KAFKA_SASL_PASSWORD": "p\u00e4ss \U0001f600"}).kafka_sasl_password.startswith("p")
 
 
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:
