@@ -11,7 +11,7 @@ from engine.limits import STEP_REQUESTS
 from engine.shard import Shard
 from engine.world import World
 
-STRETCH_S_MAX: Final = 0.015  # of computing, after which a stretch is left between two auctions: some take 10 ms each
+STRETCH_S_MAX: Final = 0.015  # of computing, after which a stretch is left at its next pause: some auctions take 10 ms
 TURNS_BETWEEN: Final = 10  # of the event loop between two stretches of deciding; most take some microseconds
 
 

@@ -111,6 +111,11 @@ class Answering:
         """The logical time of the request."""
         return self._arrived.place.event_time_ms
 
+    @property
+    def bytes(self) -> int:
+        """Size of the request."""
+        return len(self._arrived.given.value or b"")
+
     def read(self) -> None:
         """Read the request and enrich it."""
         with self._attempt:

@@ -14,6 +14,7 @@ class Draft:
     def __init__(self) -> None:
         self.inputs = 0  # that counted; those passed over did not
         self.records: list[Record] = []
+        self.bytes_written = 0  # of the records that answers consist of
         self.replies: list[Reply] = []
         self.decision_ids: list[str] = []
         self.errors: list[tuple[int, Exception]] = []
@@ -49,6 +50,8 @@ class Draft:
     def add_answer(self, offset: int, answer: Answer) -> None:
         """Note what a request led to."""
         self.records.extend(answer.records)
+        for record in answer.records:
+            self.bytes_written += len(record.value or b"")
         if answer.reply is not None:
             self.replies.append(answer.reply)
         if answer.decision_id is not None:

@@ -112,6 +112,8 @@ PASSED_SLICE_ROWS = 500_000  # ads times columns that are passed in one stretch,
 
 # Shards.
 STEP_REQUESTS = 16  # requests of a batch that take each step of deciding in a row; decides nothing, more gain nothing
+STEP_READ_BYTES = 32_768  # bytes of requests that are read in one stretch: one of 256 KB may take 100 ms, sixteen 1.4 s
+STEP_WRITTEN_BYTES = 262_144  # bytes of answers that are written in one stretch, likewise: ads may be 2 MB a request
 DUPLICATE_WINDOW = 4_096  # request ids that a shard remembers to tell repeated ones
 PLACED_KEYS_MAX = 16_384  # keys whose partition is remembered, to spare hashing a frequent user again
 PLACED_KEY_BYTES_MAX = 128  # bytes of such a key; a longer one is hashed each time

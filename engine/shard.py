@@ -14,7 +14,13 @@ from engine.decision import Decider, Place
 from engine.digest import link, packed
 from engine.draft import Draft
 from engine.effects import CAMPAIGN_UPDATES, CONTROLS, JOURNAL, REQUESTS, TICK, Effects, Input, Record
-from engine.limits import CHECKPOINT_AGE_MS_MAX, CHECKPOINT_ENTRIES, STEP_REQUESTS
+from engine.limits import (
+    CHECKPOINT_AGE_MS_MAX,
+    CHECKPOINT_ENTRIES,
+    STEP_READ_BYTES,
+    STEP_REQUESTS,
+    STEP_WRITTEN_BYTES,
+)
 from engine.slices import at_once
 from engine.state import Change, State
 from engine.world import World
@@ -108,8 +114,8 @@ class Shard:
 
     def handling(self, batch: Sequence[Input], world: World, stretch: int) -> Generator[bool, None, Effects]:
         """The same in stretches of so many inputs, with a pause between two of them (True), so that a batch may take longer than
-        the event loop may be held (D11); and with one between two auctions (False), for a stretch that takes longer than
-        it should. Whoever leaves it in the middle has to restore the shard.
+        the event loop may be held (D11); and with one between two auctions, and where much was read or written (False), for
+        a stretch that takes longer than it should. Whoever leaves it in the middle has to restore the shard.
         """
         self._check(batch, world)
         draft = Draft()
@@ -120,7 +126,11 @@ class Shard:
                 yield True
             inputs = batch[start : start + stretch]
             auctioned = yield from self._auctioned(inputs, world)
+            paused_at = draft.bytes_written
             for given in inputs:
+                if draft.bytes_written - paused_at > STEP_WRITTEN_BYTES:
+                    yield False
+                    paused_at = draft.bytes_written
                 self._take(given, world, auctioned, draft)
         self._broken = False
         if not draft.inputs:
@@ -163,8 +173,13 @@ class Shard:
                         decider=self._decider,
                     )
                 )
+        bytes_read = 0
         for answering in begun.values():
+            if bytes_read > STEP_READ_BYTES:
+                yield False
+                bytes_read = 0
             answering.read()
+            bytes_read += answering.bytes
         for number, answering in enumerate(begun.values()):
             if number:
                 yield False

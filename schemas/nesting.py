@@ -14,6 +14,8 @@ from schemas.limits import JSON_DEPTH_MAX
 
 _TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # one that never ends goes to the end
 _NO_MARK: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
+_AS_LISTS: Final = bytes.maketrans(b"{}", b"[]")
+_LEVELS_AT_ONCE: Final = 16  # innermost levels that are taken away before marks are counted one by one
 
 
 def check_depth(value: bytes) -> None:
@@ -26,9 +28,15 @@ def too_deep(value: bytes) -> bool:
     """Whether there are more levels than are read. Few marks are no more levels: then nothing else is looked at."""
     if value.count(b"{") + value.count(b"[") <= JSON_DEPTH_MAX:
         return False
+    marks = _TEXT.sub(b"", value).translate(_AS_LISTS, _NO_MARK)
+    left = marks
+    for taken in range(1, _LEVELS_AT_ONCE + 1):  # counted one by one, 80,000 empty lists take 50 ms
+        left = left.replace(b"[]", b"")  # no place lies more than a level lower for it
+        if left.count(b"[") + taken <= JSON_DEPTH_MAX:
+            return False
     depth = 0
-    for mark in _TEXT.sub(b"", value).translate(None, _NO_MARK):
-        depth += 1 if mark in b"{[" else -1
+    for mark in marks:
+        depth += 1 if mark in b"[" else -1
         if depth > JSON_DEPTH_MAX:
             return True
     return False

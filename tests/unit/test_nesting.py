@@ -1,5 +1,7 @@
 """How deep a message is nested: brackets in texts do not count, and no text takes long."""
 
+import random
+
 import pytest
 
 from schemas.limits import JSON_DEPTH_MAX, REQUEST_BYTES_MAX
@@ -26,6 +28,15 @@ def test_levels_are_those_outside_of_texts(value: bytes, *, deep: bool) -> None:
 @pytest.mark.timeout(10)
 def test_a_text_that_never_ends_is_looked_at_once() -> None:
     assert not too_deep(b'{"x":"' + b'[\\"' * (REQUEST_BYTES_MAX // 3))
+
+
+def test_levels_are_counted_whatever_closes_what() -> None:
+    chance = random.Random(8)
+    for _ in range(500):
+        opens = chance.choice([0.5, 0.6, 0.8])
+        marks = "".join(chance.choice("{[" if chance.random() < opens else "}]") for _ in range(400))
+        depths = [sum(1 if mark in "{[" else -1 for mark in marks[:end]) for end in range(len(marks) + 1)]
+        assert too_deep(marks.encode()) is (max(depths) > JSON_DEPTH_MAX)
 
 
 @pytest.mark.parametrize(

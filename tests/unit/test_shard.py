@@ -254,6 +254,28 @@ def test_how_many_requests_take_a_step_in_a_row_shows_nowhere(in_a_row: int, mon
     assert effects() == together
 
 
+@pytest.mark.parametrize("limit", ["STEP_READ_BYTES", "STEP_WRITTEN_BYTES"])
+def test_a_stretch_may_be_left_where_much_was_read_or_written(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen requests of 240 KB each were read in a row, and sixteen answers of 2 MB written: 1.4 s without a turn of the loop."""
+    batch = [asks(offset, name) for offset, name in enumerate("abca")]
+
+    def handled() -> tuple[list[bool], Effects]:
+        left: list[bool] = []
+        going_on = new_shard().handling(batch, world(), len(batch))
+        while True:
+            try:
+                left.append(next(going_on))
+            except StopIteration as end:
+                return left, end.value
+
+    between_auctions, together = handled()
+    assert between_auctions == [False] * 3
+    monkeypatch.setattr(engine.shard, limit, 0)
+    left, apart = handled()
+    assert left == [False] * 6
+    assert (apart.records, apart.entry) == (together.records, together.entry)
+
+
 class TestMisplaced:
     def test_a_record_on_another_partition_than_its_key_says_is_counted(self, shard: Shard) -> None:
         effects = shard.handle([asks(0, "a", key=ELSEWHERE[0]), asks(1, "b"), asks(2, "c", key=None)], world())
