@@ -229,7 +229,7 @@ async def test_what_was_piped_into_a_command_is_gone_when_it_is_ended(
     child.stdin.write(f"{SEED}\n".encode() * 50_000)  # much more than a pipe holds: it has begun to read
     await child.stdin.drain()
     child.send_signal(number)
-    _, err = await child.communicate()
+    _, err = await child.communicate(b"")  # and no more comes: a signal just before it waits for input is seen then
     assert (child.returncode, err) == (cli.EXIT_INTERRUPTED, b"\nError: interrupted\n")
     assert contents(tmp_path) == []
 
