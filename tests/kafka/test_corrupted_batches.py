@@ -25,7 +25,7 @@ async def test_what_comes_with_a_spoilt_batch_of_another_shard_is_decided(
         for shard in (0, 1):
             records = [request_record(number) for number in range(100 * shard, 100 * shard + 20)]
             await far.write("requests", records, shard)
-        proxy.spoil(f'"id":"r{100 * spoilt + 15}"'.encode())
+        proxy.spoil(f'"id":"r{100 * spoilt + 15}","imp"'.encode())  # of the request: its result has the id, too
         proxy.release(FETCH)
         assert [await results_reach(far, 20, shard) for shard in (0, 1)] == asked
     assert not proxy.spoils()
