@@ -112,8 +112,8 @@ class Answering:
         return self._arrived.place.event_time_ms
 
     @property
-    def bytes(self) -> int:
-        """Size of the request."""
+    def size_bytes(self) -> int:
+        """Of the request, with what cannot be read of it."""
         return len(self._arrived.given.value or b"")
 
     def read(self) -> None:

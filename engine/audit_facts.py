@@ -2,6 +2,7 @@
 
 import dataclasses
 import decimal
+import operator
 import re
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -12,15 +13,24 @@ from schemas.decoding import decode
 from schemas.errors import SchemaError
 from schemas.events import Cost, DecisionFacts, Impression
 from schemas.limits import PPB, PPM
-from schemas.openrtb_response import Bid, BidResponse
+from schemas.openrtb_response import BidResponse
 from schemas.request_id import readable_id
 
 DECISION_ID_SHOWN_CHARS: Final = 80  # of a text that is none, in its error
 _NUMBER: Final = re.compile("[0-9]{1,19}")  # of a shard or an offset: an int64 at most
-# What an impression says as its bid does, by its own names; in the order of ``_told_by_bid``.
-_TOLD: Final = (
-    "imp_id", "position", "ad_id", "campaign_id", "creative_id", "deal_id", "pricing_event", "currency", "price_nanos", "token"
-)  # fmt: skip
+# What an impression says as its bid does: its own name for it, and where it stands in the bid.
+_TOLD: Final = {
+    "imp_id": operator.attrgetter("impid"),
+    "position": operator.attrgetter("ext.adjudge.position"),
+    "ad_id": operator.attrgetter("adid"),
+    "campaign_id": operator.attrgetter("cid"),
+    "creative_id": operator.attrgetter("crid"),
+    "deal_id": operator.attrgetter("dealid"),
+    "pricing_event": operator.attrgetter("ext.adjudge.price_event"),
+    "currency": operator.attrgetter("ext.adjudge.currency"),
+    "price_nanos": operator.attrgetter("ext.adjudge.price_nanos"),
+    "token": operator.attrgetter("ext.adjudge.token"),
+}
 _FACTS: Final = tuple(field.name for field in msgspec.structs.fields(DecisionFacts))
 _RESULT: Final = msgspec.json.Decoder(BidResponse)
 _IMPRESSION: Final = msgspec.json.Decoder(Impression)
@@ -174,7 +184,7 @@ def result_fact(offset: int, value: bytes) -> ResultFact:
         bids=tuple(
             BidFact(
                 impression_id=bid.ext.adjudge.impression_id,
-                told=dict(zip(_TOLD, _told_by_bid(bid), strict=True)),
+                told={name: stands_at(bid) for name, stands_at in _TOLD.items()},
                 expected_revenue_nanos=_cpm_nanos(bid.price),
             )
             for seat in response.seatbid
@@ -230,14 +240,6 @@ def cost_fact(offset: int, value: bytes) -> CostFact:
         rate_ppb=cost.rate_ppb,
         advertiser_charged_nanos=cost.advertiser_charged_nanos,
     )
-
-
-def _told_by_bid(bid: Bid) -> tuple[object, ...]:
-    more = bid.ext.adjudge
-    return (
-        bid.impid, more.position, bid.adid, bid.cid, bid.crid, bid.dealid, more.price_event, more.currency, more.price_nanos,
-        more.token,
-    )  # fmt: skip
 
 
 def _facts(told: DecisionFacts) -> Told:

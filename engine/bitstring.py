@@ -4,7 +4,7 @@ Source: IAB Tech Lab, "Global Privacy Platform String", Section Encoding, and "C
 v2", The Core String.
 """
 
-from typing import Final
+from typing import Final, TypeGuard
 
 from engine.limits import FIBONACCI_BITS_MAX, PRIVACY_STRING_CHARS_MAX
 
@@ -14,6 +14,11 @@ _BITS: Final = {letter: f"{value:06b}" for value, letter in enumerate(_ALPHABET)
 
 class UnreadableError(ValueError):
     """The string ends too early, or says what no version of its format does."""
+
+
+def is_looked_at(string: object) -> TypeGuard[str]:
+    """Whether it is a text, and not too long with all its segments: a thousand of the longest that are kept would take a gigabyte."""
+    return isinstance(string, str) and len(string) <= PRIVACY_STRING_CHARS_MAX
 
 
 class Bits:

@@ -9,8 +9,8 @@ import functools
 import re
 from typing import Final
 
-from engine.bitstring import Bits, UnreadableError
-from engine.limits import PRIVACY_STRING_CHARS_MAX, PRIVACY_STRINGS_KEPT
+from engine.bitstring import Bits, UnreadableError, is_looked_at
+from engine.limits import PRIVACY_STRINGS_KEPT
 
 _SEGMENTS: Final = re.compile(r"([A-Za-z0-9_-]+)(?:\.[A-Za-z0-9_-]+)*")
 
@@ -37,9 +37,7 @@ def purposes_consented(tc_string: object, vendor_id: int = 0) -> tuple[int, ...]
     ``vendor_id``: of the Global Vendor List. Without the vendor's own consent there is no purpose; those that the
     publisher forbids it, or leaves to legitimate interest alone, are taken out. 0: vendors are not looked at.
     """
-    if not isinstance(tc_string, str) or len(tc_string) > PRIVACY_STRING_CHARS_MAX:  # its other segments count, too
-        return None
-    return _purposes(tc_string, vendor_id)
+    return _purposes(tc_string, vendor_id) if is_looked_at(tc_string) else None
 
 
 def consents(tc_string: object, vendor_id: int = 0) -> bool:

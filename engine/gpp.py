@@ -7,13 +7,13 @@ Global Privacy Control is on; its notices, its consents to sensitive data and it
 
 import functools
 from collections.abc import Mapping
-from typing import Final, TypeGuard
+from typing import Final
 
 import msgspec
 
-from engine.bitstring import Bits, UnreadableError
+from engine.bitstring import Bits, UnreadableError, is_looked_at
 from engine.consent import consents
-from engine.limits import PRIVACY_STRING_CHARS_MAX, PRIVACY_STRINGS_KEPT
+from engine.limits import PRIVACY_STRINGS_KEPT
 from engine.us_privacy import opted_out
 
 HEADER_TYPE: Final = 3
@@ -78,19 +78,14 @@ def permits(gpp: object, applying: tuple[int, ...], vendor_id: int) -> bool:
 
     ``applying``: section ids; none: all that the string has. ``vendor_id``: as in ``consent.py``.
     """
-    return _is_read(gpp) and _permits(gpp, applying, vendor_id)
+    return is_looked_at(gpp) and _permits(gpp, applying, vendor_id)
 
 
 def consent_string(gpp: object, applying: tuple[int, ...]) -> str | None:
     """The TC string among the sections that apply; None when there is none."""
-    if not _is_read(gpp) or (applying and TCF_EU not in applying):
+    if not is_looked_at(gpp) or (applying and TCF_EU not in applying):
         return None
     return (_sections(gpp) or {}).get(TCF_EU)
-
-
-def _is_read(gpp: object) -> TypeGuard[str]:
-    """Whether it is a text that is looked at: a thousand of the longest that a request may bring would take a gigabyte."""
-    return isinstance(gpp, str) and len(gpp) <= PRIVACY_STRING_CHARS_MAX
 
 
 @functools.lru_cache(maxsize=PRIVACY_STRINGS_KEPT)

@@ -179,7 +179,7 @@ class Shard:
                 yield False
                 bytes_read = 0
             answering.read()
-            bytes_read += answering.bytes
+            bytes_read += answering.size_bytes
         for number, answering in enumerate(begun.values()):
             if number:
                 yield False

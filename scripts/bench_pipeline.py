@@ -6,8 +6,9 @@ Before, both of a process in the engine's place that decides nothing: what clien
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,26 +30,40 @@ WARM_UP_S: Final = 25  # at the steady rate: small transactions take other ways 
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Undecided:
-    """One run of what decides nothing: what generator and reader told, and the CPU that a request took."""
+class Traffic:
+    """One run: results/s, and what generator and reader told."""
 
     rate: float
     generator: Mapping[str, float]
     reader: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided(Traffic):
+    """A run of what decides nothing, and the CPU that a request took."""
+
     cpu_us: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One run: what generator and reader told, and what the engine spent on a request."""
+class Round(Traffic):
+    """A run of the engine, and what it spent on a request."""
 
-    rate: float
-    generator: Mapping[str, float]
-    reader: Mapping[str, float]
     engine_cpu_us: float
     decide_us: float
     commit_ms: float
     batch_records: float
+
+
+T = TypeVar("T", bound=Traffic)
+
+
+class Load(NamedTuple):
+    """How much traffic a run gets, requests/s (0: as fast as it goes), and of which seed."""
+
+    requests: int
+    rate: int
+    seed: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +88,7 @@ async def run(requests: int, partitions: int, line_items: int, rate: int | None)
         await make_topics(settings, partitions)
         await cluster.load(entities(1, line_items), partitions)
         async with cluster.engine() as engine:
-            await _round(settings, engine, partitions, requests=WARM_UP * requests, rate=0, seed=2)
-            fastest = await _round(settings, engine, partitions, requests=requests, rate=0, seed=3)
-            steady = steady_rate(fastest.rate, rate)
-            await _round(settings, engine, partitions, requests=WARM_UP_S * steady, rate=steady, seed=4)
-            paced = await _round(settings, engine, partitions, requests=requests, rate=steady, seed=5)
+            fastest, paced = await _both(functools.partial(_round, settings, engine, partitions), requests, rate)
             told = await _metrics(engine)
     return Pipeline(
         raw=raw,
@@ -95,6 +106,15 @@ def steady_rate(fastest: float, wanted: int | None) -> int:
     return wanted or max(1, int(fastest * HALF))
 
 
+async def _both(run: Callable[[Load], Awaitable[T]], requests: int, rate: int | None) -> tuple[T, T]:
+    """A run as fast as it goes and one at a steady rate, each after one of its kind that warms up."""
+    await run(Load(WARM_UP * requests, 0, 2))
+    fastest = await run(Load(requests, 0, 3))
+    steady = steady_rate(fastest.rate, rate)
+    await run(Load(WARM_UP_S * steady, steady, 4))
+    return fastest, await run(Load(requests, steady, 5))
+
+
 async def _undecided(
     cluster: BenchCluster, partitions: int, requests: int, rate: int | None
 ) -> tuple[Undecided, Undecided]:
@@ -102,44 +122,34 @@ async def _undecided(
     settings = load_settings({**cluster.environment, "ADJUDGE_TOPIC_PREFIX": UNDECIDED_PREFIX})
     await make_topics(settings, partitions)
 
-    async def run(requests: int, rate: int, seed: int) -> Undecided:
+    async def run(load: Load) -> Undecided:
         before = cpu_s(process.pid)
-        generator, reader = await _traffic(settings, partitions, requests=requests, rate=rate, seed=seed)
+        told = await _traffic(settings, partitions, load)
         spent_s = cpu_s(process.pid) - before
         return Undecided(
-            rate=requests / reader["seconds"],
-            generator=generator,
-            reader=reader,
-            cpu_us=spent_s * 1e6 / requests,
+            rate=told.rate, generator=told.generator, reader=told.reader, cpu_us=spent_s * 1e6 / load.requests
         )
 
     async with process_of("bench_undecided", settings.kafka, settings.topic_prefix, partitions) as process:
         if not await is_ready(process):
             raise BenchProcessError("the process of the benchmark that decides nothing did not start")
-        await run(WARM_UP * requests, 0, 2)
-        fastest = await run(requests, 0, 3)
-        steady = steady_rate(fastest.rate, rate)
-        await run(WARM_UP_S * steady, steady, 4)
-        return fastest, await run(requests, steady, 5)
+        return await _both(run, requests, rate)
 
 
-async def _traffic(
-    settings: Settings, partitions: int, *, requests: int, rate: int, seed: int
-) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Have requests written and all their results read; what generator and reader tell."""
-    async with process_of("bench_reader", settings.kafka, settings.topic_prefix, partitions, requests) as reader:
+async def _traffic(settings: Settings, partitions: int, load: Load) -> Traffic:
+    """Have requests written and all their results read."""
+    where = settings.kafka, settings.topic_prefix
+    async with process_of("bench_reader", *where, partitions, load.requests) as reader:
         if not await is_ready(reader):
             raise BenchProcessError("the reader of the benchmark did not start")
-        generating = process_of("bench_generator", settings.kafka, settings.topic_prefix, requests, rate, seed)
-        async with generating as generator:
-            return await told_by(generator, "generator"), await told_by(reader, "reader")
+        async with process_of("bench_generator", *where, *load) as generator:
+            sent, read = await told_by(generator, "generator"), await told_by(reader, "reader")
+    return Traffic(rate=load.requests / read["seconds"], generator=sent, reader=read)
 
 
-async def _round(
-    settings: Settings, engine: EngineProcess, partitions: int, *, requests: int, rate: int, seed: int
-) -> Round:
+async def _round(settings: Settings, engine: EngineProcess, partitions: int, load: Load) -> Round:
     before, cpu_before = await _metrics(engine), cpu_s(engine.pid)
-    generator, reader = await _traffic(settings, partitions, requests=requests, rate=rate, seed=seed)
+    told = await _traffic(settings, partitions, load)
     after, spent_s = await _metrics(engine), cpu_s(engine.pid) - cpu_before
 
     def mean(name: str) -> float:
@@ -147,10 +157,10 @@ async def _round(
         return (after[f"{name}_sum"] - before[f"{name}_sum"]) / count if count else 0.0
 
     return Round(
-        rate=requests / reader["seconds"],
-        generator=generator,
-        reader=reader,
-        engine_cpu_us=spent_s * 1e6 / requests,
+        rate=told.rate,
+        generator=told.generator,
+        reader=told.reader,
+        engine_cpu_us=spent_s * 1e6 / load.requests,
         decide_us=mean("adjudge_decide_us"),
         commit_ms=mean("adjudge_commit_ms"),
         batch_records=mean("adjudge_batch_records"),

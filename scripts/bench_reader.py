@@ -40,7 +40,7 @@ async def read(bootstrap: str, prefix: str, partitions: int, results: int) -> di
     consumer = AIOKafkaConsumer(**arguments, isolation_level="read_committed")
     await consumer.start()
     try:
-        await _from_the_end(consumer, prefix, "results", partitions)
+        await from_the_end(consumer, prefix, "results", partitions)
         requests_from = await _ends(consumer, prefix, partitions)
         print("ready", flush=True)
         seen: list[tuple[int, float]] = []  # place of the request in one number, when its result came
@@ -69,7 +69,8 @@ async def read(bootstrap: str, prefix: str, partitions: int, results: int) -> di
     }
 
 
-async def _from_the_end(consumer: AIOKafkaConsumer, prefix: str, topic: str, partitions: int) -> None:
+async def from_the_end(consumer: AIOKafkaConsumer, prefix: str, topic: str, partitions: int) -> None:
+    """Have it read all partitions of a topic, from now on."""
     places = [TopicPartition(topic_name(prefix, topic), partition) for partition in range(partitions)]
     consumer.assign(places)
     for place, end in (await consumer.end_offsets(places)).items():

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import uvloop
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from consumers.transactions import TransactionalProducer
 from engine.effects import COSTS, IMPRESSIONS, JOURNAL, REQUESTS, RESULTS, Input, Record
 from schemas.request_id import readable_id
 from schemas.topics import topic_name
 from scripts.bench_core import START_MS, new_shard, sample_world, values
+from scripts.bench_reader import from_the_end
 
 ANSWERS: Final = 400
 LINE_ITEMS: Final = 500
@@ -117,18 +118,15 @@ async def answer_all(bootstrap: str, prefix: str, partitions: int) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(one.run()) for one in every]
-            await _poll(consumer, topic_name(prefix, REQUESTS), every)
+            await _poll(consumer, prefix, every)
             for task in running:
                 task.cancel()
     finally:
         await consumer.stop()
 
 
-async def _poll(consumer: AIOKafkaConsumer, topic: str, every: Sequence[Partition]) -> None:
-    places = [TopicPartition(topic, number) for number in range(len(every))]
-    consumer.assign(places)
-    for place, end in (await consumer.end_offsets(places)).items():
-        consumer.seek(place, end)
+async def _poll(consumer: AIOKafkaConsumer, prefix: str, every: Sequence[Partition]) -> None:
+    await from_the_end(consumer, prefix, REQUESTS, len(every))
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     last_s = loop.time()
